@@ -1,0 +1,148 @@
+"""Requests and answers: the values that pass between net and the rest of the house.
+
+Net reads a `Request` off the wire, asks the handler for an `Answer`, and performs it. Nothing above net touches a
+socket; nothing in net knows what an answer means.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@attrs.define(eq=False)
+class Head:
+    """The head of a request. Clients repeat their heads, so net keeps parsed ones: a Head is shared, never changed."""
+
+    method: str
+    target: str
+    """The request target as sent."""
+    path: str
+    """The target's path, textually: percent-encoding as sent, no query."""
+    query: str
+    """What follows the question mark, or empty."""
+    headers: Mapping[str, str]
+    """Names in lower case; of a repeated header the first value. Values are Latin-1 text."""
+    header_lines: Headers
+    """Every header line in order, names in lower case."""
+    http_version: str = "1.1"
+    keep_alive: bool = True
+    memo: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    """What the layers above derived from this head (its route, its steering headers), computed once per head."""
+
+
+@attrs.frozen(eq=False)
+class Request:
+    """One whole request."""
+
+    head: Head
+    body: bytes = b""
+
+
+class Ending(enum.Enum):
+    """How a stream ends, good and bad. A client tells each of these apart."""
+
+    CLEAN = "clean"
+    """The terminating chunk; the connection lives on. After a cut schedule this is the truncation that hurts most."""
+    FIN = "fin"
+    """The connection is closed between two chunks, without the terminating one."""
+    FIN_MID_CHUNK = "fin-mid-chunk"
+    """The last piece is announced whole and sent by half, then the connection is closed."""
+    RST = "rst"
+    """The connection is reset."""
+    STALL = "stall"
+    """Nothing more is sent, and the connection stays open until the client gives up."""
+
+
+class Outcome(enum.Enum):
+    """How the performance of a stream ended."""
+
+    DELIVERED = "delivered"
+    """Everything was written, ending included."""
+    CLIENT_LEFT = "client left"
+    STOPPED = "stopped"
+    """The server shut down first, or the client read too slowly for too long."""
+
+
+@attrs.frozen
+class Slicing:
+    """Cuts what is written into pieces of `size` bytes, `gap` seconds apart, wherever the cut falls."""
+
+    size: int
+    gap: float = 0.001
+
+
+@attrs.frozen
+class Whole:
+    """A response that is sent at once."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+    fresh: Headers = ()
+    """Headers of this exchange alone (a request id): `headers` are the same for many answers and are encoded once."""
+    slicing: Slicing | None = None
+
+
+@attrs.frozen
+class Stream:
+    """A response in pieces, each with its time."""
+
+    status: int
+    headers: Headers
+    schedule: Sequence[tuple[float, bytes]]
+    """(offset, data): seconds after the performance began, not falling; one piece is one chunk."""
+    fresh: Headers = ()
+    ending: Ending = Ending.CLEAN
+    ends_at: float | None = None
+    """Offset of the ending; None: at once after the last piece. Pieces due later are not sent."""
+    slicing: Slicing | None = None
+    on_end: Callable[[Outcome], None] | None = None
+    """Told once how the performance ended. Must not block."""
+
+
+@attrs.frozen
+class Cut:
+    """No answer at all: the connection ends before the first byte of one."""
+
+    ending: Ending = Ending.FIN
+
+
+@attrs.frozen
+class Task:
+    """An answer that must be waited for. The client's leaving cancels it."""
+
+    run: Callable[[], Awaitable[Answer]]
+
+
+@attrs.frozen
+class Upgrade:
+    """A change of protocol on this connection; `session` is what net hands the messages to."""
+
+    session: Any
+
+
+Answer = Whole | Stream | Cut | Task | Upgrade
+
+
+@attrs.frozen
+class Refusal:
+    """A request that net could not read to its end, and what is wrong with it."""
+
+    status: int
+    message: str
+
+
+class Handler(Protocol):
+    """Net's whole contract with the rest of the house."""
+
+    def answer(self, request: Request) -> Answer:
+        """Awaits nothing and raises nothing."""
+
+    def refuse(self, head: Head | None, refusal: Refusal) -> Whole:
+        """The answer to a request that net refused; `head` if it could be read. The connection is closed after it."""

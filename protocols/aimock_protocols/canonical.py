@@ -1,0 +1,240 @@
+"""The canonical exchange: what every protocol decodes to, and encodes from.
+
+Values only. A protocol is a set of pure functions between these and wire bytes; what it cannot know by itself
+(time, randomness) reaches it in a `Stamp`, so the same reply, request and stamp give the same bytes, for ever.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import attrs
+
+Headers = tuple[tuple[str, str], ...]
+"""Response headers in the order in which they are sent."""
+
+_ALPHANUMERIC = (b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" * 5)[:256]
+
+
+class FrameKind(enum.Enum):
+    """What a frame is to physics, which paces by kind and never looks inside."""
+
+    OPEN = "open"
+    """Framing before the content (a role chunk, `message_start`). Delayed and counted."""
+    TOKEN = "token"
+    """Content, and the frame that finishes it. Delayed and counted."""
+    CLOSE = "close"
+    """What follows the content at once (a usage chunk, `[DONE]`). Neither delayed nor counted."""
+    PING = "ping"
+    """A keepalive. Neither delayed nor counted."""
+
+
+class Frame(NamedTuple):
+    """One event of a stream, whole, as it goes on the wire."""
+
+    data: bytes
+    kind: FrameKind
+
+
+@attrs.frozen
+class Text:
+    """A run of answer text."""
+
+    text: str
+
+
+@attrs.frozen
+class ToolCall:
+    """One call of a tool. `arguments` is JSON text and is sent verbatim, valid or not."""
+
+    name: str
+    arguments: str
+    id: str | None = None
+    """None: the protocol mints one in its provider's style."""
+
+
+Part = Text | ToolCall
+
+
+@attrs.frozen
+class MidStreamError:
+    """An error delivered inside a stream after `after_chunks` counted frames; whole responses ignore it."""
+
+    after_chunks: int
+    error: ErrorReply
+
+
+@attrs.frozen
+class Reply:
+    """What the model answers, in no provider's terms.
+
+    `parts` are in the order in which they are streamed. No part at all means that there is no content; a
+    `Text("")` is content that is empty. Fields that are None were not said, and each protocol derives them.
+    """
+
+    parts: tuple[Part, ...] = ()
+    reasoning: str | None = None
+    reasoning_signature: str | None = None
+    redacted_thinking: tuple[str, ...] = ()
+    web_searches: tuple[str, ...] = ()
+    refusal: str | None = None
+    finish_reason: str | None = None
+    """In OpenAI's names (`stop`, `length`, `tool_calls`, `content_filter`); any other passes through untouched."""
+    usage: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+    """Token counts and extras under the keys that the fixture used; None: estimated or zero, as the provider's spec says."""
+    logprobs: Any = attrs.field(default=None, hash=False)
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    role: str | None = None
+    provider: str | None = None
+    native_finish_reason: str | None = None
+    mid_stream_error: MidStreamError | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The text of all text parts, joined; None if there is none (which is not the same as empty)."""
+        texts = [part.text for part in self.parts if isinstance(part, Text)]
+        return "".join(texts) if texts else None
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+
+@attrs.frozen
+class ErrorReply:
+    """An error to be told in the provider's own envelope."""
+
+    message: str
+    type: str | None = None
+    """None: the protocol's default for a server fault (`server_error`, `api_error`, …)."""
+    param: str | None = None
+    code: Any = None
+    status: int = 500
+    retry_after: float | None = None
+    """Seconds; only a 429 sends it (default 1)."""
+    fallthrough: bool = True
+    """Whether OpenRouter's failover may go past it to the next model."""
+    metadata: Any = attrs.field(default=None, hash=False)
+    hint: str | None = None
+    """For the person who reads the error: which fixture came nearest, and why it did not match."""
+
+
+@attrs.define(slots=False)
+class WireError(Exception):
+    """A request that a protocol refuses, with the answer that its provider would give."""
+
+    reply: ErrorReply
+
+    def __str__(self) -> str:
+        return self.reply.message
+
+
+@attrs.define
+class ChatRequest:
+    """A request in the one shape that fixtures match: the OpenAI chat body, whatever protocol it came by.
+
+    `body` is that shape as JSON values (`model`, `messages`, `tools`, `response_format`, …); for OpenAI chat it is the
+    very body that was sent, unknown keys included. `native` is the body as the provider's protocol has it.
+    """
+
+    body: dict[str, Any]
+    native: dict[str, Any]
+    model: str = ""
+    """The model asked for; empty if the request names none."""
+    stream: bool = False
+    endpoint: str = "chat"
+    """Endpoint type, one of those of the fixture format (`chat`, `embedding`, `image`, …)."""
+
+
+@attrs.frozen
+class Stamp:
+    """Time and randomness for one exchange."""
+
+    created: float
+    """Unix time in seconds."""
+    entropy: bytes
+    """Seed of every id in this exchange."""
+
+    def alphanumeric(self, length: int, label: str = "") -> str:
+        """`length` (at most 64) characters of 0-9A-Za-z, the same for the same label."""
+        return self._digest(label).translate(_ALPHANUMERIC)[:length].decode("ascii")
+
+    def hexadecimal(self, length: int, label: str = "") -> str:
+        """`length` (at most 128) hexadecimal digits, the same for the same label."""
+        return self._digest(label).hex()[:length]
+
+    def _digest(self, label: str) -> bytes:
+        return hashlib.blake2b(label.encode(), key=self.entropy).digest()
+
+
+class Head(Protocol):
+    """What a protocol may know of the request besides its body. `aimock.net` has the class."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def query(self) -> str:
+        """Without the question mark; percent-encoding as sent."""
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; of a repeated header the first value."""
+
+
+@attrs.frozen
+class Route:
+    """What a protocol listens on. In a template, `{name}` stands for one path segment, `{name:path}` for one or more."""
+
+    method: str
+    template: str
+    kind: str = "chat"
+
+
+class ErrorBody(NamedTuple):
+    """An error as it goes on the wire."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class ChatProtocol(Protocol):
+    """The questions that every chat protocol answers; a module or an object with these members is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def routes(self) -> tuple[Route, ...]: ...
+    @property
+    def whole_headers(self) -> Headers:
+        """Headers of a whole response, content type included, length not."""
+    @property
+    def stream_headers(self) -> Headers: ...
+
+    def decode(self, head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
+        """Wire to canonical. Raises WireError with the provider's own 4xx. `params` come from the route's template."""
+
+    def encode(self, reply: Reply, request: ChatRequest, stamp: Stamp) -> bytes:
+        """One whole response body."""
+
+    def frames(self, reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
+        """The same response, streamed; text is cut into slices of `chunk_size` characters (code points)."""
+
+    def collapse(self, chunks: Iterable[bytes]) -> Reply:
+        """The inverse of `frames`: the reply that a stream carried, however its bytes were split."""
+
+    def parse(self, body: bytes) -> Reply:
+        """The inverse of `encode`. Raises ValueError on a body that is not a reply of this protocol."""
+
+    def error(self, error: ErrorReply, stamp: Stamp) -> ErrorBody:
+        """An error in the provider's envelope."""
+
+    def error_frame(self, error: ErrorReply, stamp: Stamp) -> Frame:
+        """An error inside a stream that has begun."""
