@@ -7,7 +7,7 @@ socket; nothing in net knows what an answer means.
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import attrs
@@ -30,6 +30,8 @@ class Head:
     """Names in lower case; of a repeated header the first value. Values are Latin-1 text."""
     header_lines: Headers
     """Every header line in order, names in lower case."""
+    content_length: int = 0
+    """What a plain head announces; a head that h11 read leaves the counting to h11."""
     http_version: str = "1.1"
     keep_alive: bool = True
     memo: dict[str, Any] = attrs.field(factory=dict, repr=False)
@@ -95,8 +97,11 @@ class Stream:
 
     status: int
     headers: Headers
-    schedule: Sequence[tuple[float, bytes]]
-    """(offset, data): seconds after the performance began, not falling; one piece is one chunk."""
+    schedule: Iterable[tuple[float, bytes]]
+    """(offset, data): seconds after the performance began, not falling; one piece is one chunk. Read once, as needed,
+    so that a thousand long streams are not held in memory."""
+    paced: bool = True
+    """False promises that every offset is zero: the whole stream may leave in one write."""
     fresh: Headers = ()
     ending: Ending = Ending.CLEAN
     ends_at: float | None = None
@@ -104,6 +109,11 @@ class Stream:
     slicing: Slicing | None = None
     on_end: Callable[[Outcome], None] | None = None
     """Told once how the performance ended. Must not block."""
+
+    @property
+    def leaves_at_once(self) -> bool:
+        """Whether nothing but the client's reading can make it last."""
+        return not self.paced and self.ending is Ending.CLEAN and self.ends_at is None and self.slicing is None
 
 
 @attrs.frozen
@@ -120,14 +130,7 @@ class Task:
     run: Callable[[], Awaitable[Answer]]
 
 
-@attrs.frozen
-class Upgrade:
-    """A change of protocol on this connection; `session` is what net hands the messages to."""
-
-    session: Any
-
-
-Answer = Whole | Stream | Cut | Task | Upgrade
+Answer = Whole | Stream | Cut | Task
 
 
 @attrs.frozen

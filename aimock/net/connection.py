@@ -1,0 +1,367 @@
+"""One HTTP/1.1 connection: its requests read, its answers performed, one after the other.
+
+A connection is in one of two hands. Between requests it is parked with the poller, which costs no task; while it
+does anything that must wait, a task runs `run`. Whatever `run` is asked to do (read a slow body, pace a stream, wait
+for a factory) has its limit in time, and the client's leaving ends it at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, NoReturn
+
+import attrs
+import h11
+import trio
+
+from aimock.net.exchange import Answer, Cut, Ending, Handler, Head, Outcome, Refusal, Request, Stream, Task, Whole
+from aimock.net.fast_lane import FastLane, make_head
+from aimock.net.limits import Limits
+from aimock.net.pacer import PacedStream, Pacer
+from aimock.net.transport import PeerGone, Transport
+from aimock.net.wire import CONTINUE, ResponseWriter, slices
+
+WRITE_BYTES = 64 * 1024
+"""How much of an unpaced stream is joined to one write."""
+
+_MAX_BUFFER_WHILE_ANSWERING = 64 * 1024
+"""What a pipelining client may send ahead while an answer is performed; after that, nothing more is read."""
+
+
+class After(enum.Enum):
+    """What becomes of a connection when `run` returns."""
+
+    PARK = "park"
+    CLOSED = "closed"
+
+
+class Declined(enum.Enum):
+    """Why no request could be taken off a buffer at once."""
+
+    BODY_TO_COME = "body to come"
+    FOR_H11 = "for h11"
+
+
+class _NoMore(Exception):
+    """The connection ends here, as it was told to or because nothing more can be done with it."""
+
+
+class Taken(NamedTuple):
+    """A request taken off a buffer, and how many bytes it took."""
+
+    request: Request
+    consumed: int
+
+
+class Unsent(NamedTuple):
+    """What is still to be sent of a response that left as far as the socket would take it."""
+
+    batches: Iterator[bytes]
+    on_end: Callable[[Outcome], None] | None = None
+
+    def ended(self, outcome: Outcome) -> None:
+        if self.on_end is not None:
+            self.on_end(outcome)
+
+
+Begun = tuple[Request, Answer] | Unsent
+"""An exchange that began before a task had the connection: answered, or sent in part."""
+
+
+class Setting(NamedTuple):
+    """What all connections of a server share."""
+
+    handler: Handler
+    limits: Limits
+    fast_lane: FastLane
+    writer: ResponseWriter
+    pacer: Pacer
+    is_closing: Callable[[], bool]
+    """Whether the server is shutting down: then every response is the last of its connection."""
+
+
+def take(buffer: bytes | bytearray, setting: Setting) -> Taken | Declined:
+    """The first request of a buffer, if it is plain and all there. A head that is not all there is not plain."""
+    end = buffer.find(b"\r\n\r\n") + 4
+    head = setting.fast_lane.parse(bytes(buffer[:end])) if end > 4 else None
+    if head is None or head.content_length > setting.limits.body_bytes:
+        return Declined.FOR_H11
+    total = end + head.content_length
+    if len(buffer) < total:
+        return Declined.BODY_TO_COME
+    return Taken(Request(head, bytes(buffer[end:total])), total)
+
+
+class HTTPConnection:
+    """A connection in the hands of a task."""
+
+    def __init__(self, transport: Transport, setting: Setting, received: bytes = b"") -> None:
+        self._transport = transport
+        self._setting = setting
+        self._limits = setting.limits
+        self._buffer = bytearray(received)
+
+    async def run(self, *, park: bool, begun: Begun | None = None) -> After:
+        """Finishes what has begun, then answers requests until the connection ends or, with `park`, is quiet."""
+        try:
+            if isinstance(begun, Unsent):
+                await self._pour(begun)
+            elif begun is not None:
+                await self._perform(begun[1], begun[0])
+            while self._buffer or not park:
+                request = await self._read_request()
+                await self._perform(self._setting.handler.answer(request), request)
+        except (PeerGone, _NoMore, trio.TooSlowError):
+            self._transport.close()
+            return After.CLOSED
+        except BaseException:
+            self._transport.close()
+            raise
+        return After.PARK
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    async def _read_request(self) -> Request:
+        if not self._buffer:
+            await self._receive(self._limits.idle_timeout)
+        taken = take(self._buffer, self._setting)
+        while taken is Declined.BODY_TO_COME:
+            await self._receive_body(None)
+            taken = take(self._buffer, self._setting)
+        if isinstance(taken, Taken):
+            del self._buffer[: taken.consumed]
+            return taken.request
+        return await self._read_by_h11()
+
+    async def _read_by_h11(self) -> Request:
+        """Reads one request as h11 sees it. Every request has an h11 connection of its own: h11 only parses here."""
+        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
+        parser.receive_data(bytes(self._buffer))
+        self._buffer.clear()
+        head_deadline = trio.current_time() + self._limits.head_timeout
+        head: Head | None = None
+        body = bytearray()
+        while True:
+            try:
+                event = parser.next_event()
+            except h11.RemoteProtocolError as error:
+                await self._refuse(head, Refusal(error.error_status_hint, f"Malformed HTTP request: {error}"))
+            if event is h11.NEED_DATA:
+                if parser.they_are_waiting_for_100_continue:
+                    await self._send(CONTINUE)
+                    parser.send(h11.InformationalResponse(status_code=100, headers=[]))
+                if head is None:
+                    await self._receive_head(head_deadline)
+                else:
+                    await self._receive_body(head)
+                parser.receive_data(bytes(self._buffer))
+                self._buffer.clear()
+            elif isinstance(event, h11.Request):
+                head = await self._head_of(event)
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > self._limits.body_bytes:
+                    await self._refuse(head, _too_large(self._limits))
+            elif isinstance(event, h11.EndOfMessage):
+                assert head is not None
+                head.keep_alive = parser.their_state is not h11.MUST_CLOSE
+                self._buffer += parser.trailing_data[0]
+                return Request(head, bytes(body))
+            else:  # ConnectionClosed, or PAUSED before any request
+                raise _NoMore
+
+    async def _head_of(self, event: h11.Request) -> Head:
+        lines = [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers]
+        if len(lines) > self._limits.header_lines:
+            await self._refuse(None, Refusal(431, f"More than {self._limits.header_lines} header lines"))
+        head = make_head(event.method.decode("ascii"), event.target.decode("ascii", "replace"), lines)
+        if head is None:
+            await self._refuse(None, Refusal(400, f"Request target {event.target[:200]!r} is not one of a server"))
+        head.http_version = event.http_version.decode("ascii")
+        if int(head.headers.get("content-length", "0")) > self._limits.body_bytes:
+            await self._refuse(head, _too_large(self._limits))
+        return head
+
+    async def _receive(self, patience: float) -> None:
+        with trio.fail_after(patience):
+            data = await self._transport.receive()
+        if not data:
+            raise _NoMore
+        self._buffer += data
+
+    async def _receive_head(self, deadline: float) -> None:
+        """A client that sends its head too slowly is told so (RFC 9110 15.5.9)."""
+        try:
+            await self._receive(max(0.0, deadline - trio.current_time()))
+        except trio.TooSlowError:
+            await self._refuse(None, Refusal(408, "The request's head took too long"))
+
+    async def _receive_body(self, head: Head | None) -> None:
+        try:
+            await self._receive(self._limits.read_timeout)
+        except trio.TooSlowError:
+            await self._refuse(head, Refusal(408, "The request's body took too long"))
+
+    async def _refuse(self, head: Head | None, refusal: Refusal) -> NoReturn:
+        """Answers and ends the connection, since where the next request would begin is not known."""
+        answer = self._setting.handler.refuse(head, refusal)
+        await self._send(self._setting.writer.whole(answer, head, close=True))
+        await self._hang_up()
+        raise _NoMore
+
+    # -- performing ------------------------------------------------------------------------------------------------
+
+    async def _perform(self, answer: Answer, request: Request) -> None:
+        """Returns if the connection can carry another request; raises _NoMore or PeerGone otherwise."""
+        if isinstance(answer, Task):
+            answer = await self._wait_for(answer)
+        head = request.head
+        close = not head.keep_alive or self._setting.is_closing()
+        if isinstance(answer, Whole):
+            await self._perform_whole(answer, head, close)
+        elif isinstance(answer, Stream):
+            close = close or head.http_version != "1.1"
+            await self._perform_stream(answer, head, close)
+        elif isinstance(answer, Cut):
+            await self._end(answer.ending)
+        if close:
+            await self._hang_up()
+            raise _NoMore
+
+    async def _wait_for(self, task: Task) -> Answer:
+        answer: Answer = task
+        client_left = False
+
+        async def watch() -> None:
+            nonlocal client_left
+            try:
+                await self._watch_client()
+            except PeerGone:
+                client_left = True
+                nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch)
+            while isinstance(answer, Task):
+                answer = await answer.run()
+            nursery.cancel_scope.cancel()
+        if client_left:
+            raise PeerGone
+        return answer
+
+    async def _perform_whole(self, answer: Whole, head: Head, close: bool) -> None:
+        data = self._setting.writer.whole(answer, head, close)
+        if answer.slicing is None:
+            await self._send(data)
+        else:
+            pieces = slices(iter([(0.0, data)]), answer.slicing)
+            await self._play(pieces, separate=True)
+
+    async def _perform_stream(self, answer: Stream, head: Head, close: bool) -> None:
+        pieces = self._setting.writer.stream(answer, head, close)
+        if answer.leaves_at_once:
+            await self._pour(Unsent(joined(pieces), answer.on_end))
+            return
+        with _reporting(answer.on_end) as report:
+            await self._play(pieces, separate=answer.slicing is not None)
+            report.outcome = Outcome.DELIVERED  # what follows is the ending, as told
+        if answer.ending is not Ending.CLEAN and head.method != "HEAD":
+            await self._end(answer.ending)
+
+    async def _pour(self, unsent: Unsent) -> None:
+        """Sends a response that waits for nothing but the client's reading."""
+        with _reporting(unsent.on_end) as report:
+            for batch in unsent.batches:
+                await self._send(batch)
+            report.outcome = Outcome.DELIVERED
+
+    async def _play(self, pieces: Iterator[tuple[float, bytes]], *, separate: bool) -> None:
+        """Leaves a paced stream to the pacer, and watches for the client's leaving meanwhile."""
+        stream = PacedStream(self._transport, pieces, trio.current_time(), separate=separate)
+        while stream.owed or stream.pending is not None:
+            if stream.owed:
+                await self._send(stream.owed)
+                stream.owed = b""
+            with trio.CancelScope() as watching:
+                self._setting.pacer.play(stream, watching.cancel)
+                try:
+                    await self._watch_client()
+                finally:
+                    self._setting.pacer.drop(stream)
+            if stream.failure is not None:
+                raise stream.failure
+
+    async def _watch_client(self) -> None:
+        """Raises PeerGone when the client leaves; what a pipelining client sends ahead is kept."""
+        while len(self._buffer) < _MAX_BUFFER_WHILE_ANSWERING:
+            data = await self._transport.receive()
+            if not data:
+                raise PeerGone
+            self._buffer += data
+        await trio.sleep_forever()
+
+    async def _end(self, ending: Ending) -> NoReturn:
+        """Ends the connection badly, as told."""
+        if ending is Ending.RST:
+            self._transport.reset()
+        elif ending is Ending.STALL:
+            await self._discard()
+        else:
+            await self._hang_up()
+        raise _NoMore
+
+    async def _hang_up(self) -> None:
+        """FIN, then patience: closing with unread bytes would be a reset, and a reset can overtake the answer."""
+        self._transport.finish()
+        with trio.move_on_after(self._limits.linger):
+            await self._discard()
+
+    async def _discard(self) -> None:
+        """Reads and drops what the client sends until it closes."""
+        self._buffer.clear()
+        while await self._transport.receive():
+            pass
+
+    async def _send(self, data: bytes) -> None:
+        with trio.fail_after(self._limits.write_timeout):
+            await self._transport.send_all(data)
+
+
+@attrs.define
+class _Report:
+    outcome: Outcome = Outcome.STOPPED
+
+
+@contextlib.contextmanager
+def _reporting(on_end: Callable[[Outcome], None] | None) -> Iterator[_Report]:
+    """Tells `on_end` how the performance inside ended."""
+    report = _Report()
+    try:
+        yield report
+    except PeerGone:
+        report.outcome = Outcome.CLIENT_LEFT
+        raise
+    finally:
+        if on_end is not None:
+            on_end(report.outcome)
+
+
+def joined(pieces: Iterator[tuple[float, bytes]]) -> Iterator[bytes]:
+    """The pieces of an unpaced stream, joined to writes of about WRITE_BYTES."""
+    batch: list[bytes] = []
+    size = 0
+    for _, data in pieces:
+        batch.append(data)
+        size += len(data)
+        if size >= WRITE_BYTES:
+            yield b"".join(batch)
+            batch.clear()
+            size = 0
+    if batch:
+        yield b"".join(batch)
+
+
+def _too_large(limits: Limits) -> Refusal:
+    return Refusal(413, f"Request body is larger than {limits.body_bytes} bytes")

@@ -1,0 +1,151 @@
+"""A connection without sockets: for tests of anything that has to do with bytes and time.
+
+Under `trio.testing.MockClock` a stream of a minute is read in milliseconds, each piece with its exact time.
+"""
+
+from __future__ import annotations
+
+import collections
+from typing import NamedTuple
+
+import trio
+
+from aimock.net.server import HTTPServer
+from aimock.net.transport import PeerGone
+
+
+class Arrival(NamedTuple):
+    """Bytes as one write of the server brought them, and Trio's time then."""
+
+    time: float
+    data: bytes
+
+
+class _Pipe:
+    """One direction: bytes written here are read there."""
+
+    def __init__(self, capacity: int | None) -> None:
+        self.arrivals: collections.deque[Arrival] = collections.deque()
+        self.finished = False
+        self.reset = False
+        self._capacity = capacity
+        self._unread = 0
+        self._changed = trio.Event()
+
+    def put(self, data: bytes) -> int:
+        room = len(data) if self._capacity is None else max(0, self._capacity - self._unread)
+        taken = bytes(data[:room])
+        if taken:
+            self._unread += len(taken)
+            self.arrivals.append(Arrival(trio.current_time(), taken))
+            self.touch()
+        return len(taken)
+
+    def touch(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def wait(self) -> None:
+        await self._changed.wait()
+
+    async def get(self) -> Arrival | None:
+        """The next write, or None at its end. Raises PeerGone after a reset."""
+        while True:
+            if self.reset:
+                raise PeerGone
+            if self.arrivals:
+                arrival = self.arrivals.popleft()
+                self._unread -= len(arrival.data)
+                self.touch()
+                return arrival
+            if self.finished:
+                return None
+            await self.wait()
+
+
+class MemoryTransport:
+    """The server's end."""
+
+    def __init__(self, incoming: _Pipe, outgoing: _Pipe) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+
+    async def receive(self) -> bytes:
+        arrival = await self._incoming.get()
+        return arrival.data if arrival is not None else b""
+
+    def try_send(self, data: bytes) -> int:
+        if self._incoming.reset or self._outgoing.finished or self._outgoing.reset:
+            raise PeerGone
+        return self._outgoing.put(data)
+
+    async def send_all(self, data: bytes) -> None:
+        sent = self.try_send(data)
+        while sent < len(data):
+            await self._outgoing.wait()
+            sent += self.try_send(data[sent:])
+
+    def finish(self) -> None:
+        self._outgoing.finished = True
+        self._outgoing.touch()
+
+    def reset(self) -> None:
+        self._outgoing.reset = True
+        self.close()
+
+    def close(self) -> None:
+        self.finish()
+        self._incoming.reset = True
+        self._incoming.touch()
+
+
+class MemoryClient:
+    """The client's end: what a test writes and reads."""
+
+    def __init__(self, incoming: _Pipe, outgoing: _Pipe) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+
+    def send(self, data: bytes) -> None:
+        self._outgoing.put(data)
+
+    def finish(self) -> None:
+        """FIN."""
+        self._outgoing.finished = True
+        self._outgoing.touch()
+
+    def leave(self) -> None:
+        """RST: the client is gone, unread bytes and all."""
+        self._outgoing.reset = True
+        self._outgoing.touch()
+        self._incoming.touch()
+
+    async def receive(self) -> Arrival | None:
+        """The next write of the server; None after its FIN. Raises PeerGone after its RST."""
+        return await self._incoming.get()
+
+    async def receive_until(self, mark: bytes) -> list[Arrival]:
+        """Writes up to the one that completes `mark`, or all of them if the server ends first."""
+        arrivals: list[Arrival] = []
+        seen = b""
+        while mark not in seen:
+            arrival = await self.receive()
+            if arrival is None:
+                break
+            arrivals.append(arrival)
+            seen += arrival.data
+        return arrivals
+
+    async def receive_all(self) -> list[Arrival]:
+        """Everything until the server's FIN."""
+        arrivals: list[Arrival] = []
+        while (arrival := await self.receive()) is not None:
+            arrivals.append(arrival)
+        return arrivals
+
+
+def connect(server: HTTPServer, *, capacity: int | None = None) -> MemoryClient:
+    """A new connection to a server whose `serve` is running. `capacity` bounds what the client leaves unread."""
+    to_server, to_client = _Pipe(None), _Pipe(capacity)
+    server.start_connection(MemoryTransport(to_server, to_client))
+    return MemoryClient(to_client, to_server)

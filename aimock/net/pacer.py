@@ -1,0 +1,137 @@
+"""One task that writes the due pieces of every paced stream.
+
+A task for each stream, sleeping between its pieces, costs some 40 µs a wake-up and falls behind at a few thousand
+streams. Here one heap of (deadline, stream) wakes one task, which hands every due piece straight to its socket.
+Deadlines are absolute, so lateness never adds up. A stream whose reader is slow leaves the heap until the task that
+owns it has written what is owed, so that it delays nobody else.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import trio
+
+from aimock.net.transport import Transport
+
+_BATCH = 256
+"""Streams served before other tasks get their turn."""
+
+
+class PacedStream:
+    """Timed pieces on their way to one transport."""
+
+    __slots__ = ("_pieces", "_separate", "_start", "due", "failure", "on_rest", "owed", "pending", "transport")
+
+    def __init__(
+        self, transport: Transport, pieces: Iterator[tuple[float, bytes]], start: float, *, separate: bool = False
+    ) -> None:
+        """A piece is due at `start` (Trio time, seconds) plus its offset. `separate`: late pieces are not joined."""
+        self.transport = transport
+        self._pieces = pieces
+        self._start = start
+        self._separate = separate
+        self.owed = b""
+        """What the transport could not take at once, for the stream's owner to send."""
+        self.failure: Exception | None = None
+        self.on_rest: Callable[[], object] | None = None
+        self.pending: bytes | None = b""
+        """The next piece; None when there is none."""
+        self.due = start
+        self._advance()
+
+    def _advance(self) -> None:
+        piece = next(self._pieces, None)
+        if piece is None:
+            self.pending = None
+        else:
+            self.due = self._start + piece[0]
+            self.pending = piece[1]
+
+    def take_due(self, now: float) -> bytes:
+        """The pending piece, joined with those that are due as well."""
+        data = self.pending
+        assert data is not None
+        self._advance()
+        if self.pending is None or self.due > now or self._separate:
+            return data
+        late = [data]
+        while self.pending is not None and self.due <= now:
+            late.append(self.pending)
+            self._advance()
+        return b"".join(late)
+
+
+class Pacer:
+    """Plays paced streams. `run` must be running."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, PacedStream]] = []
+        self._order = itertools.count()
+        self._sleeper: trio.lowlevel.Task | None = None
+        self._alarm = math.inf
+
+    def play(self, stream: PacedStream, on_rest: Callable[[], object]) -> None:
+        """Takes the stream in hand. `on_rest` is called once, when the pacer lets go of it.
+
+        Then the stream has a `failure` (PeerGone, or whatever computing its pieces raised), or bytes `owed` that a
+        slow reader did not take (send them and play it again), or is done.
+        """
+        stream.on_rest = on_rest
+        if stream.pending is None:
+            self._rest(stream)
+            return
+        heapq.heappush(self._heap, (stream.due, next(self._order), stream))
+        if stream.due < self._alarm and self._sleeper is not None:
+            sleeper, self._sleeper = self._sleeper, None
+            trio.lowlevel.reschedule(sleeper)
+
+    def drop(self, stream: PacedStream) -> None:
+        """Forgets the stream; its owner has lost interest."""
+        stream.on_rest = None  # its entry in the heap is passed over
+
+    async def run(self) -> None:
+        """Never returns; cancel it."""
+        while True:
+            now = trio.current_time()
+            for _ in range(_BATCH):
+                if not self._heap or self._heap[0][0] > now:
+                    break
+                stream = heapq.heappop(self._heap)[2]
+                if stream.on_rest is not None:
+                    self._serve(stream, now)
+            await self._sleep_until(self._heap[0][0] if self._heap else math.inf)
+
+    async def _sleep_until(self, deadline: float) -> None:
+        def abort(_: Any) -> trio.lowlevel.Abort:
+            self._sleeper = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        self._alarm = deadline
+        with trio.CancelScope(deadline=deadline):
+            self._sleeper = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(abort)
+        self._alarm = -math.inf
+
+    def _serve(self, stream: PacedStream, now: float) -> None:
+        try:
+            data = stream.take_due(now)
+            sent = stream.transport.try_send(data) if data else 0
+        except Exception as error:  # the peer left; or, pieces being computed as they are read, their source failed
+            stream.failure = error
+            self._rest(stream)
+            return
+        stream.owed = data[sent:]
+        if stream.owed or stream.pending is None:
+            self._rest(stream)
+        else:
+            heapq.heappush(self._heap, (stream.due, next(self._order), stream))
+
+    def _rest(self, stream: PacedStream) -> None:
+        on_rest, stream.on_rest = stream.on_rest, None
+        assert on_rest is not None
+        on_rest()

@@ -1,0 +1,154 @@
+"""Listening sockets, the connections that they accept, and an orderly end."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import socket
+import time
+from collections.abc import Callable, Sequence
+
+import trio
+
+from aimock.net.connection import After, HTTPConnection, Setting
+from aimock.net.exchange import Handler
+from aimock.net.fast_lane import FastLane
+from aimock.net.limits import Limits
+from aimock.net.pacer import Pacer
+from aimock.net.poller import HandOver, Poller
+from aimock.net.transport import SocketTransport, Transport
+from aimock.net.wire import ResponseWriter
+
+logger = logging.getLogger("aimock")
+
+_ACCEPT_RETRY = 0.1
+"""Seconds to wait when the system is out of descriptors or memory: connections that end will free some."""
+
+
+class HTTPServer:
+    """Serves one handler. `serve` runs it; `shut_down` ends it in good order."""
+
+    def __init__(
+        self, handler: Handler, limits: Limits | None = None, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        limits = limits or Limits()
+        self.pacer = Pacer()
+        self._closing = False
+        self._setting = Setting(
+            handler=handler,
+            limits=limits,
+            fast_lane=FastLane(limits.head_bytes, limits.header_lines),
+            writer=ResponseWriter(wall_clock),
+            pacer=self.pacer,
+            is_closing=lambda: self._closing,
+        )
+        self._active = 0
+        self._changed = trio.Event()
+        self._accepting = trio.CancelScope()
+        self._everything = trio.CancelScope()
+        self._connections: trio.Nursery | None = None
+        self._poller: Poller | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self._active + (len(self._poller) if self._poller is not None else 0)
+
+    async def serve(
+        self, listeners: Sequence[socket.socket] = (), *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Accepts from non-blocking listening sockets, which it closes, until `shut_down` or cancelled."""
+        with self._everything, contextlib.ExitStack() as stack:
+            for listener in listeners:
+                stack.callback(listener.close)
+            async with trio.open_nursery() as background:
+                background.start_soon(self.pacer.run)
+                async with trio.open_nursery() as self._connections:
+                    if listeners and Poller.is_supported():
+                        self._poller = Poller(self._setting, self._start_task)
+                        background.start_soon(self._poller.run)
+                    for listener in listeners:
+                        self._connections.start_soon(self._accept_all, listener)
+                    if not listeners:
+                        self._connections.start_soon(self._wait_for_shutdown)
+                    task_status.started()
+                background.cancel_scope.cancel()
+
+    async def shut_down(self, grace: float) -> None:
+        """Stops accepting, lets what is being answered finish for `grace` seconds, and ends what is left."""
+        self._closing = True
+        self._accepting.cancel()
+        if self._poller is not None:
+            self._poller.close_all()
+        with trio.move_on_after(grace):
+            while self._active:
+                await self._wait_for_change()
+        self._everything.cancel()
+
+    async def _wait_for_shutdown(self) -> None:
+        with self._accepting:
+            await trio.sleep_forever()
+
+    async def _accept_all(self, listener: socket.socket) -> None:
+        with self._accepting:
+            while True:
+                await self._wait_for_room()
+                await trio.lowlevel.wait_readable(listener)
+                try:
+                    sock, _ = listener.accept()
+                except (BlockingIOError, ConnectionAbortedError):
+                    continue
+                except OSError as error:
+                    if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                        raise
+                    logger.error("cannot accept a connection: %s", error)
+                    await trio.sleep(_ACCEPT_RETRY)
+                    continue
+                sock.setblocking(False)
+                self._welcome(SocketTransport(sock))
+
+    async def _wait_for_room(self) -> None:
+        while self.connections >= self._setting.limits.connections:
+            if self._poller is None or not self._poller.close_oldest():
+                await self._wait_for_change()
+
+    def _welcome(self, transport: SocketTransport) -> None:
+        if self._poller is not None:
+            self._poller.park(transport)
+        else:
+            self.start_connection(transport)
+
+    def start_connection(self, transport: Transport) -> None:
+        """Serves a connection that did not come by a listener (or cannot be parked) in a task of its own."""
+        self._start(HTTPConnection(transport, self._setting), None, None)
+
+    def _start_task(self, work: HandOver) -> None:
+        self._start(HTTPConnection(work.transport, self._setting, work.received), work, work.transport)
+
+    def _start(self, connection: HTTPConnection, work: HandOver | None, parkable: SocketTransport | None) -> None:
+        assert self._connections is not None
+        self._active += 1
+        self._connections.start_soon(self._run, connection, work, parkable)
+
+    async def _run(self, connection: HTTPConnection, work: HandOver | None, parkable: SocketTransport | None) -> None:
+        try:
+            after = await connection.run(park=parkable is not None, begun=work.begun if work is not None else None)
+            if after is After.PARK and parkable is not None:
+                self._park(parkable)
+        except Exception:
+            logger.exception("a connection failed")
+        finally:
+            self._active -= 1
+            self._changed.set()
+            self._changed = trio.Event()
+
+    def _park(self, transport: SocketTransport) -> None:
+        if self._poller is None or self._closing:
+            transport.close()
+        else:
+            self._poller.park(transport)
+
+    async def _wait_for_change(self) -> None:
+        """Until some connection's task has ended."""
+        await self._changed.wait()

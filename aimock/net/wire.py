@@ -1,0 +1,122 @@
+"""Answers to bytes: status lines, headers, chunks, and the bytes of an ending."""
+
+from __future__ import annotations
+
+import functools
+import http
+import re
+import time
+from collections.abc import Callable, Iterator
+
+from aimock.net.exchange import Ending, Head, Headers, Slicing, Stream, Whole
+
+LAST_CHUNK = b"0\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# RFC 9110 5.5: what would end a header line early, or never belongs in one.
+_UNSENDABLE = re.compile(r"[\x00\r\n]")
+
+
+@functools.lru_cache(maxsize=1024)
+def _head_bytes(status: int, headers: Headers) -> bytes:
+    try:
+        phrase = http.HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode() + _header_lines(headers)
+
+
+def _header_lines(headers: Headers) -> bytes:
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers if not _UNSENDABLE.search(value)])
+    return text.encode("latin-1", "replace")
+
+
+def may_have_body(status: int) -> bool:
+    """Whether a response with this status carries a body (RFC 9110 6.4.1)."""
+    return status >= 200 and status not in (204, 304)
+
+
+class ResponseWriter:
+    """Turns answers into bytes. `wall_clock` gives Unix time in seconds, for the Date header."""
+
+    def __init__(self, wall_clock: Callable[[], float]) -> None:
+        self._wall_clock = wall_clock
+        self._date_second = -1
+        self._date_line = b""
+
+    def whole(self, answer: Whole, head: Head | None, close: bool) -> bytes:
+        """The response to a request with this head (None: it could not be read)."""
+        body = answer.body if may_have_body(answer.status) else b""
+        parts = [_head_bytes(answer.status, answer.headers), self._date(), _header_lines(answer.fresh)]
+        if may_have_body(answer.status):
+            parts.append(b"content-length: %d\r\n" % len(body))
+        parts.append(b"connection: close\r\n\r\n" if close else b"\r\n")
+        if head is None or head.method != "HEAD":
+            parts.append(body)
+        return b"".join(parts)
+
+    def stream(self, answer: Stream, head: Head, close: bool) -> Iterator[tuple[float, bytes]]:
+        """The response as timed pieces of wire bytes, up to its ending; a clean ending's bytes are the last piece."""
+        chunked = head.http_version == "1.1"
+        opening = _head_bytes(answer.status, answer.headers) + self._date() + _header_lines(answer.fresh)
+        if chunked:
+            opening += b"transfer-encoding: chunked\r\n"
+        opening += b"connection: close\r\n\r\n" if close or not chunked else b"\r\n"
+        if head.method == "HEAD":
+            return iter([(0.0, opening)])
+        pieces = _pieces(answer, opening, chunked)
+        return pieces if answer.slicing is None else slices(pieces, answer.slicing)
+
+    def _date(self) -> bytes:
+        now = int(self._wall_clock())
+        if now != self._date_second:
+            self._date_second = now
+            t = time.gmtime(now)
+            self._date_line = (
+                f"date: {_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year}"
+                f" {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT\r\n"
+            ).encode()
+        return self._date_line
+
+
+def _pieces(answer: Stream, opening: bytes, chunked: bool) -> Iterator[tuple[float, bytes]]:
+    yield 0.0, opening
+    held: tuple[float, bytes] | None = None  # one piece is held back, since an ending may concern the last
+    offset = 0.0
+    for piece in answer.schedule:
+        if answer.ends_at is not None and piece[0] > answer.ends_at:
+            break
+        if not piece[1]:
+            continue  # an empty chunk would end the body
+        if held is not None:
+            yield held[0], _chunk(held[1]) if chunked else held[1]
+        held = piece
+    if held is not None:
+        offset, data = held
+        if answer.ending is Ending.FIN_MID_CHUNK:
+            announced = _chunk(data) if chunked else data
+            yield offset, announced[: len(announced) - len(data) // 2 - 2]
+        else:
+            yield offset, _chunk(data) if chunked else data
+    if answer.ends_at is not None:
+        offset = max(offset, answer.ends_at)
+    clean = chunked and answer.ending is Ending.CLEAN
+    if clean or answer.ends_at is not None:
+        yield offset, LAST_CHUNK if clean else b""
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def slices(pieces: Iterator[tuple[float, bytes]], slicing: Slicing) -> Iterator[tuple[float, bytes]]:
+    """The same bytes in pieces of at most `slicing.size`, each at least `slicing.gap` after the one before."""
+    earliest = 0.0
+    for offset, data in pieces:
+        for start in range(0, max(1, len(data)), slicing.size):
+            offset = max(offset, earliest)
+            yield offset, data[start : start + slicing.size]
+            earliest = offset + slicing.gap
