@@ -49,6 +49,8 @@ class HTTPServer:
         self._everything = trio.CancelScope()
         self._connections: trio.Nursery | None = None
         self._poller: Poller | None = None
+        self.ended = trio.Event()
+        """Set when `serve` has ended."""
 
     @property
     def connections(self) -> int:
@@ -59,7 +61,8 @@ class HTTPServer:
         self, listeners: Sequence[socket.socket] = (), *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Accepts from non-blocking listening sockets, which it closes, until `shut_down` or cancelled."""
-        with self._everything, contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack, self._everything:
+            stack.callback(self.ended.set)
             for listener in listeners:
                 stack.callback(listener.close)
             async with trio.open_nursery() as background:
@@ -81,10 +84,12 @@ class HTTPServer:
         self._accepting.cancel()
         if self._poller is not None:
             self._poller.close_all()
-        with trio.move_on_after(grace):
-            while self._active:
-                await self._wait_for_change()
-        self._everything.cancel()
+        try:
+            with trio.move_on_after(grace):
+                while self._active:
+                    await self._wait_for_change()
+        finally:
+            self._everything.cancel()
 
     async def _wait_for_shutdown(self) -> None:
         with self._accepting:

@@ -84,7 +84,7 @@ class Reply:
     finish_reason: str | None = None
     """In OpenAI's names (`stop`, `length`, `tool_calls`, `content_filter`); any other passes through untouched."""
     usage: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
-    """Token counts and extras under the keys that the fixture used; None: estimated or zero, as the provider's spec says."""
+    """Token counts and extras under the keys that the fixture used; None: estimated or zero, as the provider does."""
     logprobs: Any = attrs.field(default=None, hash=False)
     id: str | None = None
     created: int | None = None
@@ -183,6 +183,7 @@ class Head(Protocol):
     @property
     def query(self) -> str:
         """Without the question mark; percent-encoding as sent."""
+
     @property
     def headers(self) -> Mapping[str, str]:
         """Names in lower case; of a repeated header the first value."""
@@ -190,7 +191,7 @@ class Head(Protocol):
 
 @attrs.frozen
 class Route:
-    """What a protocol listens on. In a template, `{name}` stands for one path segment, `{name:path}` for one or more."""
+    """What a protocol listens on. In a template, `{name}` is one path segment, `{name:path}` one or more, as sent."""
 
     method: str
     template: str
@@ -215,6 +216,7 @@ class ChatProtocol(Protocol):
     @property
     def whole_headers(self) -> Headers:
         """Headers of a whole response, content type included, length not."""
+
     @property
     def stream_headers(self) -> Headers: ...
 
@@ -228,10 +230,16 @@ class ChatProtocol(Protocol):
         """The same response, streamed; text is cut into slices of `chunk_size` characters (code points)."""
 
     def collapse(self, chunks: Iterable[bytes]) -> Reply:
-        """The inverse of `frames`: the reply that a stream carried, however its bytes were split."""
+        """The inverse of `frames`: the reply that a stream carried, however its bytes were split.
+
+        Raises WireError if all that the stream brought was an error.
+        """
 
     def parse(self, body: bytes) -> Reply:
-        """The inverse of `encode`. Raises ValueError on a body that is not a reply of this protocol."""
+        """The inverse of `encode`.
+
+        Raises WireError on a body that tells an error, ValueError on any other that is not a reply of this protocol.
+        """
 
     def error(self, error: ErrorReply, stamp: Stamp) -> ErrorBody:
         """An error in the provider's envelope."""

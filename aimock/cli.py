@@ -1,0 +1,195 @@
+"""The command line: `aimock [serve] [OPTIONS]` and `aimock validate PATH…` (spec: core-cli-config).
+
+One executable understands both of the reference's: the flags of `llmock`, and `aimock --config FILE`. A flag outranks
+the environment, the environment the config file, and that the defaults. Every failure is one line and exit status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import attrs
+
+from aimock import __version__
+from aimock.config import LOG_LEVELS, PORT, Config, ConfigError, load_config, number, seed, whole_number
+
+DEFAULT_PORT = 4010
+DEFAULT_FIXTURES = "./fixtures"
+SHUTDOWN_GRACE = 8.0
+"""Seconds that streams have to finish after the first SIGTERM or SIGINT; a container runtime kills after ten."""
+
+_FLAG_OF_LATER_VERSIONS = (
+    *("watch", "metrics", "record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
+    *(f"chaos-{kind}" for kind in ("drop", "malformed", "disconnect", "ratelimit", "latency")),
+    *(f"provider-{name}" for name in ["openai", "anthropic", "gemini", "vertexai", "bedrock", "azure"]),
+    *(f"provider-{name}" for name in ["ollama", "cohere", "openrouter", "byteplus"]),
+    *("upstream-timeout-ms", "body-timeout-ms", "max-proxy-buffer-bytes", "max-proxy-buffer-frames", "agui-upstream"),
+)
+"""Flags of the reference that this version does not honour, and therefore refuses by name."""
+
+
+class Failure(Exception):
+    """A reason to stop, in one line."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Failure(f"{message}; see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line and returns its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    verb = words.pop(0) if words and words[0] in _VERBS else "serve"
+    try:
+        return _VERBS[verb](words)
+    except (Failure, ConfigError) as failure:
+        print(f"aimock: {failure}", file=sys.stderr)
+        return 1
+
+
+# -- serve ---------------------------------------------------------------------------------------------------------
+
+
+def _serve_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="aimock",
+        usage="aimock [serve] [OPTIONS]\n       aimock validate [--strict] [--json] PATH…",
+        description="A mock server for the agentic AI stack.",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--config", metavar="FILE", help="JSON config file; flags outrank it")
+    add("-p", "--port", type=_whole(PORT), metavar="N", help=f"0 takes a free port (default {DEFAULT_PORT})")
+    add("-h", "--host", metavar="ADDRESS", help="address to listen on (default 127.0.0.1; environment: AIMOCK_HOST)")
+    add("-f", "--fixtures", action="append", metavar="PATH", help=f"file or directory; repeatable ({DEFAULT_FIXTURES})")
+    add("-l", "--latency", type=_real(number(0)), metavar="MS", help="before every frame of a stream (default 0)")
+    add("-c", "--chunk-size", type=_whole(whole_number(1)), metavar="N", help="characters a slice (default 20)")
+    add("--replay-speed", type=_real(number(0, exclusive=True)), metavar="X", help="divides every delay (default 1)")
+    add("--strict", action="store_true", default=None, help="answer 503, not 404, when no fixture matches")
+    add("--validate-on-load", action="store_true", default=None, help="refuse to start with a faulty fixture")
+    add("--seed", type=_whole(seed), metavar="N", help="repeats a run: ids and jitter follow from it")
+    add("--journal-max", type=_whole(whole_number(0)), metavar="N", help="requests remembered; 0: all (default 1000)")
+    add(
+        "--fixture-counts-max", type=_whole(whole_number(0)), metavar="N", help="test ids counted; 0: all (default 500)"
+    )
+    add("--log-level", choices=LOG_LEVELS, help="silent, warn, info (default) or debug")
+    add("--version", action="version", version=f"aimock {__version__}")
+    add("--help", action="help", help="show this and exit")
+    for flag in _FLAG_OF_LATER_VERSIONS:
+        add(f"--{flag}", nargs="?", action=_Refuse, help=argparse.SUPPRESS)
+    return parser
+
+
+class _Refuse(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
+        raise Failure(f"{option}: this version does not support it")
+
+
+def _whole(check: Callable[[Any], int]) -> Callable[[str], int]:
+    """An argparse type for whole numbers: the text must be one, and the check must hold."""
+
+    def read(text: str) -> int:
+        try:
+            return check(int(text))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(_expected(error, "a whole number", text)) from error
+
+    return read
+
+
+def _real(check: Callable[[Any], float]) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            return check(float(text))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(_expected(error, "a number", text)) from error
+
+    return read
+
+
+def _expected(error: ValueError, default: str, text: str) -> str:
+    said = str(error)
+    return f"expected {default if said.startswith(('invalid', 'could not')) else said}, got {text!r}"
+
+
+def _chosen(flags: argparse.Namespace) -> Config:
+    """Flags over environment over config file over defaults."""
+    from_file = load_config(Path(flags.config)) if flags.config is not None else Config()
+    from_flags = {
+        "port": flags.port,
+        "host": flags.host or os.environ.get("AIMOCK_HOST"),
+        "strict": flags.strict,
+        "seed": flags.seed,
+        "fixtures": tuple(flags.fixtures) if flags.fixtures else None,
+        "latency": flags.latency,
+        "chunk_size": flags.chunk_size,
+        "replay_speed": flags.replay_speed,
+        "log_level": flags.log_level,
+        "validate_on_load": flags.validate_on_load,
+        "journal_max": flags.journal_max,
+        "fixture_counts_max": flags.fixture_counts_max,
+    }
+    defaults = {
+        # As the reference has it, each of its two executables in its own way: a config file means a free port.
+        "port": DEFAULT_PORT if flags.config is None else 0,
+        "host": "127.0.0.1",
+        "strict": False,
+        "fixtures": (DEFAULT_FIXTURES,) if flags.config is None else (),
+        "latency": 0.0,
+        "chunk_size": 20,
+        "replay_speed": 1.0,
+        "log_level": "info",
+        "validate_on_load": False,
+        "journal_max": 1000,
+        "fixture_counts_max": 500,
+    }
+    chosen: dict[str, Any] = {}
+    for name in attrs.fields_dict(Config):
+        candidates = (from_flags[name], getattr(from_file, name), defaults.get(name))
+        chosen[name] = next((value for value in candidates if value is not None), None)
+    return Config(**chosen)
+
+
+def _serve(words: Sequence[str]) -> int:
+    choice = _chosen(_serve_parser().parse_args(words))
+    from aimock import serving  # the event loop and all that: --help and a wrong flag need none of it
+
+    return serving.run(choice, SHUTDOWN_GRACE)
+
+
+# -- validate ------------------------------------------------------------------------------------------------------
+
+
+def _validate(words: Sequence[str]) -> int:
+    parser = _Parser(
+        prog="aimock validate",
+        description="Checks fixture files, alone and together.",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="a fixture file, or a directory of them")
+    parser.add_argument("--strict", action="store_true", help="fail on warnings too")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument("-h", "--help", action="help", help="show this and exit")
+    options = parser.parse_args(words)
+    from aimock.fixtures import check_paths
+
+    report = check_paths(options.paths, strict=options.strict)
+    if options.json:
+        import orjson
+
+        print(orjson.dumps(report.to_json()).decode())
+    else:
+        for line in report.lines():
+            print(line)
+    return 1 if report.failed else 0
+
+
+_VERBS: dict[str, Callable[[Sequence[str]], int]] = {"serve": _serve, "validate": _validate}

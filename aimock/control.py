@@ -1,0 +1,238 @@
+"""The control API under `/__aimock` (spec: core-server §5), and the journal under its older path `/v1/_requests`.
+
+Errors here have a plain string under `error`; they are this server's own and resemble no provider's.
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from aimock.exchange import Exchange
+from aimock.fixtures import FixtureError, describe, entries_from_json
+from aimock.journal import Entry
+from aimock.net.exchange import Whole
+from aimock.steering import DEFAULT_TEST_ID, query_value
+from aimock_protocols.canonical import ErrorReply
+
+PREFIX = "/__aimock"
+
+_DEPRECATION = "POST /__aimock/reset/fixtures is deprecated: use /__aimock/reset, or /__aimock/reset/journal."
+
+
+class ControlError(Exception):
+    """A control request that cannot be done; the text names the field or parameter."""
+
+    def __init__(self, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.more = more
+
+
+def answer(exchange: Exchange) -> Whole:
+    """Whatever lies under the prefix."""
+    path = exchange.head.path.removeprefix(PREFIX)
+    route = _ROUTES.get((exchange.head.method, path))
+    if route is None:
+        message = f"Unknown control route: {exchange.head.method} {exchange.head.path}"
+        return exchange.json(404, {"error": {"message": message, "type": "not_found"}})
+    try:
+        return route(exchange)
+    except ControlError as error:
+        return exchange.json(400, {"error": str(error), **error.more})
+
+
+# -- fixtures ------------------------------------------------------------------------------------------------------
+
+
+def _count_fixtures(exchange: Exchange) -> Whole:
+    parameters = _query(exchange, {"include"})
+    book = exchange.state.book
+    body: dict[str, Any] = {"count": len(book)}
+    include = parameters.get("include")
+    if include == "fixtures":
+        body["fixtures"] = [_summary(index, describe(fixture)) for index, fixture in enumerate(book.fixtures)]
+        for shown, fixture in zip(body["fixtures"], book.fixtures, strict=True):
+            shown["responseKind"] = fixture.response.kind
+    elif include is not None:
+        raise ControlError(f'include: expected "fixtures", got "{include}"')
+    return exchange.json(200, body)
+
+
+def _summary(index: int, shown: Mapping[str, Any]) -> dict[str, Any]:
+    return {"index": index} | {key: shown[key] for key in ("match", "latency", "chaos") if key in shown}
+
+
+def _add_fixtures(exchange: Exchange) -> Whole:
+    entries = _body(exchange).get("fixtures")
+    if not isinstance(entries, list):
+        raise ControlError('Missing or invalid "fixtures": expected an array')
+    try:
+        fixtures = entries_from_json(entries)
+    except FixtureError as error:
+        details = [
+            {"severity": finding.severity, "fixtureIndex": finding.fixture_index, "message": finding.message}
+            for finding in error.findings
+            if finding.severity == "error"
+        ]
+        raise ControlError("Validation failed", details=details) from error
+    exchange.state.book.append(fixtures)
+    return exchange.json(200, {"added": len(fixtures)})
+
+
+def _clear_fixtures(exchange: Exchange) -> Whole:
+    exchange.state.clear_fixtures()
+    return exchange.json(200, {"cleared": True})
+
+
+# -- reset and errors ----------------------------------------------------------------------------------------------
+
+
+def _reset(exchange: Exchange) -> Whole:
+    exchange.state.reset()
+    return exchange.json(200, {"reset": True})
+
+
+def _reset_journal(exchange: Exchange) -> Whole:
+    exchange.state.journal.clear()
+    return exchange.json(200, {"reset": True})
+
+
+def _reset_fixtures(exchange: Exchange) -> Whole:
+    exchange.state.reset()
+    body = {"reset": True, "deprecated": True, "deprecation": _DEPRECATION}
+    return exchange.json(200, body, (("deprecation", "true"),))
+
+
+def _queue_error(exchange: Exchange) -> Whole:
+    exchange.state.injected.add(injected_error(_body(exchange)), _scope(exchange))
+    return exchange.json(200, {"queued": True})
+
+
+def injected_error(body: Mapping[str, Any]) -> ErrorReply:
+    """The error that `{"status", "body": {"message", "type", "code"}}` asks for. Raises ControlError."""
+    status = body.get("status", 500)
+    if type(status) is not int or not 200 <= status <= 999:
+        raise ControlError(f"status: expected an integer from 200 to 999, got {_shown(status)}")
+    details = body.get("body", {})
+    if not isinstance(details, dict):
+        raise ControlError(f"body: expected an object, got {_shown(details)}")
+    for key in ("message", "type", "code"):
+        if not isinstance(details.get(key), str | None):
+            raise ControlError(f"body.{key}: expected a string, got {_shown(details[key])}")
+    return ErrorReply(
+        details.get("message") or "Injected error", details.get("type"), code=details.get("code"), status=status
+    )
+
+
+# -- the journal ---------------------------------------------------------------------------------------------------
+
+
+def _whole_number(name: str, text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,18}", text) is None:
+        raise ControlError(f"{name}: expected a whole number, got {_shown(text)}")
+    return int(text)
+
+
+_FILTERS: dict[str, Callable[[dict[str, Any], str], bool]] = {
+    "path": lambda entry, value: value in entry["path"],
+    "method": lambda entry, value: entry["method"].upper() == value.upper(),
+    "status": lambda entry, value: entry["response"]["status"] == _whole_number("status", value),
+    "service": lambda entry, value: entry.get("service") == value,
+    "testId": lambda entry, value: _test_id(entry) == value,
+    "requestId": lambda entry, value: entry["headers"].get("x-request-id") == value,
+}
+
+
+def _test_id(entry: dict[str, Any]) -> str:
+    query = entry["path"].partition("?")[2]
+    return entry["headers"].get("x-test-id") or query_value(query, "testId") or DEFAULT_TEST_ID
+
+
+def _read_journal(exchange: Exchange) -> Whole:
+    parameters = _query(exchange, {"limit", "offset", *_FILTERS})
+    if "status" in parameters:
+        _whole_number("status", parameters["status"])  # said even if there is no entry to compare
+    offset = _whole_number("offset", parameters.get("offset", "0"))
+    limit = _whole_number("limit", parameters["limit"]) if "limit" in parameters else None
+    filters = [(_FILTERS[name], value) for name, value in parameters.items() if name in _FILTERS]
+    entries = [
+        entry
+        for entry in _shown_entries(exchange.state.journal)
+        if all(passes(entry, value) for passes, value in filters)
+    ]
+    page = entries[offset:] if limit is None else entries[offset : offset + limit]
+    return exchange.json(200, page, (("x-total-count", str(len(entries))),))
+
+
+def _shown_entries(journal: Iterator[Entry] | Any) -> Iterator[dict[str, Any]]:
+    return (entry.to_json() for entry in journal)
+
+
+def list_requests(exchange: Exchange) -> Whole:
+    """`GET /v1/_requests`: the journal, or its last `limit` entries."""
+    limit = query_value(exchange.head.query, "limit")
+    entries = list(_shown_entries(exchange.state.journal))
+    if limit:
+        leading = re.match(r"\s*[+]?([0-9]{1,18})", limit)  # as leniently as the reference reads it
+        if leading is None or int(leading[1]) == 0:
+            message = f"Invalid limit: {_shown(limit)} is not an integer above 0"
+            return exchange.json(400, {"error": {"message": message, "type": "invalid_request_error"}})
+        entries = entries[-int(leading[1]) :]
+    return exchange.json(200, entries)
+
+
+def clear_requests(exchange: Exchange) -> Whole:
+    """`DELETE /v1/_requests`: entries only; sequences stay where they are."""
+    exchange.state.journal.clear()
+    return Whole(204, exchange.json(204, None).headers, b"", exchange.fresh_headers)
+
+
+def _health(exchange: Exchange) -> Whole:
+    return exchange.json(200, {"status": "ok"})
+
+
+_ROUTES: dict[tuple[str, str], Callable[[Exchange], Whole]] = {
+    ("GET", "/health"): _health,
+    ("GET", "/journal"): _read_journal,
+    ("GET", "/fixtures"): _count_fixtures,
+    ("POST", "/fixtures"): _add_fixtures,
+    ("DELETE", "/fixtures"): _clear_fixtures,
+    ("POST", "/reset"): _reset,
+    ("POST", "/reset/journal"): _reset_journal,
+    ("POST", "/reset/fixtures"): _reset_fixtures,
+    ("POST", "/error"): _queue_error,
+}
+
+
+# -- reading requests ----------------------------------------------------------------------------------------------
+
+
+def _body(exchange: Exchange) -> dict[str, Any]:
+    try:
+        body = orjson.loads(exchange.request.body)
+    except orjson.JSONDecodeError as error:
+        raise ControlError(f"Malformed JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise ControlError(f"Request body must be a JSON object, got {_shown(body)}")
+    return body
+
+
+def _query(exchange: Exchange, known: set[str]) -> dict[str, str]:
+    parameters = dict(urllib.parse.parse_qsl(exchange.head.query, keep_blank_values=True))
+    unknown = next((name for name in parameters if name not in known), None)
+    if unknown is not None:
+        raise ControlError(f"{unknown}: unknown parameter; expected one of {', '.join(sorted(known))}")
+    return parameters
+
+
+def _scope(exchange: Exchange) -> str | None:
+    """The test id that the request names, if it names one."""
+    return exchange.steering.test_id if exchange.steering.test_id != DEFAULT_TEST_ID else None
+
+
+def _shown(value: Any) -> str:
+    return orjson.dumps(value).decode()[:80]

@@ -1,0 +1,93 @@
+"""One exchange on its way through the pipeline: the request, what it says to the server, and its time and chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+import orjson
+
+from aimock.fixtures import Fixture
+from aimock.journal import Entry
+from aimock.net.exchange import Head, Request, Whole
+from aimock.randomness import Fork
+from aimock.state import State
+from aimock.steering import Steering
+from aimock_protocols.canonical import Headers, Stamp
+
+CORS: Headers = (
+    ("access-control-allow-origin", "*"),
+    ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+    ("access-control-allow-headers", "*"),
+    ("access-control-expose-headers", "X-Total-Count, X-Request-Id"),
+)
+"""Sent with every response, so that pages in a browser may call the server."""
+
+_JSON_HEADERS: Headers = (("content-type", "application/json"), *CORS)
+
+
+@attrs.define(eq=False)
+class Exchange:
+    """A request and what is derived from it; randomness is drawn only by those who ask."""
+
+    request: Request
+    params: Mapping[str, str]
+    steering: Steering
+    state: State
+    scope: str
+    """What the exchange's randomness is counted under: its test id, unless it is none of a test's business."""
+    neutral: Callable[[], dict[str, Any] | None] | None = None
+    """Gives the neutral request body for the journal; None until the request has been understood."""
+    _fork: Fork | None = None
+    _stamp: Stamp | None = None
+    _request_id: str | None = None
+
+    @property
+    def head(self) -> Head:
+        return self.request.head
+
+    @property
+    def strict(self) -> bool:
+        """Whether strict mode holds for this request."""
+        override = self.steering.strict
+        return self.state.settings.strict if override is None else override
+
+    @property
+    def strict_override(self) -> bool | None:
+        """The request's own choice, where it changes the server's."""
+        override = self.steering.strict
+        return override if override != self.state.settings.strict else None
+
+    @property
+    def fork(self) -> Fork:
+        if self._fork is None:
+            self._fork = self.state.randomness.fork(self.scope)
+        return self._fork
+
+    @property
+    def stamp(self) -> Stamp:
+        if self._stamp is None:
+            self._stamp = Stamp(self.state.settings.wall_clock(), self.fork.entropy)
+        return self._stamp
+
+    @property
+    def request_id(self) -> str:
+        """The caller's request id if it sent a fit one, else a minted one."""
+        if self._request_id is None:
+            self._request_id = self.steering.request_id or "req_" + self.stamp.hexadecimal(32, "request")
+        return self._request_id
+
+    @property
+    def fresh_headers(self) -> Headers:
+        return (("x-request-id", self.request_id),)
+
+    def record(self, status: int, fixture: Fixture | None = None) -> Entry:
+        """Journals the exchange. The one place where that happens."""
+        entry = Entry(self.stamp, self.request, self.request_id, status, self.neutral, fixture)
+        self.state.journal.add(entry)
+        return entry
+
+    def json(self, status: int, body: Any, headers: Headers = ()) -> Whole:
+        """A JSON response of our own, in no provider's style."""
+        return Whole(status, _JSON_HEADERS + headers, orjson.dumps(body), self.fresh_headers)

@@ -1,0 +1,108 @@
+"""What happened: the last exchanges, bounded, without secrets (spec: core-server §9).
+
+An entry keeps the request as it came and is turned into JSON only when it is read, since most never are.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+import orjson
+
+from aimock.fixtures import Fixture, describe
+from aimock.net.exchange import Outcome, Request
+from aimock.redaction import redact_headers, redact_target
+from aimock_protocols.canonical import Stamp
+
+MAX_BODY_BYTES = 65536
+"""A neutral request body that is larger as JSON is replaced by a note of its size."""
+
+_TRUNCATION_NOTE = "The request body was larger than the journal keeps; its size is that of the neutral JSON form."
+
+
+@attrs.define(eq=False)
+class Entry:
+    """One exchange."""
+
+    stamp: Stamp
+    request: Request
+    request_id: str
+    status: int
+    """HTTP status of the answer; 0 if there was none."""
+    neutral: Callable[[], dict[str, Any] | None] | None = None
+    """Gives the neutral request body; None for requests that have none."""
+    fixture: Fixture | None = None
+    source: str | None = None
+    strict_override: bool | None = None
+    interrupted: bool = False
+    interrupt_reason: str | None = None
+    service: str | None = None
+
+    def ended(self, outcome: Outcome, planned: str | None = None) -> None:
+        """Notes how the stream ended; `planned` names the fixture key that was to end it early."""
+        if outcome is not Outcome.DELIVERED or planned is not None:
+            self.interrupted = True
+            self.interrupt_reason = planned if outcome is Outcome.DELIVERED else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as the control API shows it."""
+        head = self.request.head
+        response: dict[str, Any] = {
+            "status": self.status,
+            "fixture": describe(self.fixture) if self.fixture is not None else None,
+        }
+        if self.source is not None:
+            response["source"] = self.source
+        if self.interrupted:
+            response["interrupted"] = True
+        if self.interrupt_reason is not None:
+            response["interruptReason"] = self.interrupt_reason
+        if self.strict_override is not None:
+            response["strictOverride"] = self.strict_override
+        entry: dict[str, Any] = {
+            "id": "req-" + self.stamp.alphanumeric(16, "journal"),
+            "timestamp": round(self.stamp.created * 1000),
+            "method": head.method,
+            "path": redact_target(head.target),
+            "headers": redact_headers(head.header_lines) | {"x-request-id": self.request_id},
+            "body": self.neutral() if self.neutral is not None else None,
+            "response": response,
+        }
+        if self.service is not None:
+            entry["service"] = self.service
+        return entry
+
+
+class Journal:
+    """The last entries, oldest first."""
+
+    def __init__(self, max_entries: int = 1000) -> None:
+        """`max_entries`: 0 keeps all."""
+        self._entries: collections.deque[Entry] = collections.deque(maxlen=max_entries or None)
+
+    def add(self, entry: Entry) -> None:
+        if len(entry.request.body) > MAX_BODY_BYTES and entry.neutral is not None:
+            entry.neutral = _bounded(entry.neutral)
+            entry.request = attrs.evolve(entry.request, body=b"")
+        self._entries.append(entry)
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+
+def _bounded(neutral: Callable[[], dict[str, Any] | None]) -> Callable[[], dict[str, Any] | None]:
+    """The same body, or, if it is too large to keep, what stands in for it."""
+    body = neutral()
+    size = len(orjson.dumps(body))
+    if size > MAX_BODY_BYTES:
+        body = {"__aimock_truncated": True, "originalByteSize": size, "note": _TRUNCATION_NOTE}
+    return lambda: body

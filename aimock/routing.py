@@ -1,0 +1,109 @@
+"""Which path is whose (spec: core-server §2 and §3).
+
+Paths are compared as sent: nothing is decoded, case counts. A path that no route has is tried again as the base paths
+of OpenAI-compatible providers would have it, and once more without its trailing slash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+_COMPATIBLE_ENDINGS = (
+    "/chat/completions",
+    "/embeddings",
+    "/responses",
+    "/audio/speech",
+    "/audio/transcriptions",
+    "/audio/translations",
+    "/images/generations",
+    "/images/edits",
+    "/images/variations",
+)
+"""Endings by which an OpenAI-compatible endpoint is known behind any base path."""
+
+_PLACEHOLDER = re.compile(r"\{(\w+)(:path)?\}")
+
+
+class Resolved(NamedTuple, Generic[T]):
+    """Who answers a request."""
+
+    target: T
+    params: Mapping[str, str]
+
+
+class Router(Generic[T]):
+    """A table of (method, path template) to targets."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, dict[str, T]] = {}
+        self._templates: list[tuple[re.Pattern[str], dict[str, T]]] = []
+
+    def add(self, method: str, template: str, target: T) -> None:
+        """`{name}` in a template stands for one segment, `{name:path}` for one or more."""
+        if "{" not in template:
+            self._exact.setdefault(template, {})[method] = target
+            return
+        pattern = _compiled(template)
+        for known, methods in self._templates:
+            if known == pattern:
+                methods[method] = target
+                return
+        self._templates.append((pattern, {method: target}))
+
+    def resolve(self, method: str, path: str) -> Resolved[T] | None:
+        """The target for a request; None if no route has the path, or none with this method."""
+        for candidate in candidates(path):
+            for methods, params in self._with_path(candidate):
+                # RFC 9110 9.3.2: what answers GET answers HEAD.
+                target = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
+                if target is not None:
+                    return Resolved(target, params)
+        return None
+
+    def methods(self, path: str) -> frozenset[str]:
+        """The methods that the path answers; empty if it is unknown."""
+        return frozenset(
+            method for candidate in candidates(path) for methods, _ in self._with_path(candidate) for method in methods
+        )
+
+    def _with_path(self, path: str) -> Iterable[tuple[dict[str, T], Mapping[str, str]]]:
+        if path in self._exact:
+            yield self._exact[path], {}
+        for pattern, methods in self._templates:
+            match = pattern.fullmatch(path)
+            if match is not None:
+                yield methods, match.groupdict()
+
+
+def candidates(path: str) -> list[str]:
+    """The paths under which a request is looked up, in order."""
+    paths = [path, normalised(path)]
+    if path.endswith("/") and len(path) > 1:
+        shorter = path.rstrip("/")
+        paths += [shorter, normalised(shorter)]
+    return list(dict.fromkeys(paths))
+
+
+def normalised(path: str) -> str:
+    """The path without a compatible provider's base: `/openai/…` once, then whatever precedes a known ending."""
+    if path.startswith("/openai/"):
+        path = path.removeprefix("/openai")
+    if not path.startswith(("/v1/", "/v2/")):
+        for ending in _COMPATIBLE_ENDINGS:
+            if path.endswith(ending):
+                return "/v1" + ending
+    return path
+
+
+def _compiled(template: str) -> re.Pattern[str]:
+    pattern = ""
+    position = 0
+    for placeholder in _PLACEHOLDER.finditer(template):
+        pattern += re.escape(template[position : placeholder.start()])
+        pattern += f"(?P<{placeholder[1]}>{'.+' if placeholder[2] else '[^/]+'})"
+        position = placeholder.end()
+    return re.compile(pattern + re.escape(template[position:]))

@@ -1,0 +1,367 @@
+"""The mock server as a Python object: `AIMock`.
+
+    with AIMock() as mock:                      # its own thread: for sync and asyncio tests
+        mock.on_message("hello", {"content": "Hi!"})
+        client = OpenAI(base_url=mock.url + "/v1", api_key="test")
+
+    async with AIMock() as mock:                # inside Trio
+        ...
+
+JSON shapes keep the fixture format's camelCase keys; keyword options are taken in snake_case as well.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import sniffio
+import trio
+
+from aimock import logs
+from aimock.app import App
+from aimock.control import ControlError, injected_error
+from aimock.fixtures import Fixture, entries_from_json, fixture_from, load_source, make_fixture
+from aimock.fixtures.findings import MATCH_KEYS
+from aimock.fixtures.question import Transform
+from aimock.fixtures.structure import camel
+from aimock.journal import Journal
+from aimock.net.limits import Limits
+from aimock.net.listen import open_listeners, url_of
+from aimock.net.server import HTTPServer
+from aimock.settings import Settings
+from aimock.state import State
+
+T = TypeVar("T")
+
+GRACE = 2.0
+"""Seconds that `stop` gives to streams that are still being sent."""
+
+
+class AIMock:
+    """One mock server. Start it with `with`, `async with` (Trio), or `start()` and `stop()`."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        fixtures: str | Path | Iterable[str | Path] = (),
+        latency: float = 0.0,
+        chunk_size: int = 20,
+        replay_speed: float = 1.0,
+        strict: bool = False,
+        log_level: str | None = None,
+        journal_max_entries: int = 1000,
+        fixture_counts_max_test_ids: int = 500,
+        request_transform: Transform | None = None,
+        seed: int | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        limits: Limits | None = None,
+    ) -> None:
+        """`latency` in ms before each frame; `fixtures`: files or directories; `port` 0 takes a free one.
+
+        `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
+        leaves the logger `aimock` to the program.
+        """
+        if log_level is not None:
+            logs.show(log_level)
+        self._host = host
+        self._port = port
+        self._limits = limits
+        self._state = State(
+            Settings(
+                latency=latency,
+                chunk_size=max(1, chunk_size),
+                replay_speed=replay_speed,
+                strict=strict,
+                request_transform=request_transform,
+                journal_max_entries=journal_max_entries,
+                fixture_counts_max_test_ids=fixture_counts_max_test_ids,
+                seed=seed,
+                wall_clock=wall_clock,
+            )
+        )
+        self._url: str | None = None
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping: trio.Event | None = None
+        self._inside: contextlib.AbstractAsyncContextManager[None] | None = None
+        for source in [fixtures] if isinstance(fixtures, str | Path) else fixtures:
+            self.load_fixtures(source)
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, **options: Any) -> Self:
+        """A server that is already running in its own thread; the caller stops it."""
+        mock = cls(**options)
+        mock.start()
+        return mock
+
+    def start(self) -> str:
+        """Starts the server in a thread of its own and returns its URL. Raises OSError if it cannot listen."""
+        if self._url is not None:
+            raise RuntimeError("the server is already running")
+        started: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                trio.run(self._run_until_stopped, started)
+            except BaseException as error:
+                if started.done():
+                    raise
+                started.set_exception(error)
+
+        self._thread = threading.Thread(target=run, name="aimock", daemon=True)
+        self._thread.start()
+        try:
+            started.result()
+        except BaseException:
+            self._thread = None
+            raise
+        return self.url
+
+    def stop(self, grace: float = GRACE) -> None:
+        """Stops a server that `start` started; streams may finish within `grace` seconds."""
+        if self._thread is None or self._token is None:
+            raise RuntimeError("the server is not running in a thread")
+        self._grace = grace
+        assert self._stopping is not None
+        with contextlib.suppress(trio.RunFinishedError):
+            trio.from_thread.run_sync(self._stopping.set, trio_token=self._token)
+        self._thread.join()
+        self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        if sniffio.current_async_library() != "trio":
+            raise RuntimeError("`async with AIMock()` is for Trio; elsewhere use `with AIMock()`, which has its thread")
+        self._inside = self._running()
+        await self._inside.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        inside, self._inside = self._inside, None
+        assert inside is not None
+        return await inside.__aexit__(kind, error, trace)
+
+    async def _run_until_stopped(self, started: concurrent.futures.Future[None]) -> None:
+        self._stopping = trio.Event()
+        self._grace = GRACE
+        async with self._running():
+            started.set_result(None)
+            await self._stopping.wait()
+
+    @contextlib.asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        listeners = open_listeners(self._host, self._port)
+        server = HTTPServer(App(self._state), self._limits, self._state.settings.wall_clock)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.serve, listeners)
+            self._token = trio.lowlevel.current_trio_token()
+            self._url = url_of(listeners[0])
+            try:
+                yield
+            finally:
+                self._url = self._token = None
+                await server.shut_down(self._grace)
+
+    _grace: float = GRACE
+
+    @property
+    def url(self) -> str:
+        """`http://host:port`. Raises RuntimeError unless the server is running."""
+        if self._url is None:
+            raise RuntimeError("the server is not running")
+        return self._url
+
+    @property
+    def base_url(self) -> str:
+        """The same as `url`."""
+        return self.url
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def seed(self) -> int:
+        """The seed of everything random; give it to another server to repeat this one's run."""
+        return self._state.randomness.seed
+
+    @property
+    def strict(self) -> bool:
+        """Whether a request that nothing matches is answered 503. May be set while the server runs."""
+        return self._state.settings.strict
+
+    @strict.setter
+    def strict(self, value: bool) -> None:
+        self._state.settings.strict = value
+
+    # -- fixtures --------------------------------------------------------------------------------------------------
+
+    def add_fixture(self, fixture: Fixture | Mapping[str, Any], response: Any = None, **options: Any) -> Self:
+        """Appends a fixture: a whole entry, or a match and its response. `options` as for `on`."""
+        if response is None and not options:
+            return self.add_fixtures([fixture])
+        assert not isinstance(fixture, Fixture)
+        return self.on(fixture, response, **options)
+
+    def add_fixtures(self, fixtures: Iterable[Fixture | Mapping[str, Any]]) -> Self:
+        made = [_as_fixture(fixture) for fixture in fixtures]
+        self._do(lambda: self._state.book.append(made))
+        return self
+
+    def prepend_fixture(self, fixture: Fixture | Mapping[str, Any]) -> Self:
+        """Puts a fixture before all others."""
+        made = _as_fixture(fixture)
+        self._do(lambda: self._state.book.prepend(made))
+        return self
+
+    def add_fixtures_from_json(self, entries: str | list[Any]) -> Self:
+        """A JSON array of entries, validated: raises FixtureError with the findings if one is wrong."""
+        made = entries_from_json(entries)
+        self._do(lambda: self._state.book.append(made))
+        return self
+
+    def load_fixtures(self, path: str | Path) -> Self:
+        """A file or a directory. What is wrong in it is logged; raises FixtureSourceError if it cannot be found."""
+        loaded = load_source(Path(path), logs.report_problem)
+        self._do(lambda: self._state.book.append(loaded))
+        return self
+
+    load_fixture_file = load_fixtures
+    load_fixture_dir = load_fixtures
+
+    def clear_fixtures(self) -> Self:
+        self._do(self._state.clear_fixtures)
+        return self
+
+    @property
+    def fixtures(self) -> Sequence[Fixture]:
+        """All fixtures, in the order in which they are tried."""
+        return self._do(lambda: self._state.book.fixtures)
+
+    def on(self, match: Mapping[str, Any], response: Any, **options: Any) -> Self:
+        """Appends a fixture. `response` is a dict as in a fixture file, or a function of the request body that
+        returns one (an async function runs in the server's Trio loop). Options that are match keys narrow the match,
+        the others belong to the entry (`latency`, `chunk_size`, `streaming_profile`, …)."""
+        return self.add_fixtures([_narrowed(match, response, options)])
+
+    def on_message(self, pattern: Any, response: Any, **options: Any) -> Self:
+        """`pattern`: text that the last user message contains, or a compiled regular expression."""
+        return self.on({"userMessage": pattern}, response, **options)
+
+    def on_system_message(self, pattern: Any, response: Any, **options: Any) -> Self:
+        """`pattern` may be a list, whose members must all occur."""
+        return self.on({"systemMessage": pattern}, response, **options)
+
+    def on_json_output(self, pattern: Any, content: Any, **options: Any) -> Self:
+        """Answers a `json_object` request with `content` as JSON text."""
+        match = {"userMessage": pattern, "responseFormat": "json_object"}
+        return self.on(match, {"content": content}, **options)
+
+    def on_tool_call(self, name: Any, response: Any, **options: Any) -> Self:
+        """Requests that offer the tool `name`."""
+        return self.on({"toolName": name}, response, **options)
+
+    def on_tool_result(self, call_id: Any, response: Any, **options: Any) -> Self:
+        """Requests whose last message is the result of the call `call_id`."""
+        return self.on({"toolCallId": call_id}, response, **options)
+
+    def on_turn(self, turn: int, pattern: Any, response: Any, **options: Any) -> Self:
+        """The request after `turn` answers of the assistant."""
+        return self.on({"turnIndex": turn, "userMessage": pattern}, response, **options)
+
+    def next_request_error(
+        self, status: int, body: Mapping[str, Any] | None = None, *, test_id: str | None = None
+    ) -> Self:
+        """The next request gets this error, once. `body`: `message`, `type`, `code`. Raises ValueError."""
+        try:
+            error = injected_error({"status": status, "body": dict(body or {})})
+        except ControlError as problem:
+            raise ValueError(str(problem)) from None
+        self._do(lambda: self._state.injected.add(error, test_id))
+        return self
+
+    next_error = next_request_error
+
+    # -- what happened ---------------------------------------------------------------------------------------------
+
+    @property
+    def journal(self) -> Journal:
+        """The live journal. Raises RuntimeError unless the server is running."""
+        _ = self.url
+        return self._state.journal
+
+    def get_requests(self) -> list[dict[str, Any]]:
+        """The journal's entries, oldest first, as the control API shows them."""
+        return self._do(lambda: [entry.to_json() for entry in self.journal])
+
+    def get_last_request(self) -> dict[str, Any] | None:
+        requests = self.get_requests()
+        return requests[-1] if requests else None
+
+    def clear_requests(self) -> Self:
+        """Empties the journal and rewinds all sequences."""
+
+        def clear() -> None:
+            self._state.journal.clear()
+            self._state.counters.reset()
+
+        self._do(clear)
+        return self
+
+    reset_journal = clear_requests
+
+    def reset_match_counts(self, test_id: str | None = None) -> Self:
+        """Rewinds the sequences of one test id, or of all."""
+        self._do(lambda: self._state.counters.reset(test_id))
+        return self
+
+    def reset(self) -> Self:
+        """Back to an empty server: no fixtures, no queued errors, an empty journal, every sequence at its start."""
+        self._do(self._state.reset)
+        return self
+
+    def _do(self, act: Callable[[], T]) -> T:
+        """Runs in the server's loop, if there is one: no change falls between a match and its count."""
+        if self._token is None or _is_current(self._token):
+            return act()
+        return trio.from_thread.run_sync(act, trio_token=self._token)
+
+
+LLMock = AIMock
+"""The reference's name for it."""
+
+
+def _is_current(token: trio.lowlevel.TrioToken) -> bool:
+    return trio.lowlevel.in_trio_run() and trio.lowlevel.current_trio_token() is token
+
+
+def _as_fixture(fixture: Fixture | Mapping[str, Any]) -> Fixture:
+    return fixture if isinstance(fixture, Fixture) else make_fixture(dict(fixture))
+
+
+def _narrowed(match: Mapping[str, Any], response: Any, options: Mapping[str, Any]) -> Fixture:
+    """A fixture whose options may be match keys too."""
+    keys = {camel(name): value for name, value in options.items()}
+    narrowing = {key: keys.pop(key) for key in MATCH_KEYS if key in keys}
+    return fixture_from({**match, **narrowing}, response, **keys)

@@ -1,0 +1,201 @@
+"""Chat over HTTP: decode, match, encode, pace. The same steps for every provider; the protocol knows the rest."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any
+
+import attrs
+
+from aimock.exchange import CORS, Exchange
+from aimock.fixtures import Fixture, Kind, Missed, Question, Response, explain, make_fixture, respond
+from aimock.fixtures.response import Factory
+from aimock.net.exchange import Answer, Stream, Task, Whole
+from aimock.physics import interrupt, pace_of, schedule
+from aimock.settings import model_list, strict_turns
+from aimock_protocols.canonical import ChatProtocol, ChatRequest, ErrorReply, Frame, Headers, Reply, WireError
+from aimock_protocols.reasoning import is_reasoning_model
+
+logger = logging.getLogger("aimock")
+
+_INJECTED = make_fixture({"match": {}, "response": {"error": {"message": "Injected error"}}})
+"""What the journal shows as the fixture of an injected error."""
+
+
+class LLMSurface:
+    """Answers one protocol's chat requests."""
+
+    def __init__(self, protocol: ChatProtocol) -> None:
+        self._protocol = protocol
+        self._whole_headers: Headers = (*protocol.whole_headers, *CORS)
+        self._stream_headers: Headers = (*protocol.stream_headers, *CORS)
+
+    def answer(self, exchange: Exchange) -> Answer:
+        """The one pipeline."""
+        decode = functools.partial(self._protocol.decode, exchange.head, exchange.params, exchange.request.body)
+        try:
+            chat = decode()
+        except WireError as refusal:
+            return self._error(exchange, refusal.reply)
+        steering, state = exchange.steering, exchange.state
+        exchange.neutral = functools.partial(_neutral, decode, steering.context)
+        injected = state.injected.take(steering.test_id, chat.endpoint)
+        if injected is not None:
+            return self._error(exchange, injected, _INJECTED)
+        question = Question(
+            chat, context=steering.context, test_id=steering.test_id, transform=state.settings.request_transform
+        )
+        found = state.book.match(question, state.counters, strict_turns=strict_turns())
+        if isinstance(found, Missed):
+            return self._miss(exchange, question, found)
+        return self._respond(exchange, chat, found.fixture, found.fixture.response)
+
+    # -- what the fixture says -------------------------------------------------------------------------------------
+
+    def _respond(self, exchange: Exchange, chat: ChatRequest, fixture: Fixture, response: Response) -> Answer:
+        if response.factory is not None:
+            return self._make(exchange, chat, fixture, response.factory)
+        if isinstance(response.reply, Reply):
+            return self._reply(exchange, chat, fixture, response.reply)
+        return self._error(exchange, response.reply or _unservable(response.kind), fixture)
+
+    def _make(self, exchange: Exchange, chat: ChatRequest, fixture: Fixture, factory: Factory) -> Answer:
+        """Asks the factory, in a task if it wants to wait."""
+
+        def answer(made: Any) -> Answer:
+            return self._respond(exchange, chat, fixture, respond(made))
+
+        async def wait(made: Awaitable[Any]) -> Answer:
+            try:
+                return answer(await made)
+            except Exception as error:
+                return self._factory_failed(exchange, fixture, error)
+
+        try:
+            made = factory(chat.body)
+            return Task(functools.partial(wait, made)) if inspect.isawaitable(made) else answer(made)
+        except Exception as error:
+            return self._factory_failed(exchange, fixture, error)
+
+    def _factory_failed(self, exchange: Exchange, fixture: Fixture, error: Exception) -> Whole:
+        logger.error("the response factory of %s failed", fixture.origin, exc_info=error)
+        return self._error(exchange, ErrorReply(f"Response factory threw: {error}", "server_error"), fixture)
+
+    def _reply(self, exchange: Exchange, chat: ChatRequest, fixture: Fixture, reply: Reply) -> Answer:
+        if reply.reasoning or reply.reasoning_signature or reply.redacted_thinking:
+            reply = _gated(reply, chat.model, exchange.strict)
+        if chat.stream:
+            return self._stream(exchange, chat, fixture, reply)
+        body = self._protocol.encode(reply, chat, exchange.stamp)
+        exchange.record(200, fixture)
+        return Whole(200, self._whole_headers, body, exchange.fresh_headers)
+
+    # -- streams ---------------------------------------------------------------------------------------------------
+
+    def _stream(self, exchange: Exchange, chat: ChatRequest, fixture: Fixture, reply: Reply) -> Stream:
+        settings = exchange.state.settings
+        chunk_size = max(1, fixture.chunk_size or settings.chunk_size)
+        pace = pace_of(fixture, settings.latency, settings.replay_speed)
+        frames = self._protocol.frames(reply, chat, exchange.stamp, chunk_size)
+        timed: Iterable[tuple[float, Frame]] = schedule(frames, pace, exchange.fork.uniforms("jitter"))
+        interruption = None
+        if fixture.truncate_after_chunks is not None or fixture.disconnect_after_ms is not None:
+            timed = tuple(timed)
+            interruption = interrupt(timed, fixture.truncate_after_chunks, fixture.disconnect_after_ms)
+        entry = exchange.record(200, fixture)
+        if interruption is None:
+            return Stream(
+                200,
+                self._stream_headers,
+                self._guarded(timed, exchange),
+                paced=not pace.is_instant,
+                fresh=exchange.fresh_headers,
+                on_end=entry.ended,
+            )
+        return Stream(
+            200,
+            self._stream_headers,
+            self._guarded(interruption.schedule, exchange),
+            fresh=exchange.fresh_headers,
+            ending=interruption.ending,
+            ends_at=interruption.ends_at,
+            on_end=functools.partial(entry.ended, planned=interruption.reason),
+        )
+
+    def _guarded(self, timed: Iterable[tuple[float, Frame]], exchange: Exchange) -> Iterator[tuple[float, bytes]]:
+        """The frames' bytes; a fault on the way becomes an error event, since the head has gone out already."""
+        offset = 0.0
+        try:
+            for offset, frame in timed:
+                yield offset, frame.data
+        except Exception as error:
+            logger.exception("a stream failed")
+            reply = ErrorReply(str(error) or type(error).__name__, "server_error")
+            yield offset, self._protocol.error_frame(reply, exchange.stamp).data
+
+    # -- errors ----------------------------------------------------------------------------------------------------
+
+    def _miss(self, exchange: Exchange, question: Question, missed: Missed) -> Whole:
+        state = exchange.state
+        hint = explain(state.book, question, state.counters)
+        reply = ErrorReply(
+            _miss_message(exchange.strict, missed.skipped),
+            type="invalid_request_error",
+            code="no_fixture_match",
+            status=503 if exchange.strict else 404,
+            hint=hint,
+        )
+        logger.error(
+            "%s %s: %s; %s", exchange.head.method, exchange.head.path, reply.message, hint or "there are no fixtures"
+        )
+        return self._error(exchange, reply)
+
+    def _error(self, exchange: Exchange, reply: ErrorReply, fixture: Fixture | None = None) -> Whole:
+        entry = exchange.record(reply.status, fixture)
+        entry.strict_override = exchange.strict_override if fixture is None else None
+        status, headers, body = self._protocol.error(reply, exchange.stamp)
+        return Whole(status, (*headers, *CORS), body, exchange.fresh_headers)
+
+    def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
+        """The answer to a request that could not be read to its end."""
+        return self._error(exchange, ErrorReply(message, type="invalid_request_error", status=status))
+
+
+def _neutral(decode: Callable[[], ChatRequest], context: str | None) -> dict[str, Any]:
+    """The request as the journal shows it. Decoded again: few entries are ever read, and bytes are small to keep."""
+    chat = decode()
+    shown = {**chat.body, "_endpointType": chat.endpoint}
+    if context is not None:
+        shown["_context"] = context
+    return shown
+
+
+def _miss_message(strict: bool, skipped: int) -> str:
+    if not strict:
+        return "No fixture matched"
+    if skipped:
+        return f"Strict mode: {skipped} candidate fixture(s) skipped by sequence/turn state"
+    return "Strict mode: no fixture matched"
+
+
+def _unservable(kind: Kind) -> ErrorReply:
+    """A fixture that is no answer to a chat request."""
+    if kind is Kind.AUDIO:
+        message = "Fixture response is audio, which chat does not serve"
+        return ErrorReply(message, type="invalid_request_error", status=422)
+    return ErrorReply("Fixture response did not match any known type", type="server_error", status=500)
+
+
+def _gated(reply: Reply, model: str, strict: bool) -> Reply:
+    """The reply as the model asked for could give it: strict servers keep reasoning from models that have none."""
+    deny, allow = model_list("AIMOCK_NONREASONING_MODELS"), model_list("AIMOCK_REASONING_MODELS")
+    if is_reasoning_model(model, deny, allow):
+        return reply
+    if not strict:
+        logger.warning("the fixture has reasoning, which model %r does not give", model)
+        return reply
+    logger.error("reasoning is suppressed: model %r does not give any", model)
+    return attrs.evolve(reply, reasoning=None, reasoning_signature=None, redacted_thinking=())

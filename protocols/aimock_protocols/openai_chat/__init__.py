@@ -1,0 +1,30 @@
+"""OpenAI Chat Completions, and Azure's deployments of it: the module is the protocol (see `canonical.ChatProtocol`)."""
+
+from __future__ import annotations
+
+from aimock_protocols.openai_chat.collapse import Collapsed, collapse, parse, read_stream
+from aimock_protocols.openai_chat.decode import ROUTES as routes
+from aimock_protocols.openai_chat.decode import decode
+from aimock_protocols.openai_chat.encode import encode
+from aimock_protocols.openai_chat.stream import frames
+from aimock_protocols.openai_platform import STREAM_HEADERS as stream_headers
+from aimock_protocols.openai_platform import WHOLE_HEADERS as whole_headers
+from aimock_protocols.openai_platform import error, error_frame
+
+name = "openai_chat"
+
+__all__ = [
+    "Collapsed",
+    "collapse",
+    "decode",
+    "encode",
+    "error",
+    "error_frame",
+    "frames",
+    "name",
+    "parse",
+    "read_stream",
+    "routes",
+    "stream_headers",
+    "whole_headers",
+]

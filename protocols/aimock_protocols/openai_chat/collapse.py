@@ -1,0 +1,293 @@
+"""Chat replies read back, whole and streamed, from OpenAI and all who speak its dialect (wire-openai-chat §15, §17).
+
+Reading is lenient: what is of an unexpected type is as good as absent. What a stream leaves in doubt is told in
+`Collapsed`, never hidden in the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+import orjson
+
+from aimock_protocols import sse
+from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.openai_chat import logprobs
+from aimock_protocols.openai_platform import read_error
+
+SAMPLE_LENGTH = 200
+"""Characters that are kept of the first event that could not be read."""
+
+_SYNTHETIC_ORDER = 1_000_000
+
+
+@attrs.frozen
+class Collapsed:
+    """What a stream carried."""
+
+    reply: Reply
+    truncated: bool
+    """The stream broke off: no `[DONE]` and no finish reason, an error inside it, or an event beyond the size limit."""
+    dropped: int
+    """Events that could not be read."""
+    first_dropped: str | None
+    """How the first of them began."""
+
+
+def collapse(chunks: Iterable[bytes]) -> Reply:
+    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
+
+    Raises WireError if all that the stream brought was an error.
+    """
+    return read_stream(chunks).reply
+
+
+def read_stream(chunks: Iterable[bytes]) -> Collapsed:
+    """All there is to know of a stream. Raises WireError if all that it brought was an error."""
+    reader = _Reader()
+    done = oversized = False
+    dropped = 0
+    first_dropped = None
+    try:
+        for event in sse.events(chunks):
+            if event.data.strip() == "[DONE]":
+                done = True
+                break
+            try:
+                reader.read(_object(event.data))
+            except ValueError:
+                dropped += 1
+                first_dropped = first_dropped or event.data[:SAMPLE_LENGTH]
+            if reader.error is not None:
+                break
+    except sse.EventTooLarge:
+        oversized = True
+    reply = reader.reply()
+    truncated = oversized or reader.error is not None or not (done or reader.finish_reason)
+    return Collapsed(reply, truncated, dropped, first_dropped)
+
+
+def parse(body: bytes) -> Reply:
+    """The reply of a whole body. Raises ValueError if it is none, and WireError if it is an error."""
+    value = _object(body)
+    reader = _Reader()
+    reader.read(value)
+    if reader.choices == 0 and reader.error is None:
+        raise ValueError("no choice in the body")
+    return reader.reply()
+
+
+def _object(data: str | bytes) -> dict[str, Any]:
+    value = orjson.loads(data)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
+@attrs.define(eq=False)
+class _Call:
+    """A tool call in the making."""
+
+    order: int
+    id: str | None = None
+    name: str = ""
+    arguments: str = ""
+    is_custom: bool = False
+
+    def part(self) -> ToolCall:
+        arguments = self.arguments if self.is_custom or self.arguments.strip() else "{}"
+        return ToolCall(self.name, arguments, self.id)
+
+
+@attrs.define(eq=False)
+class _Reader:
+    """Puts a reply together from its chunks; a whole body is one chunk that has a message for a delta."""
+
+    id: str | None = None
+    created: int | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    provider: str | None = None
+    role: str | None = None
+    finish_reason: str | None = None
+    native_finish_reason: str | None = None
+    usage: dict[str, Any] | None = None
+    error: ErrorReply | None = None
+    choices: int = 0
+    """Chunks that had a choice: those that count as chunks when the stream is interrupted."""
+    _reasoning: list[str] = attrs.field(factory=list)
+    _refusal: list[str] = attrs.field(factory=list)
+    _logprobs: list[Any] = attrs.field(factory=list)
+    _content: list[str | _Call] = attrs.field(factory=list)
+    """Runs of text and tool calls in order of arrival; a call stands where it was opened."""
+    _calls: dict[Any, _Call] = attrs.field(factory=dict)
+    """The call that each index is about."""
+
+    def read(self, chunk: dict[str, Any]) -> None:
+        """Takes in one chunk. Raises ValueError on one that cannot be represented."""
+        self.id = self.id or _string(chunk.get("id"))
+        self.created = self.created or _integer(chunk.get("created"))
+        self.model = _string(chunk.get("model")) or self.model
+        self.system_fingerprint = _string(chunk.get("system_fingerprint")) or self.system_fingerprint
+        self.provider = _string(chunk.get("provider")) or self.provider
+        self.error = read_error(chunk)
+        choices = _dicts(chunk.get("choices"))
+        for source in (chunk, _dict(chunk.get("x_groq")), *choices):
+            found = source.get("usage")
+            if isinstance(found, dict) and found:
+                self.usage = found
+                break
+        if self.error is not None or not choices:
+            return
+        self.choices += 1
+        for choice in choices:
+            if choice.get("index") in (None, 0):
+                self._read_choice(choice)
+
+    def _read_choice(self, choice: dict[str, Any]) -> None:
+        self.finish_reason = _string(choice.get("finish_reason")) or self.finish_reason
+        self.native_finish_reason = _string(choice.get("native_finish_reason")) or self.native_finish_reason
+        self._logprobs.append(choice.get("logprobs"))
+        if isinstance(choice.get("delta"), dict):
+            self._read_delta(choice["delta"])
+        elif isinstance(choice.get("message"), dict):
+            message = choice["message"]
+            calls = [call | {"index": at} for at, call in enumerate(_dicts(message.get("tool_calls")))]
+            self._read_delta(message | {"tool_calls": calls})
+        else:
+            self._read_delta({"content": choice.get("text")})
+
+    def _read_delta(self, delta: dict[str, Any]) -> None:
+        self.role = self.role or _string(delta.get("role"))
+        text, thought = _text_and_thought(delta.get("content"))
+        if text is not None:
+            self._content.append(text)
+        self._reasoning.append(thought or _reasoning(delta))
+        self._refusal.append(_string(delta.get("refusal")) or "")
+        for fragment in _dicts(delta.get("tool_calls")):
+            self._read_call(fragment)
+        legacy = _dict(delta.get("function_call"))
+        if legacy.get("name") or legacy.get("arguments"):
+            self._read_call({"index": 0, "function": legacy})
+
+    def _read_call(self, fragment: dict[str, Any]) -> None:
+        call = self._call_of(fragment.get("index"), _string(fragment.get("id")))
+        call.is_custom = call.is_custom or fragment.get("type") == "custom"
+        function = _dict(fragment.get("custom" if call.is_custom else "function"))
+        call.name = call.name or _string(function.get("name")) or ""
+        call.arguments += _arguments(function.get("input" if call.is_custom else "arguments"))
+
+    def _call_of(self, index: Any, call_id: str | None) -> _Call:
+        """The call that a fragment belongs to: by its index, else its id, else the last one opened; or a new one."""
+        opened = [atom for atom in self._content if isinstance(atom, _Call)]
+        if type(index) is int:
+            call = self._calls.get(index)
+        elif call_id is not None:
+            call = next((call for call in opened if call.id == call_id), None)
+        else:
+            call = opened[-1] if opened else None
+        if call is None or (call.id is not None and call_id is not None and call.id != call_id):
+            order = index if type(index) is int else _SYNTHETIC_ORDER + len(opened)
+            call = self._calls[order] = _Call(order)
+            self._content.append(call)
+        call.id = call.id or call_id
+        return call
+
+    def reply(self) -> Reply:
+        """The reply so far. Raises WireError if there is an error and nothing else."""
+        parts = self._parts()
+        reasoning = "".join(self._reasoning) or None
+        refusal = "".join(self._refusal) or None
+        interruption = None
+        if self.error is not None:
+            if not (reasoning or refusal or any(part != Text("") for part in parts)):
+                raise WireError(self.error)
+            interruption = MidStreamError(self.choices, self.error)
+        if parts == (Text(""),) and refusal is not None:
+            parts = ()
+        return Reply(
+            parts=parts,
+            reasoning=reasoning,
+            refusal=refusal,
+            finish_reason=self.finish_reason,
+            usage=self.usage,
+            logprobs=logprobs.join(self._logprobs),
+            id=self.id,
+            created=self.created,
+            model=self.model,
+            system_fingerprint=self.system_fingerprint,
+            role=self.role,
+            provider=self.provider,
+            native_finish_reason=self.native_finish_reason,
+            mid_stream_error=interruption,
+        )
+
+    def _parts(self) -> tuple[Part, ...]:
+        """Text, then calls by index; in order of arrival only if text came after a call. Empty text counts if alone."""
+        runs: list[list[str] | _Call] = []
+        for atom in self._content:
+            if isinstance(atom, _Call):
+                runs.append(atom)
+            elif runs and isinstance(runs[-1], list):
+                runs[-1].append(atom)
+            elif atom or not runs:
+                runs.append([atom])
+        parts = [run if isinstance(run, _Call) else Text("".join(run)) for run in runs]
+        if len(parts) > 1:
+            parts = [part for part in parts if part != Text("")]
+        if not any(isinstance(part, Text) for part in parts[1:]):
+            parts.sort(key=lambda part: part.order if isinstance(part, _Call) else -1)
+        return tuple(part.part() if isinstance(part, _Call) else part for part in parts)
+
+
+def _string(value: Any) -> str | None:
+    """A string that says something, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def _integer(value: Any) -> int | None:
+    return int(value) if type(value) in (int, float) else None
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _arguments(value: Any) -> str:
+    """A piece of arguments: text as it is; some providers send the object itself. Raises ValueError if too deep."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _text_and_thought(content: Any) -> tuple[str | None, str]:
+    """The text of a `content`, None if there is none, and the thought in it: Mistral sends a list of both."""
+    if isinstance(content, str):
+        return content, ""
+    texts, thoughts = [], []
+    for part in _dicts(content):
+        if part.get("type") == "text":
+            texts.append(_string(part.get("text")) or "")
+        elif part.get("type") == "thinking":
+            thoughts += [_string(thought.get("text")) or "" for thought in _dicts(part.get("thinking"))]
+    return "".join(texts) if texts else None, "".join(thoughts)
+
+
+def _reasoning(delta: dict[str, Any]) -> str:
+    """The thought in a delta. Providers repeat it under several names, so only the first of them counts."""
+    told = _string(delta.get("reasoning_content")) or _string(delta.get("reasoning"))
+    if told is not None:
+        return told
+    details = _dicts(delta.get("reasoning_details"))
+    return "".join(_string(detail.get("text")) or _string(detail.get("summary")) or "" for detail in details)

@@ -1,0 +1,88 @@
+"""Log probabilities: the reply's own, or made up where the request asks for them (wire-openai-chat §9)."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from aimock_protocols.canonical import ChatRequest, Reply
+
+CHANNELS = ("content", "refusal")
+"""The delta keys whose text has log probabilities, each under the same key."""
+
+_TOKEN = re.compile(r"\s*\S+|\s+")
+_LOGPROB = -0.01
+_UNLIKELY = -10.0
+_MAX_TOP = 20
+
+
+def logprobs_of(reply: Reply, request: ChatRequest) -> Any:
+    """The `logprobs` of a choice: `reply.logprobs` verbatim, else made up if the request asks, else None.
+
+    A made-up one takes each word with the space before it for a token, all equally probable.
+    """
+    if reply.logprobs is not None:
+        return reply.logprobs
+    if request.body.get("logprobs") is not True:
+        return None
+    top = request.body.get("top_logprobs")
+    top = min(top, _MAX_TOP) if type(top) is int else 0
+    texts = {"content": reply.text, "refusal": reply.refusal}
+    if all(text is None for text in texts.values()):
+        return None
+    return {channel: None if text is None else _tokens(text, top) for channel, text in texts.items()}
+
+
+def _tokens(text: str, top: int) -> list[dict[str, Any]]:
+    return [_token(token, _LOGPROB) | {"top_logprobs": _alternatives(token, top)} for token in _TOKEN.findall(text)]
+
+
+def _token(token: str, logprob: float) -> dict[str, Any]:
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+
+
+def _alternatives(token: str, top: int) -> list[dict[str, Any]]:
+    return [_token(token + "'" * rank, _UNLIKELY * rank or _LOGPROB) for rank in range(top)]
+
+
+def spread(deltas: Sequence[bytes], logprobs: Any) -> list[bytes]:
+    """The JSON of the `logprobs` that goes with each delta of a stream, null with most.
+
+    A token goes with the slice in which its text begins, and what is left over with the last slice. What is not an
+    object of token lists cannot be spread, and is left out.
+    """
+    spread_over = [b"null"] * len(deltas)
+    for channel in CHANNELS:
+        tokens = deque(_token_list(logprobs, channel))
+        opening = b'{"%b":' % channel.encode()
+        holders = [at for at, delta in enumerate(deltas) if delta.startswith(opening)]
+        reach = covered = 0
+        for at in holders:
+            reach += len(orjson.loads(deltas[at])[channel])
+            here = []
+            while tokens and (covered < reach or at == holders[-1]):
+                covered += len(tokens[0].get("token") or "")
+                here.append(tokens.popleft())
+            if here:
+                spread_over[at] = orjson.dumps(dict.fromkeys(CHANNELS) | {channel: here})
+    return spread_over
+
+
+def join(parts: Iterable[Any]) -> dict[str, Any] | None:
+    """The inverse of `spread`: the log probabilities of a choice from those of its chunks; None if there are none."""
+    joined: dict[str, list[dict[str, Any]]] = {channel: [] for channel in CHANNELS}
+    for part in parts:
+        for channel in CHANNELS:
+            joined[channel] += _token_list(part, channel)
+    if not any(joined.values()):
+        return None
+    return {channel: tokens or None for channel, tokens in joined.items()}
+
+
+def _token_list(logprobs: Any, channel: str) -> list[dict[str, Any]]:
+    tokens = logprobs.get(channel) if isinstance(logprobs, dict) else None
+    return [token for token in tokens if isinstance(token, dict)] if isinstance(tokens, list) else []

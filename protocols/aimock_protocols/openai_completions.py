@@ -1,0 +1,145 @@
+"""OpenAI's legacy text completions (wire-openai-chat §13): prompts in, text out.
+
+Fixtures see the prompt as one user message. Several prompts are joined with newlines into one message, so one fixture
+answers them all, and each prompt gets its choice; a prompt of token numbers reads as those numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from aimock_protocols.canonical import ChatRequest, Frame, FrameKind, Head, Reply, Route, Stamp
+from aimock_protocols.midstream import interrupted
+from aimock_protocols.openai_chat import envelope
+from aimock_protocols.openai_chat.collapse import collapse, parse
+from aimock_protocols.openai_chat.decode import chat_request
+from aimock_protocols.openai_chat.stream import DONE
+from aimock_protocols.openai_platform import STREAM_HEADERS as stream_headers
+from aimock_protocols.openai_platform import WHOLE_HEADERS as whole_headers
+from aimock_protocols.openai_platform import error, error_frame, invalid_type, missing, read_object
+from aimock_protocols.slicing import slices
+
+__all__ = [
+    "collapse",
+    "decode",
+    "encode",
+    "error",
+    "error_frame",
+    "frames",
+    "name",
+    "parse",
+    "routes",
+    "stream_headers",
+    "whole_headers",
+]
+
+name = "openai_completions"
+
+routes = (
+    Route("POST", "/v1/completions"),
+    Route("POST", "/openai/deployments/{deployment}/completions"),
+)
+
+
+def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
+    """The request with its prompt as a user message. Raises WireError, always a 400."""
+    native = read_object(body)
+    if "prompt" not in native:
+        raise missing("prompt")
+    content = "\n".join(_prompts(native["prompt"]))
+    canonical = {key: value for key, value in native.items() if key != "prompt"}
+    canonical["messages"] = [{"role": "user", "content": content}]
+    return chat_request(canonical, native, params)
+
+
+def _prompts(prompt: Any) -> list[str]:
+    """The texts to complete: a string, strings, token numbers, or lists of token numbers."""
+    if isinstance(prompt, str):
+        return [prompt]
+    if isinstance(prompt, list) and prompt:
+        if all(isinstance(one, str) for one in prompt):
+            return prompt
+        if _are_tokens(prompt):
+            return [_token_text(prompt)]
+        if all(isinstance(one, list) and _are_tokens(one) for one in prompt):
+            return [_token_text(one) for one in prompt]
+    raise invalid_type("prompt", "a string, an array of strings, or an array of tokens", prompt)
+
+
+def _are_tokens(values: list[Any]) -> bool:
+    return all(type(value) is int for value in values)
+
+
+def _token_text(tokens: list[int]) -> str:
+    return " ".join(map(str, tokens))
+
+
+def encode(reply: Reply, request: ChatRequest, stamp: Stamp) -> bytes:
+    """The body of a whole response."""
+    model = envelope.model_name(reply, request)
+    finish_reason = _finish_reason(reply)
+    return orjson.dumps(
+        {
+            "id": envelope.reply_id(reply, stamp, "cmpl-"),
+            "object": "text_completion",
+            "created": envelope.created(reply, stamp),
+            "model": model,
+            "choices": [
+                {"text": text, "index": index, "logprobs": None, "finish_reason": finish_reason}
+                for index, text in enumerate(_texts(reply, request))
+            ],
+            "usage": envelope.usage(reply, request),
+            "system_fingerprint": envelope.fingerprint(reply, model),
+        }
+    )
+
+
+def frames(reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
+    """The same response, streamed, one choice after another. Raises ValueError if `chunk_size` is below 1."""
+    events = _chunks(reply, request, stamp, chunk_size)
+    if reply.mid_stream_error is None:
+        return iter(events)
+    broken = reply.mid_stream_error
+    return interrupted(events, broken.after_chunks, error_frame(broken.error, stamp))
+
+
+def _chunks(reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) -> list[Frame]:
+    model = envelope.model_name(reply, request)
+    constant = {
+        "id": envelope.reply_id(reply, stamp, "cmpl-"),
+        "object": "text_completion",
+        "created": envelope.created(reply, stamp),
+        "model": model,
+        "system_fingerprint": envelope.fingerprint(reply, model),
+    }
+    head = b"data: " + orjson.dumps(constant)[:-1]
+    wants_usage = envelope.wants_usage_chunk(request)
+    end = b',"usage":null}\n\n' if wants_usage else b"}\n\n"
+    finish_reason = orjson.dumps(_finish_reason(reply))
+    chunks = []
+    for index, text in enumerate(_texts(reply, request)):
+        opening = head + b',"choices":[{"text":'
+        closing = b',"index":%d,"logprobs":null,"finish_reason":' % index
+        pieces = [(piece, b"null") for piece in slices(text, chunk_size)] + [("", finish_reason)]
+        for piece, reason in pieces:
+            chunks.append(Frame(opening + orjson.dumps(piece) + closing + reason + b"}]" + end, FrameKind.TOKEN))
+    if wants_usage:
+        counts = orjson.dumps(envelope.usage(reply, request))
+        chunks.append(Frame(head + b',"choices":[],"usage":' + counts + b"}\n\n", FrameKind.CLOSE))
+    chunks.append(DONE)
+    return chunks
+
+
+def _texts(reply: Reply, request: ChatRequest) -> list[str]:
+    """The text of every choice: `n` for each prompt, after the prompt itself if the request asks for its echo."""
+    answer = reply.text or reply.refusal or ""
+    echo = request.body.get("echo") is True
+    prompts = _prompts(request.native["prompt"])
+    return [prompt + answer if echo else answer for prompt in prompts for _ in range(envelope.choice_count(request))]
+
+
+def _finish_reason(reply: Reply) -> str:
+    return "stop" if reply.finish_reason is None else reply.finish_reason

@@ -1,0 +1,143 @@
+"""What all of OpenAI's endpoints have in common: headers, the error envelope, and how a JSON body is refused.
+
+Source: wire-openai-chat §4, §10, §11.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import orjson
+
+from aimock_protocols import sse
+from aimock_protocols.canonical import ErrorBody, ErrorReply, Frame, FrameKind, Headers, Stamp, WireError
+
+_IDENTITY: Headers = (
+    ("openai-version", "2020-10-01"),
+    ("openai-organization", "org-aimock"),
+    ("openai-project", "proj_aimock"),
+    ("openai-processing-ms", "10"),
+)
+_LIMITS: Headers = (
+    ("x-ratelimit-limit-requests", "10000"),
+    ("x-ratelimit-limit-tokens", "2000000"),
+    ("x-ratelimit-remaining-requests", "9999"),
+    ("x-ratelimit-remaining-tokens", "1999976"),
+    ("x-ratelimit-reset-requests", "6ms"),
+    ("x-ratelimit-reset-tokens", "0s"),
+)
+_LIMITS_REACHED: Headers = (
+    ("x-ratelimit-limit-requests", "60"),
+    ("x-ratelimit-limit-tokens", "150000"),
+    ("x-ratelimit-remaining-requests", "0"),
+    ("x-ratelimit-remaining-tokens", "0"),
+    ("x-ratelimit-reset-requests", "1s"),
+    ("x-ratelimit-reset-tokens", "6m0s"),
+)
+_JSON: Headers = (("content-type", "application/json"),)
+_EVENTS: Headers = (
+    ("content-type", "text/event-stream; charset=utf-8"),
+    ("cache-control", "no-cache"),
+    ("x-accel-buffering", "no"),
+)
+
+WHOLE_HEADERS: Headers = _JSON + _IDENTITY + _LIMITS
+STREAM_HEADERS: Headers = _EVENTS + _IDENTITY + _LIMITS
+
+_JSON_TYPES = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a decimal",
+    type(None): "null",
+}
+
+
+def refusal(message: str, param: str | None = None, code: str | None = None, status: int = 400) -> WireError:
+    """A request that the API will not take."""
+    return WireError(ErrorReply(message, "invalid_request_error", param, code, status))
+
+
+def invalid_type(param: str, expected: str, value: Any) -> WireError:
+    """The refusal of a parameter of the wrong JSON type; `expected` is worded with its article."""
+    got = _JSON_TYPES[type(value)]
+    return refusal(f"Invalid type for '{param}': expected {expected}, but got {got} instead.", param, "invalid_type")
+
+
+def missing(param: str) -> WireError:
+    """The refusal of a request without a parameter that it must have."""
+    return refusal(f"Missing required parameter: '{param}'", param, "missing_required_parameter")
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """A request body as the JSON object that it must be. Raises WireError."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise refusal(f"Malformed JSON: {error}", code="invalid_json") from None
+    if type(value) is not dict:
+        raise refusal("Request body must be a JSON object")
+    return value
+
+
+def read_optional(body: dict[str, Any], param: str, kind: type, expected: str) -> Any:
+    """A parameter that may be missing or null, and is then None. Raises WireError if it is of another type."""
+    value = body.get(param)
+    if value is not None and type(value) is not kind:
+        raise invalid_type(param, expected, value)
+    return value
+
+
+def error(error: ErrorReply, stamp: Stamp) -> ErrorBody:
+    """An error response; a 429 also says when to come back."""
+    headers = WHOLE_HEADERS
+    if error.status == 429:
+        wait = 1.0 if error.retry_after is None else error.retry_after
+        retry = (("retry-after", str(math.ceil(wait))), ("retry-after-ms", str(round(wait * 1000))))
+        headers = _JSON + _IDENTITY + _LIMITS_REACHED + retry
+    return ErrorBody(error.status, headers, _envelope(error))
+
+
+def error_frame(error: ErrorReply, stamp: Stamp) -> Frame:
+    """An error inside a stream: the same envelope as one event, after which nothing follows."""
+    return Frame(sse.encode(_envelope(error)), FrameKind.CLOSE)
+
+
+def _envelope(error: ErrorReply) -> bytes:
+    inner = {
+        "message": error.message,
+        "type": "server_error" if error.type is None else error.type,
+        "param": error.param,
+        "code": error.code,
+    }
+    if error.hint is not None:
+        inner["hint"] = error.hint
+    return orjson.dumps({"error": inner})
+
+
+def read_error(value: Any, status: int = 500) -> ErrorReply | None:
+    """The error that a JSON value from upstream tells, None if it tells none.
+
+    Besides OpenAI's envelope: a bare string under `error` (Hugging Face, Ollama), the flat object that names itself
+    `"object": "error"` (Mistral, vLLM), and a status inside the error (OpenRouter, Groq), which outranks `status`.
+    """
+    if not isinstance(value, dict):
+        return None
+    inner = value.get("error") or (value if value.get("object") == "error" else None)
+    if isinstance(inner, str):
+        return ErrorReply(inner, status=status)
+    if not isinstance(inner, dict):
+        return None
+    message, kind, param, code = (inner.get(key) for key in ("message", "type", "param", "code"))
+    inside = (inner.get("status_code"), code)
+    return ErrorReply(
+        message if isinstance(message, str) else "",
+        kind if isinstance(kind, str) else None,
+        param if isinstance(param, str) else None,
+        code,
+        next((found for found in inside if type(found) is int and 400 <= found <= 599), status),
+        metadata=inner.get("metadata"),
+    )

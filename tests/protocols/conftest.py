@@ -1,0 +1,42 @@
+"""What the tests of the protocols share: one moment, one seed, and requests as they come off the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+
+from aimock_protocols import openai_chat
+from aimock_protocols.canonical import ChatRequest, Stamp
+
+
+@attrs.frozen
+class Head:
+    method: str = "POST"
+    path: str = "/v1/chat/completions"
+    query: str = ""
+    headers: dict[str, str] = attrs.field(factory=dict)
+
+
+@pytest.fixture(scope="session")
+def head() -> Head:
+    return Head()
+
+
+@pytest.fixture(scope="session")
+def stamp() -> Stamp:
+    return Stamp(created=1795200000.25, entropy=b"sixteen bytes ok")
+
+
+@pytest.fixture(scope="session")
+def ask(head: Head) -> Callable[..., ChatRequest]:
+    """A decoded chat request: one user message `hello` to gpt-4o, and whatever the test adds."""
+
+    def ask(**more: Any) -> ChatRequest:
+        body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]} | more
+        return openai_chat.decode(head, {}, orjson.dumps(body))
+
+    return ask

@@ -1,0 +1,106 @@
+"""Every recorded answer of real providers, read by the protocol and by an independent reader, which must agree."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import orjson
+import pytest
+
+from aimock_protocols import openai_chat
+from aimock_protocols.canonical import Reply
+
+SHARED = Path(__file__).parents[3] / "shared"
+CORPUS = SHARED / "corpus" / "openai.chat.jsonl.gz"
+READER = SHARED / "tools" / "lib" / "wire.py"
+
+pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of recorded traffic here")
+
+
+@pytest.fixture(scope="module")
+def oracle() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("wire", READER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    with gzip.open(CORPUS) as lines:
+        found = [orjson.loads(line) for line in lines]
+    return [row for row in found if row["status"] == 200]
+
+
+def body_of(row: dict[str, Any]) -> bytes:
+    return row["response"].encode() if row["encoding"] == "text" else orjson.dumps(row["response"])
+
+
+def summary(reply: Reply) -> dict[str, Any]:
+    """A reply as the independent reader puts it."""
+    usage = reply.usage or {}
+    return {
+        "text": reply.text or "",
+        "reasoning": reply.reasoning or "",
+        "tools": [[call.name, orjson.loads(call.arguments)] for call in reply.tool_calls],
+        "finish": reply.finish_reason,
+        "usage": [usage.get("prompt_tokens"), usage.get("completion_tokens")] if usage else None,
+    }
+
+
+def expected(oracle: ModuleType, row: dict[str, Any]) -> Any:
+    told = oracle.summary("openai.chat", row["content_type"], body_of(row))
+    told["tools"] = [[name, orjson.loads(arguments)] for name, arguments in told["tools"]]
+    told["finish"] = told["finish"] or None
+    return told
+
+
+def test_whole_bodies(oracle: ModuleType, rows: list[dict[str, Any]]) -> None:
+    whole = [row for row in rows if "event-stream" not in row["content_type"]]
+    for row in whole:
+        reply = openai_chat.parse(body_of(row))
+        assert summary(reply) == expected(oracle, row), row["id"]
+        assert (reply.id, reply.model) == (row["response"]["id"], row["response"]["model"]), row["id"]
+    print(f"{len(whole)} whole bodies agree")
+    assert len(whole) > 100
+
+
+def test_streams(oracle: ModuleType, rows: list[dict[str, Any]]) -> None:
+    streams = [row for row in rows if "event-stream" in row["content_type"]]
+    interrupted = 0
+    for row in streams:
+        body = body_of(row)
+        collapsed = openai_chat.read_stream([body])
+        assert summary(collapsed.reply) == expected(oracle, row), row["id"]
+        assert collapsed.dropped == 0, row["id"]
+        assert collapsed.truncated == (collapsed.reply.mid_stream_error is not None), row["id"]
+        interrupted += collapsed.truncated
+        for size in (1, 7, 1000):
+            pieces = [body[at : at + size] for at in range(0, len(body), size)]
+            assert openai_chat.read_stream(pieces) == collapsed, row["id"]
+    print(f"{len(streams)} streams agree, {interrupted} of them interrupted by an error")
+    assert len(streams) > 20
+
+
+def test_what_was_read_survives_our_own_encoding(rows: list[dict[str, Any]], ask: Any, stamp: Any) -> None:
+    """Recording a recording: the second reading gives what the first gave."""
+    request = ask(stream_options={"include_usage": True})
+    for row in rows:
+        is_stream = "event-stream" in row["content_type"]
+        reply = openai_chat.collapse([body_of(row)]) if is_stream else openai_chat.parse(body_of(row))
+        if reply.mid_stream_error is not None:
+            continue
+        again = openai_chat.collapse(frame.data for frame in openai_chat.frames(reply, request, stamp, 20))
+        parsed = openai_chat.parse(openai_chat.encode(reply, request, stamp))
+        for name in ("parts", "reasoning", "refusal", "id", "created", "model", "role", "logprobs"):
+            assert getattr(again, name) == getattr(reply, name), (row["id"], name)
+            assert getattr(parsed, name) == getattr(reply, name), (row["id"], name)
+        for key, value in (reply.usage or {}).items():
+            if value is not None and not isinstance(value, dict):
+                assert (again.usage or {})[key] == value, (row["id"], key)

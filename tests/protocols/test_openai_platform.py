@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from aimock_protocols import openai_chat, openai_models
+from aimock_protocols.canonical import ErrorReply, FrameKind, Stamp
+from aimock_protocols.openai_platform import read_error
+from aimock_protocols.registry import CHAT_PROTOCOLS
+
+
+@pytest.mark.parametrize("protocol", CHAT_PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_an_error_in_the_envelope(protocol: Any, stamp: Stamp) -> None:
+    told = protocol.error(ErrorReply("No."), stamp)
+    assert told.status == 500
+    assert told.body == b'{"error":{"message":"No.","type":"server_error","param":null,"code":null}}'
+    assert dict(told.headers)["content-type"] == "application/json"
+    frame = protocol.error_frame(ErrorReply("No."), stamp)
+    assert frame == (b"data: " + told.body + b"\n\n", FrameKind.CLOSE)
+
+
+def test_an_error_says_what_it_is_told_to(stamp: Stamp) -> None:
+    error = ErrorReply("No.", "tokens", "messages", 42, 418, hint="look here", metadata={"not": "ours"})
+    told = openai_chat.error(error, stamp)
+    assert told.status == 418
+    inner = {"message": "No.", "type": "tokens", "param": "messages", "code": 42, "hint": "look here"}
+    assert orjson.loads(told.body) == {"error": inner}
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds", "milliseconds"),
+    [(None, "1", "1000"), (7, "7", "7000"), (0.25, "1", "250"), (0, "0", "0")],
+)
+def test_a_429_says_when_to_come_back(stamp: Stamp, retry_after: float | None, seconds: str, milliseconds: str) -> None:
+    headers = dict(openai_chat.error(ErrorReply("Slow", status=429, retry_after=retry_after), stamp).headers)
+    assert (headers["retry-after"], headers["retry-after-ms"]) == (seconds, milliseconds)
+    assert {name: value for name, value in headers.items() if name.startswith("x-ratelimit")} == {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-limit-tokens": "150000",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-reset-requests": "1s",
+        "x-ratelimit-reset-tokens": "6m0s",
+    }
+
+
+def test_only_a_429_says_when_to_come_back(stamp: Stamp) -> None:
+    headers = dict(openai_chat.error(ErrorReply("No.", status=503, retry_after=7), stamp).headers)
+    assert "retry-after" not in headers
+    assert headers["x-ratelimit-remaining-requests"] != "0"
+
+
+@pytest.mark.parametrize("protocol", CHAT_PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_headers(protocol: Any, stamp: Stamp) -> None:
+    whole, stream = dict(protocol.whole_headers), dict(protocol.stream_headers)
+    assert whole["content-type"] == "application/json"
+    assert stream["content-type"] == "text/event-stream; charset=utf-8"
+    assert (stream["cache-control"], stream["x-accel-buffering"]) == ("no-cache", "no")
+    for headers in (whole, stream, dict(protocol.error(ErrorReply("Slow", status=429), stamp).headers)):
+        assert all(name == name.lower() for name in headers)
+        assert headers["openai-version"] == "2020-10-01"
+        assert headers["openai-processing-ms"].isdecimal()
+        assert len([name for name in headers if name.startswith("x-ratelimit-")]) == 6
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"error": {"message": "m", "type": "t", "param": "p", "code": "c"}}, ErrorReply("m", "t", "p", "c")),
+        ({"error": {"message": "m", "code": 502, "metadata": {"raw": 1}}},
+         ErrorReply("m", code=502, status=502, metadata={"raw": 1})),
+        ({"error": {"message": "m", "code": "x", "status_code": 400}}, ErrorReply("m", code="x", status=400)),
+        ({"error": {"message": "m", "code": 7}}, ErrorReply("m", code=7)),
+        ({"error": {"message": 3, "type": [], "param": {}}}, ErrorReply("")),
+        ({"error": "plain"}, ErrorReply("plain")),
+        ({"object": "error", "message": "m", "type": "t"}, ErrorReply("m", "t")),
+        ({"error": None, "choices": []}, None),
+        ({"error": {}}, None),
+        ({"error": 3}, None),
+        ({"choices": []}, None),
+        ([], None),
+        (None, None),
+    ],
+)  # fmt: skip
+def test_upstream_errors_are_read(value: Any, expected: ErrorReply | None) -> None:
+    assert read_error(value) == expected
+
+
+def test_the_status_of_an_upstream_error_is_kept() -> None:
+    told = read_error({"error": {"message": "m"}}, 429)
+    assert told is not None
+    assert told.status == 429
+
+
+def test_the_model_list() -> None:
+    model = b'{"id":"%b","object":"model","created":1686935002,"owned_by":"aimock"}'
+    assert openai_models.encode_list(["gpt-4o", "o3"]) == (
+        b'{"object":"list","data":[' + model % b"gpt-4o" + b"," + model % b"o3" + b"]}"
+    )
+    assert openai_models.encode_list([]) == b'{"object":"list","data":[]}'
+    assert openai_models.encode_one("o3") == model % b"o3"
+    assert openai_models.model_id({"model": "openai%2Fgpt-4o/x"}) == "openai/gpt-4o/x"
+
+
+def test_a_model_that_is_not_there(stamp: Stamp) -> None:
+    told = openai_chat.error(openai_models.not_found("x"), stamp)
+    assert told.status == 404
+    assert orjson.loads(told.body)["error"] == {
+        "message": "The model 'x' does not exist",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": "model_not_found",
+    }

@@ -1,0 +1,200 @@
+"""`collapse(frames(r)) == r` and `parse(encode(r)) == r` for every reply that a protocol can express.
+
+A reply here says everything itself (id, model, usage, …), since what it left open would come back filled in. It is also
+in normal form: texts are not empty and do not touch, for the wire would join them.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import attrs
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aimock_protocols.canonical import (
+    ChatProtocol,
+    ChatRequest,
+    ErrorReply,
+    Head,
+    MidStreamError,
+    Part,
+    Reply,
+    Stamp,
+    Text,
+    ToolCall,
+)
+from aimock_protocols.registry import CHAT_PROTOCOLS
+
+SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30) | st.text(
+    'ab🚀é\u0301👍🏽\n"\\ ', min_size=1, max_size=12
+)
+names = st.text("abcxyz_-", min_size=1, max_size=12)
+counts = st.integers(0, 10**9)
+calls = st.builds(ToolCall, names, words.filter(str.strip), names)
+tokens = st.fixed_dictionaries({"token": words, "logprob": st.floats(-20, 0), "bytes": st.none()})
+
+
+def usages(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "prompt_tokens": counts,
+            "completion_tokens": counts,
+            "total_tokens": counts,
+            "prompt_tokens_details": st.fixed_dictionaries({"cached_tokens": counts, "audio_tokens": counts}),
+            "completion_tokens_details": st.fixed_dictionaries(
+                {
+                    "reasoning_tokens": counts,
+                    "audio_tokens": counts,
+                    "accepted_prediction_tokens": counts,
+                    "rejected_prediction_tokens": counts,
+                }
+            ),
+        },
+        optional={"cost": st.floats(0, 10)},
+    )
+
+
+def replies(parts: st.SearchStrategy[tuple[Part, ...]], **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Reply]:
+    return st.builds(
+        Reply,
+        parts=parts,
+        finish_reason=st.sampled_from(["stop", "length", "tool_calls", "content_filter", "odd"]),
+        usage=usages(),
+        id=names,
+        created=st.integers(1, 2**40),
+        model=names,
+        system_fingerprint=names,
+        **more,
+    )
+
+
+def in_normal_form(parts: list[Part]) -> bool:
+    return not any(isinstance(a, Text) and isinstance(b, Text) for a, b in pairwise(parts))
+
+
+texts = st.builds(Text, words)
+interleaved = st.lists(texts | calls, max_size=5).filter(in_normal_form).map(tuple)
+text_first = st.tuples(st.lists(texts, max_size=1), st.lists(calls, max_size=3)).map(lambda both: (*both[0], *both[1]))
+text_alone = st.builds(Text, words | st.just("")).map(lambda text: (text,))
+extras = {
+    "reasoning": st.none() | words,
+    "refusal": st.none() | words,
+    "role": st.sampled_from(["assistant", "critic"]),
+}
+
+
+class Expressible(NamedTuple):
+    """What a protocol can say, and a request that lets it say all of that."""
+
+    whole: st.SearchStrategy[Reply]
+    streamed: st.SearchStrategy[Reply]
+    request: dict[str, Any]
+
+
+content_tokens = st.none() | st.fixed_dictionaries(
+    {"content": st.lists(tokens, min_size=1, max_size=5), "refusal": st.none()}
+)
+CHAT = Expressible(
+    whole=replies(text_first, **extras) | replies(text_alone, logprobs=content_tokens, role=extras["role"]),
+    streamed=replies(interleaved, **extras)
+    | replies(text_alone.filter(lambda parts: parts != (Text(""),)), logprobs=content_tokens, role=extras["role"])
+    | replies(text_alone, reasoning=extras["reasoning"], role=extras["role"]),
+    request={"messages": [{"role": "user", "content": "hello"}], "stream_options": {"include_usage": True}},
+)
+COMPLETIONS = Expressible(
+    whole=replies(text_alone),
+    streamed=replies(text_alone),
+    request={"prompt": "hello", "stream_options": {"include_usage": True}},
+)
+EXPRESSIBLE = {"openai_chat": CHAT, "openai_completions": COMPLETIONS}
+
+every_protocol = pytest.mark.parametrize("protocol", CHAT_PROTOCOLS, ids=lambda protocol: protocol.name)
+
+
+def ask(protocol: ChatProtocol, head: Head, **more: Any) -> ChatRequest:
+    return protocol.decode(head, {}, orjson.dumps(EXPRESSIBLE[protocol.name].request | more))
+
+
+def split(stream: bytes, cuts: list[int]) -> list[bytes]:
+    edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
+    return [stream[start:end] for start, end in pairwise(edges)]
+
+
+def test_every_protocol_says_what_it_can_express() -> None:
+    assert {protocol.name for protocol in CHAT_PROTOCOLS} == set(EXPRESSIBLE)
+
+
+@every_protocol
+@SETTINGS
+@given(data=st.data())
+def test_whole(protocol: ChatProtocol, head: Head, stamp: Stamp, data: st.DataObject) -> None:
+    reply = data.draw(EXPRESSIBLE[protocol.name].whole)
+    body = protocol.encode(reply, ask(protocol, head), stamp)
+    assert protocol.parse(body) == reply
+    assert protocol.encode(reply, ask(protocol, head), stamp) == body
+
+
+@every_protocol
+@SETTINGS
+@given(data=st.data(), chunk_size=st.integers(1, 40), cuts=st.lists(st.integers(0, 2**16), max_size=8))
+def test_streamed(
+    protocol: ChatProtocol, head: Head, stamp: Stamp, data: st.DataObject, chunk_size: int, cuts: list[int]
+) -> None:
+    reply = data.draw(EXPRESSIBLE[protocol.name].streamed)
+    stream = b"".join(frame.data for frame in protocol.frames(reply, ask(protocol, head), stamp, chunk_size))
+    assert protocol.collapse([stream]) == reply
+    assert protocol.collapse(split(stream, cuts)) == reply
+    assert protocol.collapse(stream[at : at + 1] for at in range(len(stream))) == reply
+
+
+@every_protocol
+@SETTINGS
+@given(data=st.data(), after=st.integers(0, 6), chunk_size=st.integers(1, 5))
+def test_interrupted(
+    protocol: ChatProtocol, head: Head, stamp: Stamp, data: st.DataObject, after: int, chunk_size: int
+) -> None:
+    """What comes back is the beginning of the reply, with the error where it was."""
+    words_only = data.draw(replies(st.builds(Text, st.text("abc🚀", min_size=40)).map(lambda text: (text,))))
+    error = ErrorReply("boom", "server_error", code="slow_down")
+    reply = attrs.evolve(words_only, mid_stream_error=MidStreamError(after, error))
+    request = ask(protocol, head)
+    frames = list(protocol.frames(reply, request, stamp, chunk_size))
+    undisturbed = list(protocol.frames(words_only, request, stamp, chunk_size))
+    assert frames == [*undisturbed[:after], protocol.error_frame(error, stamp)]
+    kept = protocol.collapse(frame.data for frame in [*undisturbed[:after]]).text or ""
+    if not kept:
+        return
+    back = protocol.collapse(frame.data for frame in frames)
+    assert (back.text, back.mid_stream_error) == (kept, reply.mid_stream_error)
+    assert words_only.text is not None
+    assert words_only.text.startswith(kept)
+
+
+@every_protocol
+@pytest.mark.parametrize("more", [{}, {"n": 3}, {"stream_options": None}])
+def test_the_stream_and_the_whole_say_the_same(
+    protocol: ChatProtocol, head: Head, stamp: Stamp, more: dict[str, Any]
+) -> None:
+    """Also what the protocol derives or mints itself is the same in both."""
+    request = ask(protocol, head, **more)
+    reply = Reply((Text("Hello, you"), ToolCall("f", "{}")))
+    whole = protocol.parse(protocol.encode(reply, request, stamp))
+    streamed = protocol.collapse(frame.data for frame in protocol.frames(reply, request, stamp, 3))
+    if "stream_options" in more:
+        assert streamed.usage is None
+        streamed = attrs.evolve(streamed, usage=whole.usage)
+    assert streamed == whole
+    assert None not in (whole.id, whole.created, whole.model, whole.finish_reason, whole.usage)
+
+
+@every_protocol
+def test_another_stamp_gives_other_ids(protocol: ChatProtocol, head: Head) -> None:
+    request = ask(protocol, head)
+    bodies = [protocol.encode(Reply(), request, Stamp(1.0, seed)) for seed in (b"a", b"a", b"b")]
+    assert bodies[0] == bodies[1] != bodies[2]
