@@ -75,7 +75,7 @@ class Exchange:
     def request_id(self) -> str:
         """The caller's request id if it sent a fit one, else a minted one."""
         if self._request_id is None:
-            self._request_id = self.steering.request_id or "req_" + self.stamp.hexadecimal(32, "request")
+            self._request_id = self.steering.request_id or "req_" + self.stamp.hexadecimal(32)
         return self._request_id
 
     @property

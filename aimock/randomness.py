@@ -7,14 +7,17 @@ run repeats from its seed and parallel tests do not disturb each other.
 from __future__ import annotations
 
 import hashlib
+import random
 import secrets
 from collections.abc import Iterator
 
-_BITS = 53  # what a double holds exactly
+from aimock_protocols.canonical import ENTROPY_BYTES
+
+_FLOAT_BITS = 53
 
 
 class Fork:
-    """The randomness of one request. Each draw has a label, and the same label draws the same."""
+    """The randomness of one request. Draws under one label do not disturb those under another."""
 
     __slots__ = ("entropy",)
 
@@ -23,11 +26,11 @@ class Fork:
 
     def uniforms(self, label: str) -> Iterator[float]:
         """Endless numbers, uniform in [0, 1)."""
-        block = hashlib.blake2b(label.encode(), key=self.entropy).digest()
+        block = self.entropy
         while True:
+            block = hashlib.blake2b(block, key=label.encode()).digest()
             for start in range(0, 64, 8):
-                yield (int.from_bytes(block[start : start + 8], "little") >> (64 - _BITS)) / (1 << _BITS)
-            block = hashlib.blake2b(block, key=self.entropy).digest()
+                yield (int.from_bytes(block[start : start + 8], "little") >> (64 - _FLOAT_BITS)) / (1 << _FLOAT_BITS)
 
 
 class Randomness:
@@ -37,19 +40,17 @@ class Randomness:
         """`seed`: None draws a fresh one. Of more than `max_test_ids` test ids the oldest is forgotten (0: none is)."""
         self.seed = secrets.randbits(32) if seed is None else seed
         self._max_test_ids = max_test_ids
-        self._key = hashlib.blake2b(str(self.seed).encode()).digest()
-        self._requests: dict[str, int] = {}
+        self._sources: dict[str, random.Random] = {}
 
     def fork(self, test_id: str) -> Fork:
         """The fork for the next request under this test id."""
-        number = self._requests.get(test_id)
-        if number is None:
-            number = 0
-            if 0 < self._max_test_ids <= len(self._requests):
-                del self._requests[next(iter(self._requests))]
-        self._requests[test_id] = number + 1
-        return Fork(hashlib.blake2b(b"%d %b" % (number, test_id.encode()), key=self._key, digest_size=32).digest())
+        source = self._sources.get(test_id)
+        if source is None:
+            if 0 < self._max_test_ids <= len(self._sources):
+                del self._sources[next(iter(self._sources))]
+            source = self._sources[test_id] = random.Random(f"{self.seed} {test_id}")
+        return Fork(source.randbytes(ENTROPY_BYTES))
 
     def rewind(self) -> None:
         """Starts every test id over from its first request."""
-        self._requests.clear()
+        self._sources.clear()

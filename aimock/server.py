@@ -135,7 +135,7 @@ class AIMock:
         self._grace = grace
         assert self._stopping is not None
         with contextlib.suppress(trio.RunFinishedError):
-            trio.from_thread.run_sync(self._stopping.set, trio_token=self._token)
+            _run_in(self._token, self._stopping.set)
         self._thread.join()
         self._thread = None
 
@@ -345,11 +345,27 @@ class AIMock:
         """Runs in the server's loop, if there is one: no change falls between a match and its count."""
         if self._token is None or _is_current(self._token):
             return act()
-        return trio.from_thread.run_sync(act, trio_token=self._token)
+        return _run_in(self._token, act)
 
 
 LLMock = AIMock
 """The reference's name for it."""
+
+
+def _run_in(token: trio.lowlevel.TrioToken, act: Callable[[], T]) -> T:
+    """Runs `act` in another thread's loop and waits. Unlike `trio.from_thread`, also from inside a loop of one's own:
+    what it waits for takes microseconds, and a test that has a server in a thread may well be a Trio test.
+    """
+    outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(act())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    token.run_sync_soon(run)
+    return outcome.result()
 
 
 def _is_current(token: trio.lowlevel.TrioToken) -> bool:

@@ -38,7 +38,11 @@ class Head:
     """What the layers above derived from this head (its route, its steering headers), computed once per head."""
 
 
-@attrs.frozen(eq=False)
+# The values that every request makes are `define`d, since freezing them costs a third of a microsecond each; nothing
+# changes one all the same.
+
+
+@attrs.define(eq=False)
 class Request:
     """One whole request."""
 
@@ -79,7 +83,7 @@ class Slicing:
     gap: float = 0.001
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Whole:
     """A response that is sent at once."""
 
@@ -91,7 +95,7 @@ class Whole:
     slicing: Slicing | None = None
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Stream:
     """A response in pieces, each with its time."""
 

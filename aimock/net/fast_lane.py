@@ -5,7 +5,7 @@ sends (HTTP/1.1, CRLF, printable ASCII, one Host, at most one Content-Length, no
 upgrade) is parsed by a pattern, and whatever departs from it in any way is declined. For every byte string the fast
 lane either gives exactly what h11 gives, or declines; `fuzz/fuzz_fast_lane.py` holds it to that.
 
-Clients repeat their heads, so parsed ones are kept by their exact bytes.
+Clients repeat their heads but for an id or two, so heads are kept by their exact bytes, and single lines by theirs.
 """
 
 from __future__ import annotations
@@ -15,14 +15,21 @@ import re
 from aimock.net.exchange import Head
 
 # RFC 9112 section 3 and RFC 9110 section 5.5, narrowed: upper-case methods, no obs-text, no obs-fold, no bare LF.
-_REQUEST_LINE = re.compile(rb"([A-Z]{1,24}) ([!-~]+) HTTP/1\.1\r\n")
-_HEADER_LINE = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]+):[ \t]*([!-~](?:[ -~\t]*[!-~])?)?[ \t]*\r\n")
-_CONTENT_LENGTH = re.compile(r"[0-9]{1,15}", re.ASCII)
+_REQUEST_LINE = re.compile(rb"([A-Z]{1,24}) ([!-~]+) HTTP/1\.1")
+_HEADER_LINE = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]+):[ \t]*([!-~](?:[ -~\t]*[!-~])?)?[ \t]*")
 
-_FOR_H11_TO_JUDGE = frozenset({"transfer-encoding", "expect", "upgrade", "trailer", "te"})
+_ACCEPTED: dict[str, re.Pattern[str]] = {
+    "content-length": re.compile(r"[0-9]{1,15}", re.ASCII),
+    "connection": re.compile(r"keep-alive", re.IGNORECASE),
+} | dict.fromkeys(("transfer-encoding", "expect", "upgrade", "trailer", "te"), re.compile(r"(?!)"))
+"""Values that a header of framing may have here; with any other, h11 must judge the whole head."""
 
 _KEPT_HEADS = 1024
 _KEPT_HEAD_BYTES = 8192
+_KEPT_LINES = 4096
+_KEPT_LINE_BYTES = 512
+
+_Line = tuple[str, str]
 
 
 class FastLane:
@@ -31,56 +38,56 @@ class FastLane:
     def __init__(self, max_head_bytes: int, max_header_lines: int) -> None:
         self._max_head_bytes = max_head_bytes
         self._max_header_lines = max_header_lines
-        self._kept: dict[bytes, Head] = {}
+        self._heads: dict[bytes, Head] = {}
+        self._lines: dict[bytes, _Line] = {}
 
     def parse(self, head_bytes: bytes) -> Head | None:
         """The head in `head_bytes`, which end with the empty line; None if h11 must judge it."""
-        head = self._kept.get(head_bytes)
+        head = self._heads.get(head_bytes)
         if head is None:
             head = self._read(head_bytes)
             if head is not None and len(head_bytes) <= _KEPT_HEAD_BYTES:
-                if len(self._kept) >= _KEPT_HEADS:
-                    self._kept.clear()
-                self._kept[head_bytes] = head
+                if len(self._heads) >= _KEPT_HEADS:
+                    self._heads.clear()
+                self._heads[head_bytes] = head
         return head
 
     def _read(self, head_bytes: bytes) -> Head | None:
-        if len(head_bytes) > self._max_head_bytes:
+        request_line, *header_lines = head_bytes.split(b"\r\n")
+        start = _REQUEST_LINE.fullmatch(request_line)
+        if start is None or len(head_bytes) > self._max_head_bytes or len(header_lines) - 2 > self._max_header_lines:
             return None
-        start = _REQUEST_LINE.match(head_bytes)
-        if start is None:
-            return None
-        lines: list[tuple[str, str]] = []
-        position, end = start.end(), len(head_bytes) - 2
-        while position < end:
-            line = _HEADER_LINE.match(head_bytes, position)
+        lines: list[_Line] = []
+        for header_line in header_lines[:-2]:  # the last two are what the empty line leaves
+            line = self._lines.get(header_line) or self._read_line(header_line)
             if line is None:
                 return None
-            lines.append((line[1].decode("ascii").lower(), (line[2] or b"").decode("ascii")))
-            position = line.end()
-        if position != end or len(lines) > self._max_header_lines:
+            lines.append(line)
+        head = make_head(start[1].decode("ascii"), start[2].decode("ascii"), lines)
+        if head is None or "host" not in head.headers:
             return None
-        return _plain_head(start[1].decode("ascii"), start[2].decode("ascii"), lines)
+        if len(head.headers) != len(lines):
+            names = [name for name, _ in lines]
+            if any(names.count(name) > 1 for name in ("host", *_ACCEPTED)):
+                return None
+        head.content_length = int(head.headers.get("content-length", 0))
+        return head
 
-
-def _plain_head(method: str, target: str, lines: list[tuple[str, str]]) -> Head | None:
-    names = [name for name, _ in lines]
-    if names.count("host") != 1 or names.count("content-length") > 1 or names.count("connection") > 1:
-        return None
-    if not _FOR_H11_TO_JUDGE.isdisjoint(names):
-        return None
-    head = make_head(method, target, lines)
-    if head is None or head.headers.get("connection", "keep-alive").lower() != "keep-alive":
-        return None
-    length = head.headers.get("content-length")
-    if length is not None:
-        if _CONTENT_LENGTH.fullmatch(length) is None:
+    def _read_line(self, header_line: bytes) -> _Line | None:
+        match = _HEADER_LINE.fullmatch(header_line)
+        if match is None:
             return None
-        head.content_length = int(length)
-    return head
+        name, value = match[1].decode("ascii").lower(), (match[2] or b"").decode("ascii")
+        if name in _ACCEPTED and _ACCEPTED[name].fullmatch(value) is None:
+            return None
+        if len(header_line) <= _KEPT_LINE_BYTES:
+            if len(self._lines) >= _KEPT_LINES:
+                self._lines.clear()
+            self._lines[header_line] = (name, value)
+        return name, value
 
 
-def make_head(method: str, target: str, lines: list[tuple[str, str]]) -> Head | None:
+def make_head(method: str, target: str, lines: list[_Line]) -> Head | None:
     """A Head of parsed pieces; None if the target has none of the forms that a server answers (RFC 9112 3.2).
 
     The target is split textually: nothing is decoded and nothing normalised, so `//v1/models` stays as it is.
@@ -96,7 +103,7 @@ def make_head(method: str, target: str, lines: list[tuple[str, str]]) -> Head | 
     else:
         return None
     path, _, query = local.partition("?")
-    headers: dict[str, str] = {}
-    for name, value in lines:
-        headers.setdefault(name, value)
+    headers = dict(lines)
+    if len(headers) != len(lines):
+        headers = dict(reversed(lines))  # of a repeated header, the first value
     return Head(method, target, path, query, headers, tuple(lines))

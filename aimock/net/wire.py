@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http
-import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -15,9 +14,6 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-# RFC 9110 5.5: what would end a header line early, or never belongs in one.
-_UNSENDABLE = re.compile(r"[\x00\r\n]")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -30,7 +26,11 @@ def _head_bytes(status: int, headers: Headers) -> bytes:
 
 
 def _header_lines(headers: Headers) -> bytes:
-    text = "".join([f"{name}: {value}\r\n" for name, value in headers if not _UNSENDABLE.search(value)])
+    text = ""
+    for name, value in headers:
+        # RFC 9110 5.5: these would end the line early, or never belong in one.
+        if "\r" not in value and "\n" not in value and "\0" not in value:
+            text += f"{name}: {value}\r\n"
     return text.encode("latin-1", "replace")
 
 
@@ -49,14 +49,14 @@ class ResponseWriter:
 
     def whole(self, answer: Whole, head: Head | None, close: bool) -> bytes:
         """The response to a request with this head (None: it could not be read)."""
-        body = answer.body if may_have_body(answer.status) else b""
-        parts = [_head_bytes(answer.status, answer.headers), self._date(), _header_lines(answer.fresh)]
-        if may_have_body(answer.status):
-            parts.append(b"content-length: %d\r\n" % len(body))
-        parts.append(b"connection: close\r\n\r\n" if close else b"\r\n")
-        if head is None or head.method != "HEAD":
-            parts.append(body)
-        return b"".join(parts)
+        opening = _head_bytes(answer.status, answer.headers) + self._date() + _header_lines(answer.fresh)
+        closing = b"connection: close\r\n\r\n" if close else b"\r\n"
+        if not may_have_body(answer.status):
+            return opening + closing
+        length = b"content-length: %d\r\n" % len(answer.body)
+        if head is not None and head.method == "HEAD":
+            return opening + length + closing
+        return b"".join((opening, length, closing, answer.body))
 
     def stream(self, answer: Stream, head: Head, close: bool) -> Iterator[tuple[float, bytes]]:
         """The response as timed pieces of wire bytes, up to its ending; a clean ending's bytes are the last piece."""

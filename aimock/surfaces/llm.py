@@ -15,6 +15,7 @@ from aimock.fixtures import Fixture, Kind, Missed, Question, Response, explain, 
 from aimock.fixtures.response import Factory
 from aimock.net.exchange import Answer, Stream, Task, Whole
 from aimock.physics import interrupt, pace_of, schedule
+from aimock.rendering import Renderer
 from aimock.settings import model_list, strict_turns
 from aimock_protocols.canonical import ChatProtocol, ChatRequest, ErrorReply, Frame, Headers, Reply, WireError
 from aimock_protocols.reasoning import is_reasoning_model
@@ -30,6 +31,7 @@ class LLMSurface:
 
     def __init__(self, protocol: ChatProtocol) -> None:
         self._protocol = protocol
+        self._renderer = Renderer(protocol)
         self._whole_headers: Headers = (*protocol.whole_headers, *CORS)
         self._stream_headers: Headers = (*protocol.stream_headers, *CORS)
 
@@ -89,7 +91,7 @@ class LLMSurface:
             reply = _gated(reply, chat.model, exchange.strict)
         if chat.stream:
             return self._stream(exchange, chat, fixture, reply)
-        body = self._protocol.encode(reply, chat, exchange.stamp)
+        body = self._renderer.whole(_source(fixture, reply), reply, self._protocol.shape(chat), exchange.stamp)
         exchange.record(200, fixture)
         return Whole(200, self._whole_headers, body, exchange.fresh_headers)
 
@@ -99,19 +101,23 @@ class LLMSurface:
         settings = exchange.state.settings
         chunk_size = max(1, fixture.chunk_size or settings.chunk_size)
         pace = pace_of(fixture, settings.latency, settings.replay_speed)
-        frames = self._protocol.frames(reply, chat, exchange.stamp, chunk_size)
+        entry = exchange.record(200, fixture)
+        rendering = (_source(fixture, reply), reply, self._protocol.shape(chat), exchange.stamp, chunk_size)
+        interrupted = fixture.truncate_after_chunks is not None or fixture.disconnect_after_ms is not None
+        if pace.is_instant and not interrupted:
+            whole = ((0.0, self._renderer.stream(*rendering)),)
+            return Stream(200, self._stream_headers, whole, False, exchange.fresh_headers, on_end=entry.ended)
+        frames = self._renderer.frames(*rendering)
         timed: Iterable[tuple[float, Frame]] = schedule(frames, pace, exchange.fork.uniforms("jitter"))
         interruption = None
-        if fixture.truncate_after_chunks is not None or fixture.disconnect_after_ms is not None:
+        if interrupted:
             timed = tuple(timed)
             interruption = interrupt(timed, fixture.truncate_after_chunks, fixture.disconnect_after_ms)
-        entry = exchange.record(200, fixture)
         if interruption is None:
             return Stream(
                 200,
                 self._stream_headers,
                 self._guarded(timed, exchange),
-                paced=not pace.is_instant,
                 fresh=exchange.fresh_headers,
                 on_end=entry.ended,
             )
@@ -171,6 +177,11 @@ def _neutral(decode: Callable[[], ChatRequest], context: str | None) -> dict[str
     if context is not None:
         shown["_context"] = context
     return shown
+
+
+def _source(fixture: Fixture, reply: Reply) -> Fixture | None:
+    """What the reply can be kept by: the fixture, unless the reply was made or changed for this request."""
+    return fixture if reply is fixture.response.reply else None
 
 
 def _miss_message(strict: bool, skipped: int) -> str:

@@ -152,25 +152,30 @@ class ChatRequest:
     """Endpoint type, one of those of the fixture format (`chat`, `embedding`, `image`, …)."""
 
 
-@attrs.frozen
+ENTROPY_BYTES = 64
+
+
+@attrs.define(eq=False)
 class Stamp:
-    """Time and randomness for one exchange."""
+    """Time and randomness for one exchange. Never changed."""
 
     created: float
     """Unix time in seconds."""
     entropy: bytes
-    """Seed of every id in this exchange."""
+    """ENTROPY_BYTES of them: every id in this exchange follows from these."""
 
     def alphanumeric(self, length: int, label: str = "") -> str:
-        """`length` (at most 64) characters of 0-9A-Za-z, the same for the same label."""
-        return self._digest(label).translate(_ALPHANUMERIC)[:length].decode("ascii")
+        """`length` (at most 64; without a label 32) characters of 0-9A-Za-z, the same for the same label."""
+        return self._bytes(label)[:length].translate(_ALPHANUMERIC).decode("ascii")
 
     def hexadecimal(self, length: int, label: str = "") -> str:
-        """`length` (at most 128) hexadecimal digits, the same for the same label."""
-        return self._digest(label).hex()[:length]
+        """`length` (at most 128; without a label 64) hexadecimal digits, the same for the same label."""
+        return self._bytes(label)[-(-length // -2) :].hex()[:length]
 
-    def _digest(self, label: str) -> bytes:
-        return hashlib.blake2b(label.encode(), key=self.entropy).digest()
+    def _bytes(self, label: str) -> bytes:
+        """The entropy itself, or what follows from it under a label. One exchange has one main id of each kind, so the
+        unlabelled ones take it from either end and spare themselves a digest."""
+        return hashlib.blake2b(label.encode(), key=self.entropy).digest() if label else self.entropy
 
 
 class Head(Protocol):
@@ -223,10 +228,13 @@ class ChatProtocol(Protocol):
     def decode(self, head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
         """Wire to canonical. Raises WireError with the provider's own 4xx. `params` come from the route's template."""
 
-    def encode(self, reply: Reply, request: ChatRequest, stamp: Stamp) -> bytes:
+    def shape(self, request: ChatRequest) -> Any:
+        """All that a response takes from its request: a hashable value, whose equals are answered alike."""
+
+    def encode(self, reply: Reply, shape: Any, stamp: Stamp) -> bytes:
         """One whole response body."""
 
-    def frames(self, reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
+    def frames(self, reply: Reply, shape: Any, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
         """The same response, streamed; text is cut into slices of `chunk_size` characters (code points)."""
 
     def collapse(self, chunks: Iterable[bytes]) -> Reply:

@@ -7,7 +7,7 @@ answers them all, and each prompt gets its choice; a prompt of token numbers rea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,6 +16,8 @@ from aimock_protocols.midstream import interrupted
 from aimock_protocols.openai_chat import envelope
 from aimock_protocols.openai_chat.collapse import collapse, parse
 from aimock_protocols.openai_chat.decode import chat_request
+from aimock_protocols.openai_chat.shape import Shape as ChatShape
+from aimock_protocols.openai_chat.shape import shape as chat_shape
 from aimock_protocols.openai_chat.stream import DONE
 from aimock_protocols.openai_platform import STREAM_HEADERS as stream_headers
 from aimock_protocols.openai_platform import WHOLE_HEADERS as whole_headers
@@ -32,6 +34,7 @@ __all__ = [
     "name",
     "parse",
     "routes",
+    "shape",
     "stream_headers",
     "whole_headers",
 ]
@@ -77,9 +80,23 @@ def _token_text(tokens: list[int]) -> str:
     return " ".join(map(str, tokens))
 
 
-def encode(reply: Reply, request: ChatRequest, stamp: Stamp) -> bytes:
+class Shape(NamedTuple):
+    """What the answer takes from the request."""
+
+    chat: ChatShape
+    echoes: tuple[str, ...]
+    """What precedes the answer to each prompt: the prompt itself, if the request asks for its echo."""
+
+
+def shape(request: ChatRequest) -> Shape:
+    echo = request.body.get("echo") is True
+    prompts = _prompts(request.native["prompt"])
+    return Shape(chat_shape(request), tuple(prompt if echo else "" for prompt in prompts))
+
+
+def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
     """The body of a whole response."""
-    model = envelope.model_name(reply, request)
+    model = envelope.model_name(reply, shape.chat)
     finish_reason = _finish_reason(reply)
     return orjson.dumps(
         {
@@ -89,25 +106,25 @@ def encode(reply: Reply, request: ChatRequest, stamp: Stamp) -> bytes:
             "model": model,
             "choices": [
                 {"text": text, "index": index, "logprobs": None, "finish_reason": finish_reason}
-                for index, text in enumerate(_texts(reply, request))
+                for index, text in enumerate(_texts(reply, shape))
             ],
-            "usage": envelope.usage(reply, request),
+            "usage": envelope.usage(reply, shape.chat),
             "system_fingerprint": envelope.fingerprint(reply, model),
         }
     )
 
 
-def frames(reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
+def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
     """The same response, streamed, one choice after another. Raises ValueError if `chunk_size` is below 1."""
-    events = _chunks(reply, request, stamp, chunk_size)
+    events = _chunks(reply, shape, stamp, chunk_size)
     if reply.mid_stream_error is None:
         return iter(events)
     broken = reply.mid_stream_error
     return interrupted(events, broken.after_chunks, error_frame(broken.error, stamp))
 
 
-def _chunks(reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) -> list[Frame]:
-    model = envelope.model_name(reply, request)
+def _chunks(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Frame]:
+    model = envelope.model_name(reply, shape.chat)
     constant = {
         "id": envelope.reply_id(reply, stamp, "cmpl-"),
         "object": "text_completion",
@@ -116,29 +133,26 @@ def _chunks(reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) -
         "system_fingerprint": envelope.fingerprint(reply, model),
     }
     head = b"data: " + orjson.dumps(constant)[:-1]
-    wants_usage = envelope.wants_usage_chunk(request)
-    end = b',"usage":null}\n\n' if wants_usage else b"}\n\n"
+    end = b',"usage":null}\n\n' if shape.chat.include_usage else b"}\n\n"
     finish_reason = orjson.dumps(_finish_reason(reply))
     chunks = []
-    for index, text in enumerate(_texts(reply, request)):
+    for index, text in enumerate(_texts(reply, shape)):
         opening = head + b',"choices":[{"text":'
         closing = b',"index":%d,"logprobs":null,"finish_reason":' % index
         pieces = [(piece, b"null") for piece in slices(text, chunk_size)] + [("", finish_reason)]
         for piece, reason in pieces:
             chunks.append(Frame(opening + orjson.dumps(piece) + closing + reason + b"}]" + end, FrameKind.TOKEN))
-    if wants_usage:
-        counts = orjson.dumps(envelope.usage(reply, request))
+    if shape.chat.include_usage:
+        counts = orjson.dumps(envelope.usage(reply, shape.chat))
         chunks.append(Frame(head + b',"choices":[],"usage":' + counts + b"}\n\n", FrameKind.CLOSE))
     chunks.append(DONE)
     return chunks
 
 
-def _texts(reply: Reply, request: ChatRequest) -> list[str]:
-    """The text of every choice: `n` for each prompt, after the prompt itself if the request asks for its echo."""
+def _texts(reply: Reply, shape: Shape) -> list[str]:
+    """The text of every choice: `n` for each prompt."""
     answer = reply.text or reply.refusal or ""
-    echo = request.body.get("echo") is True
-    prompts = _prompts(request.native["prompt"])
-    return [prompt + answer if echo else answer for prompt in prompts for _ in range(envelope.choice_count(request))]
+    return [echo + answer for echo in shape.echoes for _ in range(shape.chat.choices)]
 
 
 def _finish_reason(reply: Reply) -> str:

@@ -65,15 +65,14 @@ def extras(usage: Mapping[str, Any], spellings: Spellings) -> dict[str, Any]:
     return {key: value for key, value in usage.items() if key not in spelled}
 
 
-def estimated_counts(reply: Reply, body: Mapping[str, Any]) -> Counts:
-    """A token for every four UTF-16 units, at least one: of all text in the messages, and of the reply."""
-    prompt = estimate(_prompt_length(body.get("messages")))
+def estimated_counts(reply: Reply, prompt: int) -> Counts:
+    """The estimate for a reply to a prompt of so many tokens."""
     completion = estimate(_completion_length(reply))
     return Counts(prompt, completion, prompt + completion)
 
 
 def estimate(length: int) -> int:
-    """Tokens in text of `length` UTF-16 units."""
+    """Tokens in text of `length` UTF-16 units: one for every four, and at least one."""
     return max(1, -(-length // 4))
 
 
@@ -82,7 +81,8 @@ def utf16_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _prompt_length(messages: Any) -> int:
+def prompt_length(messages: Any) -> int:
+    """UTF-16 units of all text in a list of messages."""
     length = 0
     for message in messages if isinstance(messages, list) else ():
         content = message.get("content")

@@ -28,7 +28,7 @@ def head() -> Head:
 
 @pytest.fixture(scope="session")
 def stamp() -> Stamp:
-    return Stamp(created=1795200000.25, entropy=b"sixteen bytes ok")
+    return Stamp(created=1795200000.25, entropy=b"sixteen bytes ok" * 4)
 
 
 @pytest.fixture(scope="session")

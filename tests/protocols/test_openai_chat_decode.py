@@ -25,7 +25,7 @@ REFUSED = [
     pytest.param(b"{}", "messages", "missing_required_parameter", "Missing required parameter: 'messages'", id="none"),
 ]
 
-WRONG = [
+WRONG: list[tuple[str, Any, str, str]] = [
     ("messages", None, "messages", "an array of objects, but got null"),
     ("messages", "text", "messages", "an array of objects, but got a string"),
     ("messages", {}, "messages", "an array of objects, but got an object"),

@@ -32,7 +32,7 @@ HEAD = (
 @pytest.fixture
 def streamed(ask: Ask, stamp: Stamp) -> Streamed:
     def streamed(reply: Reply, chunk_size: int = 5, **more: Any) -> list[Frame]:
-        return list(openai_chat.frames(reply, ask(stream=True, **more), stamp, chunk_size))
+        return list(openai_chat.frames(reply, openai_chat.shape(ask(stream=True, **more)), stamp, chunk_size))
 
     return streamed
 
@@ -48,7 +48,7 @@ def deltas(frames: list[Frame], choice: int = 0) -> list[Any]:
 
 def test_a_text_stream_byte_for_byte(ask: Ask, stamp: Stamp) -> None:
     reply = Reply((Text("Hello, wor"),), id="chatcmpl-A1", system_fingerprint="fp_0a1b2c3d4e")
-    frames = list(openai_chat.frames(reply, ask(**WITH_USAGE), stamp, 5))
+    frames = list(openai_chat.frames(reply, openai_chat.shape(ask(**WITH_USAGE)), stamp, 5))
     assert [frame.data for frame in frames] == [
         HEAD + b'"choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,'
         b'"finish_reason":null}],"usage":null}\n\n',
@@ -81,7 +81,7 @@ def test_two_parallel_calls_byte_for_byte(ask: Ask, stamp: Stamp) -> None:
     end = b',"logprobs":null,"finish_reason":'
     stream = [HEAD + b'"choices":[{"index":0,"delta":' + delta + end + b"null}]}\n\n" for delta in expected]
     stream += [HEAD + b'"choices":[{"index":0,"delta":{}' + end + b'"tool_calls"}]}\n\n', b"data: [DONE]\n\n"]
-    assert [frame.data for frame in openai_chat.frames(reply, ask(stream=True), stamp, 5)] == stream
+    assert [frame.data for frame in openai_chat.frames(reply, openai_chat.shape(ask(stream=True)), stamp, 5)] == stream
 
 
 ROLE = {"role": "assistant", "content": "", "refusal": None}

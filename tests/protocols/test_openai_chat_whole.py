@@ -24,7 +24,7 @@ ZERO_COMPLETION = {
 @pytest.fixture
 def whole(ask: Ask, stamp: Stamp) -> Whole:
     def whole(reply: Reply, **more: Any) -> dict[str, Any]:
-        body: dict[str, Any] = orjson.loads(openai_chat.encode(reply, ask(**more), stamp))
+        body: dict[str, Any] = orjson.loads(openai_chat.encode(reply, openai_chat.shape(ask(**more)), stamp))
         return body
 
     return whole
@@ -32,7 +32,7 @@ def whole(ask: Ask, stamp: Stamp) -> Whole:
 
 def test_a_text_reply_byte_for_byte(ask: Ask, stamp: Stamp) -> None:
     reply = Reply((Text("Hi"),), id="chatcmpl-A1", system_fingerprint="fp_a1b2c3d4e5")
-    assert openai_chat.encode(reply, ask(), stamp) == (
+    assert openai_chat.encode(reply, openai_chat.shape(ask()), stamp) == (
         b'{"id":"chatcmpl-A1","object":"chat.completion","created":1795200000,"model":"gpt-4o",'
         b'"choices":[{"index":0,"message":{"role":"assistant","content":"Hi","refusal":null,"annotations":[]},'
         b'"logprobs":null,"finish_reason":"stop"}],'
@@ -85,7 +85,7 @@ def test_ids_are_minted_in_the_provider_s_style_and_differ(whole: Whole) -> None
 
 def test_the_same_stamp_gives_the_same_bytes_and_another_others(ask: Ask) -> None:
     reply = Reply((ToolCall("f", "{}"),))
-    bodies = [openai_chat.encode(reply, ask(), Stamp(1.0, seed)) for seed in (b"a", b"a", b"b")]
+    bodies = [openai_chat.encode(reply, openai_chat.shape(ask()), Stamp(1.0, seed)) for seed in (b"a" * 64, b"a" * 64, b"b" * 64)]
     assert bodies[0] == bodies[1] != bodies[2]
 
 

@@ -77,7 +77,7 @@ def test_a_deployment_is_the_model(head: Head) -> None:
 
 
 def test_a_whole_completion_byte_for_byte(complete: Complete, stamp: Stamp) -> None:
-    assert openai_completions.encode(REPLY, complete(), stamp) == (
+    assert openai_completions.encode(REPLY, openai_completions.shape(complete()), stamp) == (
         b'{"id":"cmpl-A1","object":"text_completion","created":1795200000,"model":"davinci-002",'
         b'"choices":[{"text":"Hello, wor","index":0,"logprobs":null,"finish_reason":"stop"}],'
         b'"usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5,'
@@ -88,7 +88,7 @@ def test_a_whole_completion_byte_for_byte(complete: Complete, stamp: Stamp) -> N
 
 
 def test_a_stream_byte_for_byte(complete: Complete, stamp: Stamp) -> None:
-    frames = list(openai_completions.frames(REPLY, complete(stream=True), stamp, 5))
+    frames = list(openai_completions.frames(REPLY, openai_completions.shape(complete(stream=True)), stamp, 5))
     end = b',"index":0,"logprobs":null,"finish_reason":'
     assert frames == [
         (HEAD + b'"Hello"' + end + b"null}]}\n\n", FrameKind.TOKEN),
@@ -99,7 +99,7 @@ def test_a_stream_byte_for_byte(complete: Complete, stamp: Stamp) -> None:
 
 
 def test_usage_on_request(complete: Complete, stamp: Stamp) -> None:
-    frames = openai_completions.frames(REPLY, complete(stream_options={"include_usage": True}), stamp, 5)
+    frames = openai_completions.frames(REPLY, openai_completions.shape(complete(stream_options={"include_usage": True})), stamp, 5)
     told = [orjson.loads(event.data) for event in sse.events(f.data for f in frames) if event.data != "[DONE]"]
     assert [chunk["usage"] for chunk in told[:-1]] == [None] * 3
     assert told[-1]["choices"] == []
@@ -109,10 +109,10 @@ def test_usage_on_request(complete: Complete, stamp: Stamp) -> None:
 def test_a_choice_for_each_prompt_n_times_with_its_echo(complete: Complete, stamp: Stamp) -> None:
     request = complete(["a", "b"], n=2, echo=True)
     reply = Reply((Text("!"),))
-    choices = orjson.loads(openai_completions.encode(reply, request, stamp))["choices"]
+    choices = orjson.loads(openai_completions.encode(reply, openai_completions.shape(request), stamp))["choices"]
     assert [(choice["index"], choice["text"]) for choice in choices] == [(0, "a!"), (1, "a!"), (2, "b!"), (3, "b!")]
     texts = ["", "", "", ""]
-    for event in sse.events(frame.data for frame in openai_completions.frames(reply, request, stamp, 1)):
+    for event in sse.events(frame.data for frame in openai_completions.frames(reply, openai_completions.shape(request), stamp, 1)):
         for choice in [] if event.data == "[DONE]" else orjson.loads(event.data)["choices"]:
             texts[choice["index"]] += choice["text"]
     assert texts == ["a!", "a!", "b!", "b!"]
@@ -128,12 +128,12 @@ def test_a_choice_for_each_prompt_n_times_with_its_echo(complete: Complete, stam
     ],
 )
 def test_other_replies(complete: Complete, stamp: Stamp, reply: Reply, text: str, finish_reason: str) -> None:
-    choice = orjson.loads(openai_completions.encode(reply, complete(), stamp))["choices"][0]
+    choice = orjson.loads(openai_completions.encode(reply, openai_completions.shape(complete()), stamp))["choices"][0]
     assert (choice["text"], choice["finish_reason"]) == (text, finish_reason)
 
 
 def test_a_mid_stream_error(complete: Complete, stamp: Stamp) -> None:
     reply = Reply((Text("abcdef"),), mid_stream_error=MidStreamError(1, ErrorReply("boom")))
-    first, error = openai_completions.frames(reply, complete(), stamp, 3)
+    first, error = openai_completions.frames(reply, openai_completions.shape(complete()), stamp, 3)
     assert b'"text":"abc"' in first.data
     assert error.data.startswith(b'data: {"error":{"message":"boom"')

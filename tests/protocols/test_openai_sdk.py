@@ -41,7 +41,7 @@ def data(frames: list[Frame]) -> list[str]:
 
 @pytest.mark.parametrize(("reply", "more"), CASES)
 def test_whole_bodies_have_the_sdk_s_types(ask: Ask, stamp: Stamp, reply: Reply, more: dict[str, Any]) -> None:
-    body = openai_chat.encode(reply, ask(**more), stamp)
+    body = openai_chat.encode(reply, openai_chat.shape(ask(**more)), stamp)
     completion = ChatCompletion.model_validate_json(body, strict=True)
     assert completion.choices[0].message.content == reply.text
     assert completion.usage is not None
@@ -53,7 +53,7 @@ def test_whole_bodies_have_the_sdk_s_types(ask: Ask, stamp: Stamp, reply: Reply,
 def test_chunks_have_the_sdk_s_types(
     ask: Ask, stamp: Stamp, reply: Reply, more: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    for chunk in data(list(openai_chat.frames(reply, ask(**more, **options), stamp, 2))):
+    for chunk in data(list(openai_chat.frames(reply, openai_chat.shape(ask(**more, **options)), stamp, 2))):
         ChatCompletionChunk.model_validate_json(chunk, strict=True)
 
 
@@ -64,31 +64,28 @@ def test_the_sdk_puts_the_stream_together_as_the_whole(
 ) -> None:
     request = ask(**more, **USAGE)
     state: ChatCompletionStreamState[None] = ChatCompletionStreamState()
-    for chunk in data(list(openai_chat.frames(reply, request, stamp, chunk_size))):
+    for chunk in data(list(openai_chat.frames(reply, openai_chat.shape(request), stamp, chunk_size))):
         state.handle_chunk(ChatCompletionChunk.model_validate_json(chunk))
-    streamed = state.current_completion_snapshot.to_dict()
-    whole = ChatCompletion.model_validate_json(openai_chat.encode(reply, request, stamp)).to_dict()
+    streamed = state.current_completion_snapshot.to_dict(exclude_none=True)
+    whole = ChatCompletion.model_validate_json(openai_chat.encode(reply, openai_chat.shape(request), stamp)).to_dict(exclude_none=True)
     assert comparable(streamed) == comparable(whole)
 
 
 def comparable(completion: Any) -> Any:
-    """A completion without what the SDK adds to streams, drops from them, or types for function tools only."""
+    """A completion without what the SDK adds to streams, drops from them, or has types of function tools only for."""
     completion["object"] = "chat.completion"
     for choice in completion["choices"]:
         message = choice["message"]
-        for key in ("annotations", "parsed"):
-            message.pop(key, None)
-        message["refusal"] = message.get("refusal") or None
-        message["content"] = message.get("content") or None
-        logprobs = choice.pop("logprobs", None) or {}
-        choice["logprobs"] = {key: logprobs.get(key) or None for key in ("content", "refusal")}
-        for call in message.get("tool_calls") or []:
+        message.pop("annotations", None)
+        for key in ("content", "refusal"):
+            message[key] = message.get(key) or None
+        if not any((choice.get("logprobs") or {}).values()):
+            choice.pop("logprobs", None)
+        for call in message.get("tool_calls", []):
             call.pop("index", None)
-            call["type"] = "function"
             custom = call.pop("custom", None)
             if custom is not None:
-                call["function"] = {"name": custom["name"], "arguments": custom["input"]}
-            call["function"].pop("parsed_arguments", None)
+                call |= {"type": "function", "function": {"name": custom["name"], "arguments": custom["input"]}}
     return completion
 
 
@@ -98,9 +95,9 @@ def comparable(completion: Any) -> Any:
 @pytest.mark.parametrize("more", [{}, {"n": 2, "echo": True}, USAGE])
 def test_completions_have_the_sdk_s_types(head: Head, stamp: Stamp, reply: Reply, more: dict[str, Any]) -> None:
     request = openai_completions.decode(head, {}, orjson.dumps({"prompt": ["a", "b"]} | more))
-    whole = Completion.model_validate_json(openai_completions.encode(reply, request, stamp), strict=True)
+    whole = Completion.model_validate_json(openai_completions.encode(reply, openai_completions.shape(request), stamp), strict=True)
     texts = [""] * len(whole.choices)
-    for chunk in data(list(openai_completions.frames(reply, request, stamp, 2))):
+    for chunk in data(list(openai_completions.frames(reply, openai_completions.shape(request), stamp, 2))):
         # The SDK's type of a chunk is that of a whole completion, and so denies that a finish reason can be null.
         patched = chunk.replace('"finish_reason":null', '"finish_reason":"stop"')
         for choice in Completion.model_validate_json(patched, strict=True).choices:

@@ -26,6 +26,7 @@ from aimock_protocols.canonical import (
     Stamp,
     Text,
     ToolCall,
+    WireError,
 )
 from aimock_protocols.registry import CHAT_PROTOCOLS
 
@@ -40,24 +41,23 @@ calls = st.builds(ToolCall, names, words.filter(str.strip), names)
 tokens = st.fixed_dictionaries({"token": words, "logprob": st.floats(-20, 0), "bytes": st.none()})
 
 
-def usages(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {
-            "prompt_tokens": counts,
-            "completion_tokens": counts,
-            "total_tokens": counts,
-            "prompt_tokens_details": st.fixed_dictionaries({"cached_tokens": counts, "audio_tokens": counts}),
-            "completion_tokens_details": st.fixed_dictionaries(
-                {
-                    "reasoning_tokens": counts,
-                    "audio_tokens": counts,
-                    "accepted_prediction_tokens": counts,
-                    "rejected_prediction_tokens": counts,
-                }
-            ),
-        },
-        optional={"cost": st.floats(0, 10)},
-    )
+usages = st.fixed_dictionaries(
+    {
+        "prompt_tokens": counts,
+        "completion_tokens": counts,
+        "total_tokens": counts,
+        "prompt_tokens_details": st.fixed_dictionaries({"cached_tokens": counts, "audio_tokens": counts}),
+        "completion_tokens_details": st.fixed_dictionaries(
+            {
+                "reasoning_tokens": counts,
+                "audio_tokens": counts,
+                "accepted_prediction_tokens": counts,
+                "rejected_prediction_tokens": counts,
+            }
+        ),
+    },
+    optional={"cost": st.floats(0, 10)},
+)
 
 
 def replies(parts: st.SearchStrategy[tuple[Part, ...]], **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Reply]:
@@ -65,7 +65,7 @@ def replies(parts: st.SearchStrategy[tuple[Part, ...]], **more: st.SearchStrateg
         Reply,
         parts=parts,
         finish_reason=st.sampled_from(["stop", "length", "tool_calls", "content_filter", "odd"]),
-        usage=usages(),
+        usage=usages,
         id=names,
         created=st.integers(1, 2**40),
         model=names,
@@ -80,8 +80,9 @@ def in_normal_form(parts: list[Part]) -> bool:
 
 texts = st.builds(Text, words)
 interleaved = st.lists(texts | calls, max_size=5).filter(in_normal_form).map(tuple)
-text_first = st.tuples(st.lists(texts, max_size=1), st.lists(calls, max_size=3)).map(lambda both: (*both[0], *both[1]))
-text_alone = st.builds(Text, words | st.just("")).map(lambda text: (text,))
+text_first = st.builds(lambda *parts: (*parts[0], *parts[1]), st.lists(texts, max_size=1), st.lists(calls, max_size=3))
+text_alone = st.tuples(st.builds(Text, words | st.just("")))
+some_text = st.tuples(texts)
 extras = {
     "reasoning": st.none() | words,
     "refusal": st.none() | words,
@@ -103,7 +104,7 @@ content_tokens = st.none() | st.fixed_dictionaries(
 CHAT = Expressible(
     whole=replies(text_first, **extras) | replies(text_alone, logprobs=content_tokens, role=extras["role"]),
     streamed=replies(interleaved, **extras)
-    | replies(text_alone.filter(lambda parts: parts != (Text(""),)), logprobs=content_tokens, role=extras["role"])
+    | replies(some_text, logprobs=content_tokens, role=extras["role"])
     | replies(text_alone, reasoning=extras["reasoning"], role=extras["role"]),
     request={"messages": [{"role": "user", "content": "hello"}], "stream_options": {"include_usage": True}},
 )
@@ -135,9 +136,9 @@ def test_every_protocol_says_what_it_can_express() -> None:
 @given(data=st.data())
 def test_whole(protocol: ChatProtocol, head: Head, stamp: Stamp, data: st.DataObject) -> None:
     reply = data.draw(EXPRESSIBLE[protocol.name].whole)
-    body = protocol.encode(reply, ask(protocol, head), stamp)
+    body = protocol.encode(reply, protocol.shape(ask(protocol, head)), stamp)
     assert protocol.parse(body) == reply
-    assert protocol.encode(reply, ask(protocol, head), stamp) == body
+    assert protocol.encode(reply, protocol.shape(ask(protocol, head)), stamp) == body
 
 
 @every_protocol
@@ -147,7 +148,7 @@ def test_streamed(
     protocol: ChatProtocol, head: Head, stamp: Stamp, data: st.DataObject, chunk_size: int, cuts: list[int]
 ) -> None:
     reply = data.draw(EXPRESSIBLE[protocol.name].streamed)
-    stream = b"".join(frame.data for frame in protocol.frames(reply, ask(protocol, head), stamp, chunk_size))
+    stream = b"".join(frame.data for frame in protocol.frames(reply, protocol.shape(ask(protocol, head)), stamp, chunk_size))
     assert protocol.collapse([stream]) == reply
     assert protocol.collapse(split(stream, cuts)) == reply
     assert protocol.collapse(stream[at : at + 1] for at in range(len(stream))) == reply
@@ -159,21 +160,22 @@ def test_streamed(
 def test_interrupted(
     protocol: ChatProtocol, head: Head, stamp: Stamp, data: st.DataObject, after: int, chunk_size: int
 ) -> None:
-    """What comes back is the beginning of the reply, with the error where it was."""
-    words_only = data.draw(replies(st.builds(Text, st.text("abc🚀", min_size=40)).map(lambda text: (text,))))
+    """The frames up to the error are those of the undisturbed stream, and come back as the beginning of its text."""
+    whole = data.draw(replies(st.tuples(st.builds(Text, st.text("abc🚀", min_size=40)))))
     error = ErrorReply("boom", "server_error", code="slow_down")
-    reply = attrs.evolve(words_only, mid_stream_error=MidStreamError(after, error))
+    reply = attrs.evolve(whole, mid_stream_error=MidStreamError(after, error))
     request = ask(protocol, head)
-    frames = list(protocol.frames(reply, request, stamp, chunk_size))
-    undisturbed = list(protocol.frames(words_only, request, stamp, chunk_size))
-    assert frames == [*undisturbed[:after], protocol.error_frame(error, stamp)]
-    kept = protocol.collapse(frame.data for frame in [*undisturbed[:after]]).text or ""
-    if not kept:
-        return
-    back = protocol.collapse(frame.data for frame in frames)
-    assert (back.text, back.mid_stream_error) == (kept, reply.mid_stream_error)
-    assert words_only.text is not None
-    assert words_only.text.startswith(kept)
+    before = list(protocol.frames(whole, protocol.shape(request), stamp, chunk_size))[:after]
+    frames = list(protocol.frames(reply, protocol.shape(request), stamp, chunk_size))
+    assert frames == [*before, protocol.error_frame(error, stamp)]
+    kept = protocol.collapse(frame.data for frame in before).text
+    if kept:
+        back = protocol.collapse(frame.data for frame in frames)
+        assert (back.text, back.mid_stream_error) == (kept, reply.mid_stream_error)
+        assert (whole.text or "").startswith(kept)
+    else:
+        with pytest.raises(WireError, match="boom"):
+            protocol.collapse(frame.data for frame in frames)
 
 
 @every_protocol
@@ -184,8 +186,8 @@ def test_the_stream_and_the_whole_say_the_same(
     """Also what the protocol derives or mints itself is the same in both."""
     request = ask(protocol, head, **more)
     reply = Reply((Text("Hello, you"), ToolCall("f", "{}")))
-    whole = protocol.parse(protocol.encode(reply, request, stamp))
-    streamed = protocol.collapse(frame.data for frame in protocol.frames(reply, request, stamp, 3))
+    whole = protocol.parse(protocol.encode(reply, protocol.shape(request), stamp))
+    streamed = protocol.collapse(frame.data for frame in protocol.frames(reply, protocol.shape(request), stamp, 3))
     if "stream_options" in more:
         assert streamed.usage is None
         streamed = attrs.evolve(streamed, usage=whole.usage)
@@ -196,5 +198,5 @@ def test_the_stream_and_the_whole_say_the_same(
 @every_protocol
 def test_another_stamp_gives_other_ids(protocol: ChatProtocol, head: Head) -> None:
     request = ask(protocol, head)
-    bodies = [protocol.encode(Reply(), request, Stamp(1.0, seed)) for seed in (b"a", b"a", b"b")]
+    bodies = [protocol.encode(Reply(), protocol.shape(request), Stamp(1.0, seed)) for seed in (b"a" * 64, b"a" * 64, b"b" * 64)]
     assert bodies[0] == bodies[1] != bodies[2]

@@ -18,6 +18,7 @@ STREAMS = [
     pytest.param(b"data: a\n\xef\xbb\xbfdata: b\n\n", [Event("a")], id="no byte order mark later on"),
     pytest.param(b"data:a\n\n", [Event("a")], id="no space"),
     pytest.param(b"data:  a \n\n", [Event(" a ")], id="one space is taken"),
+    pytest.param(b"data: a\r\ndata: b\r\n\r\n", [Event("a\nb")], id="several data lines in crlf"),
     pytest.param(b"data: a\ndata\ndata: b\n\n", [Event("a\n\nb")], id="several data lines"),
     pytest.param(b"data:\n\n", [Event("")], id="empty data is an event"),
     pytest.param(b": ping\n\n:\n\ndata: a\n\n", [Event("a")], id="comments"),

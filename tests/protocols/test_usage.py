@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aimock_protocols.canonical import Reply, Text, ToolCall
-from aimock_protocols.usage import OPENAI_CHAT, Counts, estimated_counts, extras, given_counts
+from aimock_protocols.usage import OPENAI_CHAT, Counts, estimate, estimated_counts, extras, given_counts, prompt_length
 
 
 def hello(content: Any) -> dict[str, Any]:
@@ -51,12 +51,12 @@ def test_extras_are_what_is_not_spelled() -> None:
     ],
 )
 def test_the_prompt_is_estimated_from_all_its_text(content: Any, prompt: int) -> None:
-    assert estimated_counts(Reply(), hello(content)).prompt == prompt
+    assert estimate(prompt_length(hello(content)["messages"])) == prompt
 
 
 @pytest.mark.parametrize("body", [{}, {"messages": None}, {"messages": []}])
 def test_a_prompt_without_text_is_one_token(body: dict[str, Any]) -> None:
-    assert estimated_counts(Reply(), body).prompt == 1
+    assert estimate(prompt_length(body.get("messages"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_a_prompt_without_text_is_one_token(body: dict[str, Any]) -> None:
     ],
 )
 def test_the_completion_is_estimated_from_text_and_calls(reply: Reply, completion: int) -> None:
-    assert estimated_counts(reply, {}).completion == completion
+    assert estimated_counts(reply, 3) == Counts(3, completion, 3 + completion)

@@ -6,6 +6,7 @@ from aimock_protocols.openai_chat.collapse import Collapsed, collapse, parse, re
 from aimock_protocols.openai_chat.decode import ROUTES as routes
 from aimock_protocols.openai_chat.decode import decode
 from aimock_protocols.openai_chat.encode import encode
+from aimock_protocols.openai_chat.shape import shape
 from aimock_protocols.openai_chat.stream import frames
 from aimock_protocols.openai_platform import STREAM_HEADERS as stream_headers
 from aimock_protocols.openai_platform import WHOLE_HEADERS as whole_headers
@@ -25,6 +26,7 @@ __all__ = [
     "parse",
     "read_stream",
     "routes",
+    "shape",
     "stream_headers",
     "whole_headers",
 ]

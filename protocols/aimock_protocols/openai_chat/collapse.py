@@ -93,12 +93,12 @@ class _Call:
     order: int
     id: str | None = None
     name: str = ""
-    arguments: str = ""
+    arguments: list[str] = attrs.field(factory=list)
     is_custom: bool = False
 
     def part(self) -> ToolCall:
-        arguments = self.arguments if self.is_custom or self.arguments.strip() else "{}"
-        return ToolCall(self.name, arguments, self.id)
+        arguments = "".join(self.arguments)
+        return ToolCall(self.name, arguments if self.is_custom or arguments.strip() else "{}", self.id)
 
 
 @attrs.define(eq=False)
@@ -122,7 +122,9 @@ class _Reader:
     _logprobs: list[Any] = attrs.field(factory=list)
     _content: list[str | _Call] = attrs.field(factory=list)
     """Runs of text and tool calls in order of arrival; a call stands where it was opened."""
-    _calls: dict[Any, _Call] = attrs.field(factory=dict)
+    _calls: list[_Call] = attrs.field(factory=list)
+    """All calls, in the order in which they were opened."""
+    _current: dict[int, _Call] = attrs.field(factory=dict)
     """The call that each index is about."""
 
     def read(self, chunk: dict[str, Any]) -> None:
@@ -177,20 +179,20 @@ class _Reader:
         call.is_custom = call.is_custom or fragment.get("type") == "custom"
         function = _dict(fragment.get("custom" if call.is_custom else "function"))
         call.name = call.name or _string(function.get("name")) or ""
-        call.arguments += _arguments(function.get("input" if call.is_custom else "arguments"))
+        call.arguments.append(_arguments(function.get("input" if call.is_custom else "arguments")))
 
     def _call_of(self, index: Any, call_id: str | None) -> _Call:
         """The call that a fragment belongs to: by its index, else its id, else the last one opened; or a new one."""
-        opened = [atom for atom in self._content if isinstance(atom, _Call)]
         if type(index) is int:
-            call = self._calls.get(index)
+            call = self._current.get(index)
         elif call_id is not None:
-            call = next((call for call in opened if call.id == call_id), None)
+            call = next((call for call in self._calls if call.id == call_id), None)
         else:
-            call = opened[-1] if opened else None
+            call = self._calls[-1] if self._calls else None
         if call is None or (call.id is not None and call_id is not None and call.id != call_id):
-            order = index if type(index) is int else _SYNTHETIC_ORDER + len(opened)
-            call = self._calls[order] = _Call(order)
+            order = index if type(index) is int else _SYNTHETIC_ORDER + len(self._calls)
+            call = self._current[order] = _Call(order)
+            self._calls.append(call)
             self._content.append(call)
         call.id = call.id or call_id
         return call
@@ -232,7 +234,7 @@ class _Reader:
                 runs.append(atom)
             elif runs and isinstance(runs[-1], list):
                 runs[-1].append(atom)
-            elif atom or not runs:
+            else:
                 runs.append([atom])
         parts = [run if isinstance(run, _Call) else Text("".join(run)) for run in runs]
         if len(parts) > 1:
@@ -248,7 +250,7 @@ def _string(value: Any) -> str | None:
 
 
 def _integer(value: Any) -> int | None:
-    return int(value) if type(value) in (int, float) else None
+    return value if type(value) is int else None
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

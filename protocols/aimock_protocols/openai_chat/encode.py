@@ -6,16 +6,17 @@ from typing import Any
 
 import orjson
 
-from aimock_protocols.canonical import ChatRequest, Reply, Stamp, ToolCall
+from aimock_protocols.canonical import Reply, Stamp, ToolCall
 from aimock_protocols.openai_chat import envelope
 from aimock_protocols.openai_chat.logprobs import logprobs_of
+from aimock_protocols.openai_chat.shape import Shape
 
 
-def encode(reply: Reply, request: ChatRequest, stamp: Stamp) -> bytes:
+def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
     """The body of a whole response, keys in the order in which the live service sends them."""
-    model = envelope.model_name(reply, request)
-    finish_reason = envelope.finish_reason(reply, request)
-    logprobs = logprobs_of(reply, request)
+    model = envelope.model_name(reply, shape)
+    finish_reason = envelope.finish_reason(reply, shape)
+    logprobs = logprobs_of(reply, shape)
     return orjson.dumps(
         {
             "id": envelope.reply_id(reply, stamp),
@@ -25,30 +26,29 @@ def encode(reply: Reply, request: ChatRequest, stamp: Stamp) -> bytes:
             "choices": [
                 {
                     "index": index,
-                    "message": _message(reply, request, stamp, index),
+                    "message": _message(reply, shape, stamp, index),
                     "logprobs": logprobs,
                     "finish_reason": finish_reason,
                 }
-                for index in range(envelope.choice_count(request))
+                for index in range(shape.choices)
             ],
-            "usage": envelope.usage(reply, request),
-            "service_tier": envelope.service_tier(request),
+            "usage": envelope.usage(reply, shape),
+            "service_tier": shape.service_tier,
             "system_fingerprint": envelope.fingerprint(reply, model),
         }
     )
 
 
-def _message(reply: Reply, request: ChatRequest, stamp: Stamp, choice: int) -> dict[str, Any]:
+def _message(reply: Reply, shape: Shape, stamp: Stamp, choice: int) -> dict[str, Any]:
     message: dict[str, Any] = {"role": reply.role or "assistant", "content": reply.text}
     if reply.reasoning is not None:
         message["reasoning_content"] = reply.reasoning
     calls = reply.tool_calls
-    if calls and envelope.speaks_functions(request):
+    if calls and shape.speaks_functions:
         message["function_call"] = {"name": calls[0].name, "arguments": envelope.call_arguments(calls[0])}
     elif calls:
-        custom = _custom_tools(request)
         message["tool_calls"] = [
-            _tool_call(call, envelope.call_id(call, stamp, choice, position), call.name in custom)
+            _tool_call(call, envelope.call_id(call, stamp, choice, position), call.name in shape.custom_tools)
             for position, call in enumerate(calls)
         ]
     message["refusal"] = reply.refusal
@@ -61,11 +61,3 @@ def _tool_call(call: ToolCall, call_id: str, is_custom: bool) -> dict[str, Any]:
         return {"id": call_id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
     function = {"name": call.name, "arguments": envelope.call_arguments(call)}
     return {"id": call_id, "type": "function", "function": function}
-
-
-def _custom_tools(request: ChatRequest) -> set[str]:
-    """The names of the custom tools, those with free text for input, that the request offers."""
-    tools = request.body.get("tools")
-    offered = [tool.get("custom") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
-    names = [custom.get("name") for custom in offered if isinstance(custom, dict)]
-    return {name for name in names if isinstance(name, str)}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from aimock_protocols.canonical import ChatRequest, Reply, Stamp, ToolCall
+from aimock_protocols.canonical import Reply, Stamp, ToolCall
+from aimock_protocols.openai_chat.shape import Shape
 from aimock_protocols.usage import OPENAI_CHAT, estimated_counts, extras, first, given_counts
 
 DEFAULT_MODEL = "gpt-4o"
@@ -23,22 +23,16 @@ _COMPLETION_DETAILS = {
 
 
 def reply_id(reply: Reply, stamp: Stamp, prefix: str = "chatcmpl-") -> str:
-    return prefix + stamp.alphanumeric(29, "id") if reply.id is None else reply.id
+    return prefix + stamp.alphanumeric(29) if reply.id is None else reply.id
 
 
 def created(reply: Reply, stamp: Stamp) -> int:
     return int(stamp.created) if reply.created is None else reply.created
 
 
-def model_name(reply: Reply, request: ChatRequest) -> str:
+def model_name(reply: Reply, shape: Shape) -> str:
     """The reply's own model, else the one that was asked for, else the default."""
-    return (reply.model if reply.model is not None else request.model) or DEFAULT_MODEL
-
-
-def service_tier(request: ChatRequest) -> str:
-    """The tier that serves the request: the one it names, of which `auto` means the default."""
-    tier = request.body.get("service_tier")
-    return tier if isinstance(tier, str) and tier != "auto" else "default"
+    return (reply.model if reply.model is not None else shape.model) or DEFAULT_MODEL
 
 
 def fingerprint(reply: Reply, model: str) -> str:
@@ -51,10 +45,10 @@ def _fingerprint_of(model: str) -> str:
     return "fp_" + hashlib.blake2b(model.encode(), digest_size=5).hexdigest()
 
 
-def usage(reply: Reply, request: ChatRequest) -> dict[str, Any]:
+def usage(reply: Reply, shape: Shape) -> dict[str, Any]:
     """The usage object: given counts or estimated ones, both detail objects in full, then what else the reply gives."""
     given = reply.usage or {}
-    counts = given_counts(given, OPENAI_CHAT) or estimated_counts(reply, request.body)
+    counts = given_counts(given, OPENAI_CHAT) or estimated_counts(reply, shape.prompt_tokens)
     told = {
         "prompt_tokens": counts.prompt,
         "completion_tokens": counts.completion,
@@ -71,26 +65,6 @@ def usage(reply: Reply, request: ChatRequest) -> dict[str, Any]:
     return told
 
 
-def choice_count(request: ChatRequest) -> int:
-    """`n`, the number of choices; all of them carry the same reply."""
-    return request.body.get("n") or 1
-
-
-def wants_usage_chunk(request: ChatRequest) -> bool:
-    return stream_option(request.body, "include_usage")
-
-
-def stream_option(body: Mapping[str, Any], name: str) -> bool:
-    """Whether `stream_options` sets the option `name` to true."""
-    options = body.get("stream_options")
-    return isinstance(options, dict) and options.get(name) is True
-
-
-def speaks_functions(request: ChatRequest) -> bool:
-    """Whether the request uses the legacy `functions`, to which the answer is one `function_call`."""
-    return bool(request.body.get("functions")) and not request.body.get("tools")
-
-
 def call_id(call: ToolCall, stamp: Stamp, choice: int, position: int) -> str:
     return f"call_{stamp.alphanumeric(24, f'call {choice} {position}')}" if call.id is None else call.id
 
@@ -99,10 +73,11 @@ def call_arguments(call: ToolCall) -> str:
     return call.arguments or "{}"
 
 
-def finish_reason(reply: Reply, request: ChatRequest) -> str:
+def finish_reason(reply: Reply, shape: Shape) -> str:
     """The reply's own reason verbatim, else the one that follows from its parts."""
     if reply.finish_reason is not None:
         return reply.finish_reason
-    if not reply.tool_calls:
-        return "stop"
-    return "function_call" if speaks_functions(request) else "tool_calls"
+    for part in reply.parts:
+        if isinstance(part, ToolCall):
+            return "function_call" if shape.speaks_functions else "tool_calls"
+    return "stop"

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from aimock_protocols.canonical import ChatRequest, Reply
+from aimock_protocols.canonical import Reply
+from aimock_protocols.openai_chat.shape import Shape
 
 CHANNELS = ("content", "refusal")
 """The delta keys whose text has log probabilities, each under the same key."""
@@ -17,20 +18,18 @@ CHANNELS = ("content", "refusal")
 _TOKEN = re.compile(r"\s*\S+|\s+")
 _LOGPROB = -0.01
 _UNLIKELY = -10.0
-_MAX_TOP = 20
 
 
-def logprobs_of(reply: Reply, request: ChatRequest) -> Any:
+def logprobs_of(reply: Reply, shape: Shape) -> Any:
     """The `logprobs` of a choice: `reply.logprobs` verbatim, else made up if the request asks, else None.
 
     A made-up one takes each word with the space before it for a token, all equally probable.
     """
     if reply.logprobs is not None:
         return reply.logprobs
-    if request.body.get("logprobs") is not True:
+    top = shape.top_logprobs
+    if top is None:
         return None
-    top = request.body.get("top_logprobs")
-    top = min(top, _MAX_TOP) if type(top) is int else 0
     texts = {"content": reply.text, "refusal": reply.refusal}
     if all(text is None for text in texts.values()):
         return None

@@ -6,16 +6,17 @@ of bytes put together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import orjson
 
 from aimock_protocols import sse
-from aimock_protocols.canonical import ChatRequest, Frame, FrameKind, Reply, Stamp, Text
+from aimock_protocols.canonical import Frame, FrameKind, Reply, Stamp, Text
 from aimock_protocols.midstream import interrupted
 from aimock_protocols.openai_chat import envelope
 from aimock_protocols.openai_chat.logprobs import logprobs_of, spread
+from aimock_protocols.openai_chat.shape import Shape
 from aimock_protocols.openai_platform import error_frame
 from aimock_protocols.slicing import slices
 
@@ -25,13 +26,13 @@ _CHUNK_END = b"}\n\n"
 _KEPT_LENGTH = 16 * 1024
 
 
-def frames(reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
+def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
     """The events of a streamed reply: role, reasoning, parts, finish, usage if asked for, `[DONE]`.
 
     A reply with a mid-stream error ends in that error instead. Raises ValueError if `chunk_size` is below 1.
     """
-    events: Iterable[Frame] = _chunks(reply, request, stamp, chunk_size)
-    if envelope.stream_option(request.body, "include_obfuscation"):
+    events: Iterable[Frame] = _chunks(reply, shape, stamp, chunk_size)
+    if shape.include_obfuscation:
         events = _obfuscated(events, stamp)
     if reply.mid_stream_error is not None:
         broken = reply.mid_stream_error
@@ -39,30 +40,29 @@ def frames(reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) ->
     return iter(events)
 
 
-def _chunks(reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) -> list[Frame]:
-    model = envelope.model_name(reply, request)
+def _chunks(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Frame]:
+    model = envelope.model_name(reply, shape)
     constant = {
         "id": envelope.reply_id(reply, stamp),
         "object": "chat.completion.chunk",
         "created": envelope.created(reply, stamp),
         "model": model,
-        "service_tier": envelope.service_tier(request),
+        "service_tier": shape.service_tier,
         "system_fingerprint": envelope.fingerprint(reply, model),
     }
     head = b"data: " + orjson.dumps(constant)[:-1]
-    wants_usage = envelope.wants_usage_chunk(request)
-    end = b',"usage":null' + _CHUNK_END if wants_usage else _CHUNK_END
+    end = b',"usage":null' + _CHUNK_END if shape.include_usage else _CHUNK_END
     plain = b',"logprobs":null,"finish_reason":null}]' + end
-    finish_reason = orjson.dumps(envelope.finish_reason(reply, request))
+    finish_reason = orjson.dumps(envelope.finish_reason(reply, shape))
     finish = b'{},"logprobs":null,"finish_reason":' + finish_reason + b"}]" + end
-    logprobs = logprobs_of(reply, request)
+    logprobs = logprobs_of(reply, shape)
 
-    openings = [head + b',"choices":[{"index":%d,"delta":' % index for index in range(envelope.choice_count(request))]
+    openings = [head + b',"choices":[{"index":%d,"delta":' % index for index in range(shape.choices)]
     role = _role_delta(reply) + plain
     token = FrameKind.TOKEN
     chunks = [Frame(opening + role, FrameKind.OPEN) for opening in openings]
     for choice, opening in enumerate(openings):
-        deltas = _deltas(reply, request, stamp, choice, chunk_size)
+        deltas = _deltas(reply, shape, stamp, choice, chunk_size)
         if logprobs is None:
             chunks += [Frame(opening + delta + plain, token) for delta in deltas]
         else:
@@ -72,8 +72,8 @@ def _chunks(reply: Reply, request: ChatRequest, stamp: Stamp, chunk_size: int) -
                 for delta, value in zip(deltas, spread(deltas, logprobs), strict=True)
             ]
         chunks.append(Frame(opening + finish, token))
-    if wants_usage:
-        counts = orjson.dumps(envelope.usage(reply, request))
+    if shape.include_usage:
+        counts = orjson.dumps(envelope.usage(reply, shape))
         chunks.append(Frame(head + b',"choices":[],"usage":' + counts + _CHUNK_END, FrameKind.CLOSE))
     chunks.append(DONE)
     return chunks
@@ -89,14 +89,13 @@ def _role_delta(reply: Reply) -> bytes:
     return b'{"role":' + role + b',"content":null}'
 
 
-def _deltas(reply: Reply, request: ChatRequest, stamp: Stamp, choice: int, chunk_size: int) -> list[bytes]:
+def _deltas(reply: Reply, shape: Shape, stamp: Stamp, choice: int, chunk_size: int) -> list[bytes]:
     """The JSON of every delta between the role and the finish."""
     deltas: list[bytes] = []
     if reply.reasoning is not None:
         deltas += _cut(b'{"reasoning_content":', reply.reasoning, b"}", chunk_size)
     if reply.refusal is not None:
         deltas += _cut(b'{"refusal":', reply.refusal, b"}", chunk_size)
-    speaks_functions = envelope.speaks_functions(request)
     position = 0
     for part in reply.parts:
         if isinstance(part, Text):
@@ -104,7 +103,7 @@ def _deltas(reply: Reply, request: ChatRequest, stamp: Stamp, choice: int, chunk
             continue
         function = {"name": part.name, "arguments": ""}
         arguments = envelope.call_arguments(part)
-        if not speaks_functions:
+        if not shape.speaks_functions:
             call_id = envelope.call_id(part, stamp, choice, position)
             call = {"index": position, "id": call_id, "type": "function", "function": function}
             deltas.append(orjson.dumps({"tool_calls": [call]}))
@@ -117,15 +116,15 @@ def _deltas(reply: Reply, request: ChatRequest, stamp: Stamp, choice: int, chunk
     return deltas
 
 
-def _cut(opening: bytes, text: str, closing: bytes, chunk_size: int) -> Sequence[bytes]:
+def _cut(opening: bytes, text: str, closing: bytes, chunk_size: int) -> tuple[bytes, ...]:
     """The deltas that carry `text`. Fixtures' texts come again and again, so those of usual length are kept."""
     cut = _kept_deltas if len(text) <= _KEPT_LENGTH else _kept_deltas.__wrapped__
     return cut(opening, text, closing, chunk_size)
 
 
 @lru_cache(maxsize=256)
-def _kept_deltas(opening: bytes, text: str, closing: bytes, chunk_size: int) -> Sequence[bytes]:
-    return [opening + orjson.dumps(piece) + closing for piece in slices(text, chunk_size)]
+def _kept_deltas(opening: bytes, text: str, closing: bytes, chunk_size: int) -> tuple[bytes, ...]:
+    return tuple(opening + orjson.dumps(piece) + closing for piece in slices(text, chunk_size))
 
 
 def _obfuscated(events: Iterable[Frame], stamp: Stamp) -> Iterator[Frame]:
