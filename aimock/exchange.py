@@ -11,7 +11,6 @@ import orjson
 from aimock.fixtures import Fixture
 from aimock.journal import Entry
 from aimock.net.exchange import Head, Request, Whole
-from aimock.randomness import Fork
 from aimock.state import State
 from aimock.steering import Steering
 from aimock_protocols.canonical import Headers, Stamp
@@ -37,9 +36,8 @@ class Exchange:
     state: State
     scope: str
     """What the exchange's randomness is counted under: its test id, unless it is none of a test's business."""
-    neutral: Callable[[], dict[str, Any] | None] | None = None
-    """Gives the neutral request body for the journal; None until the request has been understood."""
-    _fork: Fork | None = None
+    neutral: Callable[[Request], dict[str, Any]] | None = None
+    """Gives the neutral body of the request for the journal; None until the request has been understood."""
     _stamp: Stamp | None = None
     _request_id: str | None = None
 
@@ -60,16 +58,13 @@ class Exchange:
         return override if override != self.state.settings.strict else None
 
     @property
-    def fork(self) -> Fork:
-        if self._fork is None:
-            self._fork = self.state.randomness.fork(self.scope)
-        return self._fork
-
-    @property
     def stamp(self) -> Stamp:
-        if self._stamp is None:
-            self._stamp = Stamp(self.state.settings.wall_clock(), self.fork.entropy)
-        return self._stamp
+        """The time and randomness of this exchange, drawn when they are first asked for."""
+        stamp = self._stamp
+        if stamp is None:
+            state = self.state
+            stamp = self._stamp = Stamp(state.settings.wall_clock(), state.randomness.fork(self.scope))
+        return stamp
 
     @property
     def request_id(self) -> str:

@@ -32,8 +32,8 @@ class Entry:
     request_id: str
     status: int
     """HTTP status of the answer; 0 if there was none."""
-    neutral: Callable[[], dict[str, Any] | None] | None = None
-    """Gives the neutral request body; None for requests that have none."""
+    neutral: Callable[[Request], dict[str, Any]] | dict[str, Any] | None = None
+    """The neutral request body, or what makes it of the request; None for requests that have none."""
     fixture: Fixture | None = None
     source: str | None = None
     strict_override: bool | None = None
@@ -68,7 +68,7 @@ class Entry:
             "method": head.method,
             "path": redact_target(head.target),
             "headers": redact_headers(head.header_lines) | {"x-request-id": self.request_id},
-            "body": self.neutral() if self.neutral is not None else None,
+            "body": self.neutral(self.request) if callable(self.neutral) else self.neutral,
             "response": response,
         }
         if self.service is not None:
@@ -84,8 +84,8 @@ class Journal:
         self._entries: collections.deque[Entry] = collections.deque(maxlen=max_entries or None)
 
     def add(self, entry: Entry) -> None:
-        if len(entry.request.body) > MAX_BODY_BYTES and entry.neutral is not None:
-            entry.neutral = _bounded(entry.neutral)
+        if len(entry.request.body) > MAX_BODY_BYTES:
+            entry.neutral = _bounded(entry)
             entry.request = attrs.evolve(entry.request, body=b"")
         self._entries.append(entry)
 
@@ -99,10 +99,10 @@ class Journal:
         return iter(self._entries)
 
 
-def _bounded(neutral: Callable[[], dict[str, Any] | None]) -> Callable[[], dict[str, Any] | None]:
-    """The same body, or, if it is too large to keep, what stands in for it."""
-    body = neutral()
+def _bounded(entry: Entry) -> dict[str, Any] | None:
+    """The neutral body, or, if it is too large to keep, what stands in for it."""
+    body = entry.neutral(entry.request) if callable(entry.neutral) else entry.neutral
     size = len(orjson.dumps(body))
-    if size > MAX_BODY_BYTES:
-        body = {"__aimock_truncated": True, "originalByteSize": size, "note": _TRUNCATION_NOTE}
-    return lambda: body
+    if size <= MAX_BODY_BYTES:
+        return body
+    return {"__aimock_truncated": True, "originalByteSize": size, "note": _TRUNCATION_NOTE}

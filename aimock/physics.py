@@ -7,18 +7,17 @@ it; frames that are not counted follow the one before them at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import attrs
 
 from aimock.fixtures import Fixture, RecordedTimings, StreamingProfile
 from aimock.net.exchange import Ending
-from aimock_protocols.canonical import Frame, FrameKind
+from aimock_protocols.canonical import Frame
+from aimock_protocols.midstream import COUNTED
 
-_COUNTED = frozenset({FrameKind.OPEN, FrameKind.TOKEN})
 
-
-@attrs.frozen
-class Pace:
+class Pace(NamedTuple):
     """The timing of one stream. Times in milliseconds, as fixtures have them."""
 
     latency: float = 0.0
@@ -69,10 +68,10 @@ def _recorded_delay(timings: RecordedTimings, index: int) -> float:
 def pace_of(fixture: Fixture, latency: float, replay_speed: float) -> Pace:
     """The fixture's timing, with the server's latency and speed where it has none of its own."""
     return Pace(
-        latency=fixture.latency if fixture.latency is not None else latency,
-        profile=fixture.streaming_profile,
-        timings=fixture.recorded_timings,
-        speed=fixture.replay_speed or replay_speed,
+        fixture.latency if fixture.latency is not None else latency,
+        fixture.streaming_profile,
+        fixture.recorded_timings,
+        fixture.replay_speed or replay_speed,
     )
 
 
@@ -81,7 +80,7 @@ def schedule(frames: Iterable[Frame], pace: Pace, uniforms: Iterator[float]) -> 
     offset = 0.0
     index = 0
     for frame in frames:
-        if frame.kind in _COUNTED:
+        if frame.kind in COUNTED:
             offset += pace.delay(index, uniforms)
             index += 1
         yield offset, frame
@@ -107,7 +106,7 @@ def interrupt(
     None if the stream ends before either.
     """
     cuts: list[Interruption] = []
-    counted = [position for position, (_, frame) in enumerate(timed) if frame.kind in _COUNTED]
+    counted = [position for position, (_, frame) in enumerate(timed) if frame.kind in COUNTED]
     if truncate_after_chunks is not None and 0 < truncate_after_chunks <= len(counted):
         last = counted[truncate_after_chunks - 1]
         cuts.append(Interruption(timed[: last + 1], timed[last][0], "truncateAfterChunks"))

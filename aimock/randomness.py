@@ -1,7 +1,7 @@
 """The one source of randomness of a server: a seed, forked for each request.
 
-A fork depends on the seed, the test id and the number of the request within that test id, and on nothing else, so a
-run repeats from its seed and parallel tests do not disturb each other.
+The entropy of a request depends on the seed, the test id and the number of the request within that test id, and on
+nothing else, so a run repeats from its seed and parallel tests do not disturb each other.
 """
 
 from __future__ import annotations
@@ -16,25 +16,17 @@ from aimock_protocols.canonical import ENTROPY_BYTES
 _FLOAT_BITS = 53
 
 
-class Fork:
-    """The randomness of one request. Draws under one label do not disturb those under another."""
-
-    __slots__ = ("entropy",)
-
-    def __init__(self, entropy: bytes) -> None:
-        self.entropy = entropy
-
-    def uniforms(self, label: str) -> Iterator[float]:
-        """Endless numbers, uniform in [0, 1)."""
-        block = self.entropy
-        while True:
-            block = hashlib.blake2b(block, key=label.encode()).digest()
-            for start in range(0, 64, 8):
-                yield (int.from_bytes(block[start : start + 8], "little") >> (64 - _FLOAT_BITS)) / (1 << _FLOAT_BITS)
+def uniforms(entropy: bytes, label: str) -> Iterator[float]:
+    """Endless numbers, uniform in [0, 1). Draws under one label do not disturb those under another."""
+    block = entropy
+    while True:
+        block = hashlib.blake2b(block, key=label.encode()).digest()
+        for start in range(0, 64, 8):
+            yield (int.from_bytes(block[start : start + 8], "little") >> (64 - _FLOAT_BITS)) / (1 << _FLOAT_BITS)
 
 
 class Randomness:
-    """Forks for requests, from one seed."""
+    """Entropy for requests, from one seed."""
 
     def __init__(self, seed: int | None = None, max_test_ids: int = 500) -> None:
         """`seed`: None draws a fresh one. Of more than `max_test_ids` test ids the oldest is forgotten (0: none is)."""
@@ -42,14 +34,14 @@ class Randomness:
         self._max_test_ids = max_test_ids
         self._sources: dict[str, random.Random] = {}
 
-    def fork(self, test_id: str) -> Fork:
-        """The fork for the next request under this test id."""
+    def fork(self, test_id: str) -> bytes:
+        """The entropy of the next request under this test id."""
         source = self._sources.get(test_id)
         if source is None:
             if 0 < self._max_test_ids <= len(self._sources):
                 del self._sources[next(iter(self._sources))]
             source = self._sources[test_id] = random.Random(f"{self.seed} {test_id}")
-        return Fork(source.randbytes(ENTROPY_BYTES))
+        return source.randbytes(ENTROPY_BYTES)
 
     def rewind(self) -> None:
         """Starts every test id over from its first request."""

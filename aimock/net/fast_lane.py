@@ -18,6 +18,8 @@ from aimock.net.exchange import Head
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,24}) ([!-~]+) HTTP/1\.1")
 _HEADER_LINE = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]+):[ \t]*([!-~](?:[ -~\t]*[!-~])?)?[ \t]*")
 
+_AUTHORITY = re.compile(r"[^:]+://[^/?]*")
+
 _ACCEPTED: dict[str, re.Pattern[str]] = {
     "content-length": re.compile(r"[0-9]{1,15}", re.ASCII),
     "connection": re.compile(r"keep-alive", re.IGNORECASE),
@@ -97,9 +99,9 @@ def make_head(method: str, target: str, lines: list[_Line]) -> Head | None:
     elif target == "*" and method == "OPTIONS":
         local = "*"
     elif target[:7].lower() == "http://" or target[:8].lower() == "https://":
-        authority_and_path = target.partition("://")[2]
-        slash = authority_and_path.find("/")
-        local = authority_and_path[slash:] if slash >= 0 else "/"
+        local = _AUTHORITY.sub("", target, count=1)
+        if not local.startswith("/"):
+            local = "/" + local  # nothing, or a query alone
     else:
         return None
     path, _, query = local.partition("?")

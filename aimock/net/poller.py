@@ -20,8 +20,8 @@ from aimock.net.connection import Begun, Setting, Taken, Unsent, joined, take
 from aimock.net.exchange import Outcome, Stream, Whole
 from aimock.net.transport import PeerGone, SocketTransport
 
-_BATCH = 64
-"""Ready connections served before other tasks get their turn."""
+_TURN = 0.001
+"""Seconds of serving before other tasks get their turn."""
 
 
 class HandOver(NamedTuple):
@@ -72,12 +72,23 @@ class Poller:
                 nursery.start_soon(self._close_expired)
                 while True:
                     await trio.lowlevel.wait_readable(self._selector.fileno())
-                    now = trio.current_time()
-                    for key, _ in self._selector.select(0)[:_BATCH]:
-                        self._serve(key.data, now)
+                    self._serve_ready()
         finally:
             self.close_all()
             self._selector.close()
+
+    def _serve_ready(self) -> None:
+        """Serves while there is something to serve, for a bounded time: a turn of the event loop costs as much as a
+        request, so under load it is shared by many."""
+        now = trio.current_time()
+        turn_ends = now + _TURN
+        while now < turn_ends:
+            ready = self._selector.select(0)
+            if not ready:
+                return
+            for key, _ in ready:
+                self._serve(key.data, now)
+            now = trio.current_time()
 
     async def _close_expired(self) -> None:
         patience = self._setting.limits.idle_timeout
@@ -124,11 +135,12 @@ class Poller:
         request = taken.request
         answer = self._setting.handler.answer(request)
         if isinstance(answer, Whole) and answer.slicing is None:
-            unsent = Unsent(iter((self._setting.writer.whole(answer, request.head, close=False),)))
-        elif isinstance(answer, Stream) and answer.leaves_at_once:
-            unsent = Unsent(joined(self._setting.writer.stream(answer, request.head, close=False)), answer.on_end)
-        else:
+            response = self._setting.writer.whole(answer, request.head, close=False)
+            sent = transport.try_send(response)
+            return None if sent == len(response) else HandOver(transport, begun=Unsent(iter((response[sent:],))))
+        if not isinstance(answer, Stream) or not answer.leaves_at_once:
             return HandOver(transport, begun=(request, answer))
+        unsent = Unsent(joined(self._setting.writer.stream(answer, request.head, close=False)), answer.on_end)
         try:
             return self._send_at_once(transport, unsent)
         except PeerGone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -13,8 +13,9 @@ import attrs
 from aimock.exchange import CORS, Exchange
 from aimock.fixtures import Fixture, Kind, Missed, Question, Response, explain, make_fixture, respond
 from aimock.fixtures.response import Factory
-from aimock.net.exchange import Answer, Stream, Task, Whole
+from aimock.net.exchange import Answer, Head, Request, Stream, Task, Whole
 from aimock.physics import interrupt, pace_of, schedule
+from aimock.randomness import uniforms
 from aimock.rendering import Renderer
 from aimock.settings import model_list, strict_turns
 from aimock_protocols.canonical import ChatProtocol, ChatRequest, ErrorReply, Frame, Headers, Reply, WireError
@@ -37,20 +38,19 @@ class LLMSurface:
 
     def answer(self, exchange: Exchange) -> Answer:
         """The one pipeline."""
-        decode = functools.partial(self._protocol.decode, exchange.head, exchange.params, exchange.request.body)
+        steering, state = exchange.steering, exchange.state
         try:
-            chat = decode()
+            chat = self._protocol.decode(exchange.head, exchange.params, exchange.request.body)
         except WireError as refusal:
             return self._error(exchange, refusal.reply)
-        steering, state = exchange.steering, exchange.state
-        exchange.neutral = functools.partial(_neutral, decode, steering.context)
+        exchange.neutral = functools.partial(_neutral, self._protocol.decode, exchange.params, steering.context)
         injected = state.injected.take(steering.test_id, chat.endpoint)
         if injected is not None:
             return self._error(exchange, injected, _INJECTED)
         question = Question(
             chat, context=steering.context, test_id=steering.test_id, transform=state.settings.request_transform
         )
-        found = state.book.match(question, state.counters, strict_turns=strict_turns())
+        found = state.book.match(question, state.counters, strict_turns=state.book.is_scripted and strict_turns())
         if isinstance(found, Missed):
             return self._miss(exchange, question, found)
         return self._respond(exchange, chat, found.fixture, found.fixture.response)
@@ -108,7 +108,7 @@ class LLMSurface:
             whole = ((0.0, self._renderer.stream(*rendering)),)
             return Stream(200, self._stream_headers, whole, False, exchange.fresh_headers, on_end=entry.ended)
         frames = self._renderer.frames(*rendering)
-        timed: Iterable[tuple[float, Frame]] = schedule(frames, pace, exchange.fork.uniforms("jitter"))
+        timed: Iterable[tuple[float, Frame]] = schedule(frames, pace, uniforms(exchange.stamp.entropy, "jitter"))
         interruption = None
         if interrupted:
             timed = tuple(timed)
@@ -170,9 +170,14 @@ class LLMSurface:
         return self._error(exchange, ErrorReply(message, type="invalid_request_error", status=status))
 
 
-def _neutral(decode: Callable[[], ChatRequest], context: str | None) -> dict[str, Any]:
+def _neutral(
+    decode: Callable[[Head, Mapping[str, str], bytes], ChatRequest],
+    params: Mapping[str, str],
+    context: str | None,
+    request: Request,
+) -> dict[str, Any]:
     """The request as the journal shows it. Decoded again: few entries are ever read, and bytes are small to keep."""
-    chat = decode()
+    chat = decode(request.head, params, request.body)
     shown = {**chat.body, "_endpointType": chat.endpoint}
     if context is not None:
         shown["_context"] = context
