@@ -20,6 +20,9 @@ from aimock_protocols.canonical import Stamp
 MAX_BODY_BYTES = 65536
 """A neutral request body that is larger as JSON is replaced by a note of its size."""
 
+_MEASURED_FROM = MAX_BODY_BYTES - 1024
+"""Bytes of a raw body from which on its neutral form, which says a little more, is measured."""
+
 _TRUNCATION_NOTE = "The request body was larger than the journal keeps; its size is that of the neutral JSON form."
 
 
@@ -84,7 +87,7 @@ class Journal:
         self._entries: collections.deque[Entry] = collections.deque(maxlen=max_entries or None)
 
     def add(self, entry: Entry) -> None:
-        if len(entry.request.body) > MAX_BODY_BYTES:
+        if len(entry.request.body) > _MEASURED_FROM:
             entry.neutral = _bounded(entry)
             entry.request = attrs.evolve(entry.request, body=b"")
         self._entries.append(entry)

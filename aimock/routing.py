@@ -25,6 +25,9 @@ _COMPATIBLE_ENDINGS = (
 )
 """Endings by which an OpenAI-compatible endpoint is known behind any base path."""
 
+_KEPT = 1024
+"""Paths whose resolution is remembered."""
+
 _PLACEHOLDER = re.compile(r"\{(\w+)(:path)?\}")
 
 
@@ -41,9 +44,11 @@ class Router(Generic[T]):
     def __init__(self) -> None:
         self._exact: dict[str, dict[str, T]] = {}
         self._templates: list[tuple[re.Pattern[str], dict[str, T]]] = []
+        self._resolved: dict[tuple[str, str], Resolved[T] | None] = {}
 
     def add(self, method: str, template: str, target: T) -> None:
         """`{name}` in a template stands for one segment, `{name:path}` for one or more."""
+        self._resolved.clear()
         if "{" not in template:
             self._exact.setdefault(template, {})[method] = target
             return
@@ -56,6 +61,14 @@ class Router(Generic[T]):
 
     def resolve(self, method: str, path: str) -> Resolved[T] | None:
         """The target for a request; None if no route has the path, or none with this method."""
+        key = (method, path)
+        if key not in self._resolved:
+            if len(self._resolved) >= _KEPT:
+                self._resolved.clear()
+            self._resolved[key] = self._resolve(method, path)
+        return self._resolved[key]
+
+    def _resolve(self, method: str, path: str) -> Resolved[T] | None:
         for candidate in candidates(path):
             for methods, params in self._with_path(candidate):
                 # RFC 9110 9.3.2: what answers GET answers HEAD.

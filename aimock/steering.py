@@ -27,9 +27,15 @@ class Steering:
     """The caller's own, if it is fit to be echoed."""
 
 
+_HEADERS = frozenset({"x-test-id", "x-request-id", "x-aimock-strict", "x-aimock-context"})
+_UNSTEERED = Steering(DEFAULT_TEST_ID, None, None, None)
+
+
 def steering_of(head: Head) -> Steering:
     """Reads the control headers; `?testId=` stands in where no header can be set."""
     headers = head.headers
+    if not head.query and _HEADERS.isdisjoint(headers):
+        return _UNSTEERED
     test_id = headers.get("x-test-id") or query_value(head.query, "testId") or DEFAULT_TEST_ID
     request_id = headers.get("x-request-id", "")
     return Steering(

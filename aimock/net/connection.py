@@ -139,6 +139,7 @@ class HTTPConnection:
         """Reads one request as h11 sees it. Every request has an h11 connection of its own: h11 only parses here."""
         parser = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
         parser.receive_data(bytes(self._buffer))
+        received = len(self._buffer)
         self._buffer.clear()
         head_deadline = trio.current_time() + self._limits.head_timeout
         head: Head | None = None
@@ -157,8 +158,11 @@ class HTTPConnection:
                 else:
                     await self._receive_body(head)
                 parser.receive_data(bytes(self._buffer))
+                received += len(self._buffer)
                 self._buffer.clear()
             elif isinstance(event, h11.Request):
+                if received - len(parser.trailing_data[0]) > self._limits.head_bytes:  # h11 minds it only while in want
+                    await self._refuse(None, Refusal(431, f"The request's head exceeds {self._limits.head_bytes} bytes"))
                 head = await self._head_of(event)
             elif isinstance(event, h11.Data):
                 body += event.data
@@ -166,7 +170,6 @@ class HTTPConnection:
                     await self._refuse(head, _too_large(self._limits))
             elif isinstance(event, h11.EndOfMessage):
                 assert head is not None
-                head.keep_alive = parser.their_state is not h11.MUST_CLOSE
                 self._buffer += parser.trailing_data[0]
                 return Request(head, bytes(body))
             else:  # ConnectionClosed, or PAUSED before any request
@@ -180,6 +183,7 @@ class HTTPConnection:
         if head is None:
             await self._refuse(None, Refusal(400, f"Request target {event.target[:200]!r} is not one of a server"))
         head.http_version = event.http_version.decode("ascii")
+        head.keep_alive = _keeps_alive(event)
         if int(head.headers.get("content-length", "0")) > self._limits.body_bytes:
             await self._refuse(head, _too_large(self._limits))
         return head
@@ -361,6 +365,12 @@ def joined(pieces: Iterator[tuple[float, bytes]]) -> Iterator[bytes]:
             size = 0
     if batch:
         yield b"".join(batch)
+
+
+def _keeps_alive(request: h11.Request) -> bool:
+    """h11's own rule, which its state does not show when the client proposes to switch protocols."""
+    wishes = b",".join(value for name, value in request.headers if name == b"connection").lower().split(b",")
+    return request.http_version >= b"1.1" and b"close" not in {wish.strip() for wish in wishes}
 
 
 def _too_large(limits: Limits) -> Refusal:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -27,12 +27,28 @@ _INJECTED = make_fixture({"match": {}, "response": {"error": {"message": "Inject
 """What the journal shows as the fixture of an injected error."""
 
 
+_KEPT = 512
+_LARGEST_KEPT = 8 * 1024
+"""Requests that are kept in case they come again (tests are rerun, clients retry), and bytes of one."""
+
+
+class _Asked(NamedTuple):
+    """A request as it is understood."""
+
+    question: Question
+    model: str
+    stream: bool
+    endpoint: str
+    shape: Hashable
+
+
 class LLMSurface:
     """Answers one protocol's chat requests."""
 
     def __init__(self, protocol: ChatProtocol) -> None:
         self._protocol = protocol
         self._renderer = Renderer(protocol)
+        self._asked: dict[Hashable, _Asked] = {}
         self._whole_headers: Headers = (*protocol.whole_headers, *CORS)
         self._stream_headers: Headers = (*protocol.stream_headers, *CORS)
 
@@ -40,35 +56,52 @@ class LLMSurface:
         """The one pipeline."""
         steering, state = exchange.steering, exchange.state
         try:
-            chat = self._protocol.decode(exchange.head, exchange.params, exchange.request.body)
+            asked = self._understand(exchange)
         except WireError as refusal:
             return self._error(exchange, refusal.reply)
         exchange.neutral = functools.partial(_neutral, self._protocol.decode, exchange.params, steering.context)
-        injected = state.injected.take(steering.test_id, chat.endpoint)
+        injected = state.injected.take(steering.test_id, asked.endpoint)
         if injected is not None:
             return self._error(exchange, injected, _INJECTED)
-        question = Question(
-            chat, context=steering.context, test_id=steering.test_id, transform=state.settings.request_transform
-        )
+        question = asked.question
         found = state.book.match(question, state.counters, strict_turns=state.book.is_scripted and strict_turns())
         if isinstance(found, Missed):
             return self._miss(exchange, question, found)
-        return self._respond(exchange, chat, found.fixture, found.fixture.response)
+        return self._respond(exchange, asked, found.fixture, found.fixture.response)
+
+    def _understand(self, exchange: Exchange) -> _Asked:
+        """Decodes the request, unless the same bytes were asked before. Raises WireError."""
+        body, head, steering = exchange.request.body, exchange.head, exchange.steering
+        key = (body, head.target, steering.context, *[head.headers.get(name) for name in self._protocol.heeds])
+        asked = self._asked.get(key)
+        transform = exchange.state.settings.request_transform
+        if asked is not None and transform is None and not exchange.state.book.asks_code:
+            asked.question.test_id = steering.test_id
+            return asked
+        chat = self._protocol.decode(head, exchange.params, body)
+        question = Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
+        asked = _Asked(question, chat.model, chat.stream, chat.endpoint, self._protocol.shape(chat))
+        if len(body) <= _LARGEST_KEPT and transform is None:
+            if len(self._asked) >= _KEPT:
+                self._asked.clear()
+            self._asked[key] = asked
+        return asked
 
     # -- what the fixture says -------------------------------------------------------------------------------------
 
-    def _respond(self, exchange: Exchange, chat: ChatRequest, fixture: Fixture, response: Response) -> Answer:
+    def _respond(self, exchange: Exchange, asked: _Asked, fixture: Fixture, response: Response) -> Answer:
         if response.factory is not None:
-            return self._make(exchange, chat, fixture, response.factory)
+            return self._make(exchange, asked, fixture, response.factory)
         if isinstance(response.reply, Reply):
-            return self._reply(exchange, chat, fixture, response.reply)
+            return self._reply(exchange, asked, fixture, response.reply)
         return self._error(exchange, response.reply or _unservable(response.kind), fixture)
 
-    def _make(self, exchange: Exchange, chat: ChatRequest, fixture: Fixture, factory: Factory) -> Answer:
-        """Asks the factory, in a task if it wants to wait."""
+    def _make(self, exchange: Exchange, asked: _Asked, fixture: Fixture, factory: Factory) -> Answer:
+        """Asks the factory, in a task if it wants to wait. It gets a body of its own, to do with as it likes."""
+        chat = self._protocol.decode(exchange.head, exchange.params, exchange.request.body)
 
         def answer(made: Any) -> Answer:
-            return self._respond(exchange, chat, fixture, respond(made))
+            return self._respond(exchange, asked, fixture, respond(made))
 
         async def wait(made: Awaitable[Any]) -> Answer:
             try:
@@ -86,23 +119,23 @@ class LLMSurface:
         logger.error("the response factory of %s failed", fixture.origin, exc_info=error)
         return self._error(exchange, ErrorReply(f"Response factory threw: {error}", "server_error"), fixture)
 
-    def _reply(self, exchange: Exchange, chat: ChatRequest, fixture: Fixture, reply: Reply) -> Answer:
+    def _reply(self, exchange: Exchange, asked: _Asked, fixture: Fixture, reply: Reply) -> Answer:
         if reply.reasoning or reply.reasoning_signature or reply.redacted_thinking:
-            reply = _gated(reply, chat.model, exchange.strict)
-        if chat.stream:
-            return self._stream(exchange, chat, fixture, reply)
-        body = self._renderer.whole(_source(fixture, reply), reply, self._protocol.shape(chat), exchange.stamp)
+            reply = _gated(reply, asked.model, exchange.strict)
+        if asked.stream:
+            return self._stream(exchange, asked, fixture, reply)
+        body = self._renderer.whole(_source(fixture, reply), reply, asked.shape, exchange.stamp)
         exchange.record(200, fixture)
         return Whole(200, self._whole_headers, body, exchange.fresh_headers)
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
-    def _stream(self, exchange: Exchange, chat: ChatRequest, fixture: Fixture, reply: Reply) -> Stream:
+    def _stream(self, exchange: Exchange, asked: _Asked, fixture: Fixture, reply: Reply) -> Stream:
         settings = exchange.state.settings
         chunk_size = max(1, fixture.chunk_size or settings.chunk_size)
         pace = pace_of(fixture, settings.latency, settings.replay_speed)
         entry = exchange.record(200, fixture)
-        rendering = (_source(fixture, reply), reply, self._protocol.shape(chat), exchange.stamp, chunk_size)
+        rendering = (_source(fixture, reply), reply, asked.shape, exchange.stamp, chunk_size)
         interrupted = fixture.truncate_after_chunks is not None or fixture.disconnect_after_ms is not None
         if pace.is_instant and not interrupted:
             whole = ((0.0, self._renderer.stream(*rendering)),)

@@ -219,6 +219,10 @@ class ChatProtocol(Protocol):
     @property
     def routes(self) -> tuple[Route, ...]: ...
     @property
+    def heeds(self) -> tuple[str, ...]:
+        """Names of the request headers that `decode` looks at, in lower case."""
+
+    @property
     def whole_headers(self) -> Headers:
         """Headers of a whole response, content type included, length not."""
 

@@ -31,6 +31,7 @@ __all__ = [
     "error",
     "error_frame",
     "frames",
+    "heeds",
     "name",
     "parse",
     "routes",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 name = "openai_completions"
+heeds: tuple[str, ...] = ()
 
 routes = (
     Route("POST", "/v1/completions"),

@@ -15,8 +15,6 @@ from aimock.fixtures import fixture_from
 
 Start = Callable[..., Any]
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
-
 
 async def served(memory: Start, response: Any, settings: dict[str, Any] | None = None, **options: Any) -> Any:
     """A server in memory with one fixture for everything."""
@@ -73,7 +71,9 @@ TIMINGS = {"ttftMs": 100, "interChunkDelaysMs": [10, 30], "totalDurationMs": 140
         ),
     ],
 )
-async def test_when_each_chunk_comes(memory: Start, options: dict[str, Any], times: list[float]) -> None:
+async def test_when_each_chunk_comes(
+    autojump_clock: MockClock, memory: Start, options: dict[str, Any], times: list[float]
+) -> None:
     server = await served(memory, TEN, chunk_size=5, **options)
     streamed = await server.stream()
     assert streamed.chunks == times
@@ -81,7 +81,7 @@ async def test_when_each_chunk_comes(memory: Start, options: dict[str, Any], tim
     assert (streamed.status, streamed.whole, streamed.ended_at) == (200, True, times[-1])
 
 
-async def test_usage_waits_for_nothing(memory: Start) -> None:
+async def test_usage_waits_for_nothing(autojump_clock: MockClock, memory: Start) -> None:
     server = await served(memory, TEN, chunk_size=5, latency=50)
     streamed = await server.stream(stream_options={"include_usage": True})
     assert streamed.times == [50, 100, 150, 200, 200, 200]
@@ -99,15 +99,15 @@ async def test_usage_waits_for_nothing(memory: Start) -> None:
     ],
 )
 async def test_e19_the_fixture_outranks_the_server(
-    memory: Start, settings: dict[str, Any], options: dict[str, Any], times: list[float]
+    autojump_clock: MockClock, memory: Start, settings: dict[str, Any], options: dict[str, Any], times: list[float]
 ) -> None:
     server = await served(memory, TEN, settings, **options)
     assert (await server.stream()).chunks == times
 
 
-async def test_whole_answers_and_errors_are_never_delayed(memory: Start) -> None:
+async def test_whole_answers_and_errors_are_never_delayed(autojump_clock: MockClock, memory: Start) -> None:
     server = await served(memory, TEN, {"latency": 1000}, latency=1000)
-    server.state.book.prepend([fixture_from({"userMessage": "bad"}, {"error": {"message": "no"}}, latency=1000)])
+    server.state.book.prepend(fixture_from({"userMessage": "bad"}, {"error": {"message": "no"}}, latency=1000))
     start = trio.current_time()
     for text, stream in (("hello", False), ("bad", False), ("bad", True)):
         client = server.send(text, stream=stream)
@@ -126,7 +126,7 @@ JITTERY: Any = {"content": "x" * 400}
 PROFILE: Any = {"ttft": 1000, "tps": 20, "jitter": 0.4}
 
 
-async def test_jitter_stays_within_its_bounds(memory: Start) -> None:
+async def test_jitter_stays_within_its_bounds(autojump_clock: MockClock, memory: Start) -> None:
     server = await served(memory, JITTERY, chunk_size=1, streaming_profile=PROFILE)
     ttft, *delays = gaps((await server.stream()).chunks)
     assert 600 <= ttft <= 1400
@@ -137,7 +137,7 @@ async def test_jitter_stays_within_its_bounds(memory: Start) -> None:
     assert statistics.mean(delays) == pytest.approx(50, abs=2)
 
 
-async def test_jitter_repeats_from_its_seed_and_only_from_that(memory: Start) -> None:
+async def test_jitter_repeats_from_its_seed_and_only_from_that(autojump_clock: MockClock, memory: Start) -> None:
     seen = []
     for seed in (7, 7, 8):
         server = await served(memory, JITTERY, {"seed": seed}, chunk_size=1, streaming_profile=PROFILE)
@@ -147,7 +147,7 @@ async def test_jitter_repeats_from_its_seed_and_only_from_that(memory: Start) ->
     assert seen[0][0] != seen[0][1], "two requests of one run are two"
 
 
-async def test_jitter_of_parallel_tests_does_not_mix(memory: Start) -> None:
+async def test_jitter_of_parallel_tests_does_not_mix(autojump_clock: MockClock, memory: Start) -> None:
     alone = await served(memory, JITTERY, chunk_size=1, streaming_profile=PROFILE)
     expected = (await alone.stream(headers={"X-Test-Id": "a"})).chunks
     crowded = await served(memory, JITTERY, chunk_size=1, streaming_profile=PROFILE)
@@ -156,7 +156,7 @@ async def test_jitter_of_parallel_tests_does_not_mix(memory: Start) -> None:
     assert (await crowded.stream(headers={"X-Test-Id": "a"})).chunks == expected
 
 
-async def test_latency_has_no_jitter(memory: Start) -> None:
+async def test_latency_has_no_jitter(autojump_clock: MockClock, memory: Start) -> None:
     server = await served(memory, TEN, chunk_size=5, latency=50, streaming_profile={"jitter": 1})
     assert (await server.stream()).chunks == [50, 100, 150, 200]
 
@@ -164,7 +164,7 @@ async def test_latency_has_no_jitter(memory: Start) -> None:
 # -- many and long ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_stream_of_a_minute_takes_no_time(memory: Start, autojump_clock: MockClock) -> None:
+async def test_a_stream_of_a_minute_takes_no_time(autojump_clock: MockClock, memory: Start) -> None:
     started = time.perf_counter()
     server = await served(memory, {"content": "x" * 600}, chunk_size=1, streaming_profile={"ttft": 100, "tps": 10})
     streamed = await server.stream()
@@ -172,7 +172,7 @@ async def test_a_stream_of_a_minute_takes_no_time(memory: Start, autojump_clock:
     assert time.perf_counter() - started < 5, "far less, but the machine may be busy"
 
 
-async def test_streams_do_not_delay_each_other(memory: Start) -> None:
+async def test_streams_do_not_delay_each_other(autojump_clock: MockClock, memory: Start) -> None:
     server = await served(memory, TEN, chunk_size=5, latency=50)
     results = []
 
@@ -186,7 +186,7 @@ async def test_streams_do_not_delay_each_other(memory: Start) -> None:
     assert results == [[50, 100, 150, 200]] * 50
 
 
-async def test_a_reader_that_does_not_read_delays_nobody(memory: Start) -> None:
+async def test_a_reader_that_does_not_read_delays_nobody(autojump_clock: MockClock, memory: Start) -> None:
     from aimock.net.memory import connect
 
     server = await served(memory, {"content": "x" * 2000}, chunk_size=1, latency=1)

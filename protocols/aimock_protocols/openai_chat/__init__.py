@@ -13,6 +13,7 @@ from aimock_protocols.openai_platform import WHOLE_HEADERS as whole_headers
 from aimock_protocols.openai_platform import error, error_frame
 
 name = "openai_chat"
+heeds: tuple[str, ...] = ()
 
 __all__ = [
     "Collapsed",
@@ -22,6 +23,7 @@ __all__ = [
     "error",
     "error_frame",
     "frames",
+    "heeds",
     "name",
     "parse",
     "read_stream",

@@ -65,7 +65,7 @@ def test_plain_heads_are_read(lines: list[bytes], read: list[tuple[str, str]], l
     [
         pytest.param(head_of(b"Host: x", start=start), id=repr(start))
         for start in (
-            b"POST /v1/x HTTP/1.0", b"POST  /v1/x HTTP/1.1", b"POST /v1/x HTTP/2.0", b"POST /v1/x http/1.1", b"POST /v1/x",
+            b"POST /v1/x HTTP/1.0", b"POST  /v1/x HTTP/1.1", b"POST /v1/x HTTP/2.0", b"POST / http/1.1", b"POST /",
             b"post /v1/x HTTP/1.1", b" POST /v1/x HTTP/1.1", b"POST /v1/x HTTP/1.1 ", b"POST /a b HTTP/1.1",
             b"POST /caf\xc3\xa9 HTTP/1.1", b"POST /\x00 HTTP/1.1", b"POST\t/ HTTP/1.1", b"M-SEARCH / HTTP/1.1", b"",
             b"CONNECT x:443 HTTP/1.1", b"POST v1/x HTTP/1.1", b"POST * HTTP/1.1", b"\r\nPOST / HTTP/1.1",

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 import trio
-import trio.testing
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 if TYPE_CHECKING:
     from aimock.net.memory import MemoryClient
     from tests.aimock.net.conftest import Reader, Response, StartStage
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 HOST = b"Host: x\r\n"
 LAST = b"Connection: close\r\n"
@@ -116,7 +114,10 @@ async def everything(reader: Reader) -> list[Response]:
 
 @pytest.mark.parametrize("conversation", CONVERSATIONS.values(), ids=CONVERSATIONS.keys())
 async def test_conversations(
-    conversation: Conversation, start_stage: StartStage, read_memory: Callable[[MemoryClient], Reader]
+    conversation: Conversation,
+    start_stage: StartStage,
+    read_memory: Callable[[MemoryClient], Reader],
+    autojump_clock: MockClock,
 ) -> None:
     """However what is sent is cut, every request is read the same, and the connection ends as it should."""
     stage = await start_stage()
@@ -139,7 +140,7 @@ async def test_conversations(
         client.leave()
 
 
-async def test_folded_and_odd_values(start_stage: StartStage) -> None:
+async def test_folded_and_odd_values(start_stage: StartStage, autojump_clock: MockClock) -> None:
     stage = await start_stage()
     await stage.converse(CONVERSATIONS["folded"].sent)
     await stage.converse(CONVERSATIONS["latin-1"].sent)
@@ -148,7 +149,9 @@ async def test_folded_and_odd_values(start_stage: StartStage) -> None:
     assert latin.headers["a"] == "café"
 
 
-async def test_of_a_repeated_header_the_first_counts_and_all_are_kept(start_stage: StartStage) -> None:
+async def test_of_a_repeated_header_the_first_counts_and_all_are_kept(
+    start_stage: StartStage, autojump_clock: MockClock
+) -> None:
     stage = await start_stage()
     for framing in (b"", CHUNKED):
         await stage.converse(post(b"0\r\n\r\n" if framing else b"", b"A: 1\r\n", b"a: 2\r\n", framing))
@@ -158,7 +161,7 @@ async def test_of_a_repeated_header_the_first_counts_and_all_are_kept(start_stag
 
 
 async def test_a_client_that_waits_is_told_to_continue(
-    start_stage: StartStage, read_memory: Callable[[MemoryClient], Reader]
+    start_stage: StartStage, read_memory: Callable[[MemoryClient], Reader], autojump_clock: MockClock
 ) -> None:
     stage = await start_stage()
     client = stage.connect()
@@ -169,14 +172,14 @@ async def test_a_client_that_waits_is_told_to_continue(
     assert (response.told["body"], response.continues) == ("hello", 0)
 
 
-async def test_a_client_that_does_not_wait_is_not_told(start_stage: StartStage) -> None:
+async def test_a_client_that_does_not_wait_is_not_told(start_stage: StartStage, autojump_clock: MockClock) -> None:
     stage = await start_stage()
     [response] = await stage.converse(sized(b"hello", b"Expect: 100-continue\r\n"))
     assert (response.told["body"], response.continues) == ("hello", 0)
 
 
 @pytest.mark.parametrize("framing", ["plain", "h11"])
-async def test_head_gets_the_headers_alone(start_stage: StartStage, framing: str) -> None:
+async def test_head_gets_the_headers_alone(start_stage: StartStage, framing: str, autojump_clock: MockClock) -> None:
     stage = await start_stage()
     lines = HOST + (UPGRADE_H2C if framing == "h11" else b"")
     head = b"HEAD /a HTTP/1.1\r\n" + lines + b"\r\n"
@@ -227,7 +230,11 @@ REFUSED = {
 
 @pytest.mark.parametrize(("sent", "status"), REFUSED.values(), ids=REFUSED.keys())
 async def test_refused(
-    sent: bytes, status: int, start_stage: StartStage, read_memory: Callable[[MemoryClient], Reader]
+    sent: bytes,
+    status: int,
+    start_stage: StartStage,
+    read_memory: Callable[[MemoryClient], Reader],
+    autojump_clock: MockClock,
 ) -> None:
     """A refusal is an answer, and the last of its connection, however the request is cut."""
     stage = await start_stage(head_bytes=8192, header_lines=20, body_bytes=1000)
@@ -243,7 +250,7 @@ async def test_refused(
         assert stage.script.refusals[-1][1].status == status
         client.leave()
     assert stage.script.requests == []
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     assert stage.server.connections == 0
 
 
@@ -258,13 +265,13 @@ async def test_refused(
         (post(b"3e8\r\n" + b"a" * 1000 + b"\r\n0\r\n\r\n", CHUNKED), 200),
     ],
 )
-async def test_limits_are_exact(sent: bytes, status: int, start_stage: StartStage) -> None:
+async def test_limits_are_exact(sent: bytes, status: int, start_stage: StartStage, autojump_clock: MockClock) -> None:
     stage = await start_stage(head_bytes=8192, header_lines=20, body_bytes=1000)
     assert [response.status for response in await stage.converse(sent)] == [status]
     assert [response.status for response in await stage.converse(*(bytes([byte]) for byte in sent))] == [status]
 
 
-async def test_a_refusal_knows_the_head_if_it_was_read(start_stage: StartStage) -> None:
+async def test_a_refusal_knows_the_head_if_it_was_read(start_stage: StartStage, autojump_clock: MockClock) -> None:
     stage = await start_stage(body_bytes=10)
     await stage.converse(post(b"", b"Content-Length: 11\r\n"))
     await stage.converse(post(b"zz\r\n", CHUNKED))
@@ -272,7 +279,7 @@ async def test_a_refusal_knows_the_head_if_it_was_read(start_stage: StartStage) 
     assert [head.path if head else None for head, _ in stage.script.refusals] == ["/p", "/p", None]
 
 
-async def test_what_precedes_a_bad_request_is_answered(start_stage: StartStage) -> None:
+async def test_what_precedes_a_bad_request_is_answered(start_stage: StartStage, autojump_clock: MockClock) -> None:
     stage = await start_stage()
     first, second = await stage.converse(sized(b"good") + b"nonsense\r\n\r\n", methods=("POST", "POST"))
     assert (first.told["body"], second.status) == ("good", 400)
@@ -287,7 +294,9 @@ async def time_of_end(client: MemoryClient) -> float:
     return trio.current_time()
 
 
-async def test_a_slow_head_is_refused(start_stage: StartStage, read_memory: Callable[[MemoryClient], Reader]) -> None:
+async def test_a_slow_head_is_refused(
+    start_stage: StartStage, read_memory: Callable[[MemoryClient], Reader], autojump_clock: MockClock
+) -> None:
     """The head as a whole has its time: a byte now and then does not buy more."""
     stage = await start_stage(head_timeout=20, idle_timeout=75)
     client = stage.connect()
@@ -311,7 +320,11 @@ async def test_a_slow_head_is_refused(start_stage: StartStage, read_memory: Call
     ids=["plain", "chunked", "h11"],
 )
 async def test_a_slow_body_is_refused(
-    sent: bytes, drip: bytes, start_stage: StartStage, read_memory: Callable[[MemoryClient], Reader]
+    sent: bytes,
+    drip: bytes,
+    start_stage: StartStage,
+    read_memory: Callable[[MemoryClient], Reader],
+    autojump_clock: MockClock,
 ) -> None:
     """It may take long as a whole, but not stop for long."""
     stage = await start_stage(read_timeout=60)
@@ -328,7 +341,10 @@ async def test_a_slow_body_is_refused(
 
 @pytest.mark.parametrize("requests_before", [0, 1])
 async def test_an_idle_connection_is_closed(
-    requests_before: int, start_stage: StartStage, read_memory: Callable[[MemoryClient], Reader]
+    requests_before: int,
+    start_stage: StartStage,
+    read_memory: Callable[[MemoryClient], Reader],
+    autojump_clock: MockClock,
 ) -> None:
     stage = await start_stage(idle_timeout=75)
     client = stage.connect()
@@ -342,16 +358,16 @@ async def test_an_idle_connection_is_closed(
 
 
 async def test_leaving_before_the_end_of_a_request_is_no_error(
-    start_stage: StartStage, caplog: pytest.LogCaptureFixture
+    start_stage: StartStage, caplog: pytest.LogCaptureFixture, autojump_clock: MockClock
 ) -> None:
     stage = await start_stage()
     for sent in (b"", b"GET", sized(b"hello")[:-1], post(b"5\r\nhel", CHUNKED)):
         for leave in ("finish", "leave"):
             client = stage.connect()
             client.send(sent)
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
             getattr(client, leave)()
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
             assert stage.server.connections == 0
     assert stage.script.requests == []
     assert stage.script.refusals == []

@@ -1,0 +1,259 @@
+"""The documentation says what is so: its examples are run, its tables are compared with the code, its links lead somewhere.
+
+Every fenced block in README.md and docs/ is of one of these kinds; anything else fails.
+
+    ```json               a fixture file without a fault; `served`: what the page's server serves from here on;
+                          `file=NAME`: written to the working directory; `warns`: it has findings
+    ```json config        a config file; `json value`: any JSON
+    ```python             run; `python pytest`: run by pytest
+    ```text output        what the Python block before it printed
+    ```console            commands after `$ `, each with its output
+    ```sh, ```text        not run
+
+Each page has a server with examples/fixtures, which it calls 127.0.0.1:4010. Ids, times and ports of an output are
+masked, and `…` in it stands for anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import http.client
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from aimock import AIMock, cli
+from aimock.config import load_config
+from aimock.fixtures import entries_from_json, validate_fixtures
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+RUN = [page for page in PAGES if page.name not in ("CONTRIBUTING.md", "CHANGELOG.md")]
+DOCUMENTED_ADDRESS = "127.0.0.1:4010"
+
+
+class Block(NamedTuple):
+    line: int
+    kind: str
+    options: list[str]
+    text: str
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    lines = page.read_text("utf-8").splitlines()
+    start: int | None = None
+    for number, line in enumerate(lines):
+        if not line.startswith("```"):
+            continue
+        if start is None:
+            start = number
+            continue
+        kind, *options = lines[start][3:].split() or [""]
+        yield Block(start + 1, kind, options, "\n".join(lines[start + 1 : number]))
+        start = None
+    assert start is None, f"{page}:{start}: the block is not closed"
+
+
+# -- outputs -----------------------------------------------------------------------------------------------------------
+
+MASKS = [
+    (r"\b(chatcmpl|cmpl)-[0-9A-Za-z]{29}\b", r"\1-ID"),
+    (r"\bcall_[0-9A-Za-z]{24}\b", "call_ID"),
+    (r"\breq_[0-9a-f]{32}\b", "req_ID"),
+    (r"\breq-[0-9A-Za-z]{16}\b", "req-ID"),
+    (r'("created":) ?\d{10}\b', r"\1 TIME"),
+    (r'("timestamp":) ?\d{13}\b', r"\1 TIME"),
+    (r"(?m)^date: .* GMT$", "date: TIME"),
+    (r"127\.0\.0\.1:\d+", "ADDRESS"),
+    (r"\bcurl/[\d.]+", "curl"),
+    (r"\bseed \d+", "seed N"),
+]
+
+
+def masked(text: str) -> str:
+    text = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    for pattern, replacement in MASKS:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def assert_output(actual: str, expected: str, where: str) -> None:
+    pattern = ".*?".join(re.escape(part) for part in masked(expected).split("…"))
+    if re.fullmatch(pattern, masked(actual), re.DOTALL) is None:
+        assert masked(actual) == masked(expected), f"{where}: the output is another"
+
+
+def test_an_output_that_differs_is_noticed() -> None:
+    assert_output('{"id":"req-0123456789abcdef","a":1}', '{"id":"req-AAAAAAAAAAAAAAAA",…}', "here")
+    with pytest.raises(AssertionError, match="here"):
+        assert_output('{"a":1}', '{"a":2}', "here")
+
+
+# -- running -----------------------------------------------------------------------------------------------------------
+
+
+class Page:
+    """Runs the blocks of one page, in order, in a working directory of its own."""
+
+    def __init__(self, page: Path, mock: AIMock) -> None:
+        self.name = name_of(page)
+        self.mock = mock
+        self.printed = ""
+
+    def run(self, block: Block) -> None:
+        where = f"{self.name}:{block.line}"
+        runners: dict[str, Callable[[Block, str], None]] = {
+            "json": self.run_json,
+            "python": self.run_python,
+            "console": self.run_console,
+            "text": self.run_text,
+            "sh": lambda block, where: None,
+        }
+        assert block.kind in runners, f"{where}: no kind of block: {block.kind!r}"
+        runners[block.kind](block, where)
+
+    def run_json(self, block: Block, where: str) -> None:
+        content = json.loads(block.text)
+        for option in block.options:
+            if option.startswith("file="):
+                Path(option.removeprefix("file=")).write_text(block.text, "utf-8")
+        if "value" in block.options:
+            return
+        if "config" in block.options:
+            Path("checked.json").write_text(block.text, "utf-8")
+            load_config(Path("checked.json"))
+            return
+        findings = validate_fixtures(content["fixtures"])
+        assert bool(findings) == ("warns" in block.options), f"{where}: {[each.message for each in findings]}"
+        if "served" in block.options:
+            self.mock.reset().add_fixtures(entries_from_json(content["fixtures"]))
+
+    def run_text(self, block: Block, where: str) -> None:
+        if "output" in block.options:
+            assert_output(self.printed, block.text, where)
+
+    def here(self, text: str) -> str:
+        return text.replace(DOCUMENTED_ADDRESS, self.mock.url.removeprefix("http://"))
+
+    def run_python(self, block: Block, where: str) -> None:
+        if "pytest" in block.options:
+            Path("test_documented.py").write_text(block.text, "utf-8")
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_documented.py"]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+            assert done.returncode == 0, f"{where}: {done.stdout}{done.stderr}"
+            return
+        printed = io.StringIO()
+        names: dict[str, Any] = {"__name__": "__documented__"}
+        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # an example need not close its client
+            exec(compile(self.here(block.text), where, "exec"), names)
+            names.clear()
+            gc.collect()
+        self.printed = printed.getvalue()
+
+    def run_console(self, block: Block, where: str) -> None:
+        for command, output in commands_of(block.text):
+            assert_output(self.run_command(command), output, f"{where}: {command}")
+
+    def run_command(self, command: str) -> str:
+        words = shlex.split(self.here(command))
+        if words[0] == "curl":
+            return curl(words[1:])
+        if words[0] == "aimock":
+            return run_aimock(words[1:])
+        if words[:2] == ["echo", "$?"]:
+            return str(self.status)
+        raise AssertionError(f"what is {words[0]}?")
+
+    status = 0
+
+
+def commands_of(text: str) -> Iterator[tuple[str, str]]:
+    """The commands of a console block, continuation lines joined, and the output of each."""
+    for part in re.split(r"(?m)^\$ ", text)[1:]:
+        lines = part.splitlines()
+        command = lines.pop(0)
+        while command.endswith("\\"):
+            command = command[:-1] + lines.pop(0)
+        while command.count("'") % 2:
+            command += "\n" + lines.pop(0)
+        yield command, "\n".join(lines)
+
+
+def run_aimock(words: list[str]) -> str:
+    """The command line in this process; its output, and its exit status if that is not 0."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        try:
+            status: Any = cli.main(words)
+        except SystemExit as leaving:
+            status = leaving.code
+    assert status in (0, 1, None)
+    return printed.getvalue()
+
+
+def curl(words: list[str]) -> str:
+    """What curl would print, for the options that the pages use."""
+    method, headers, body, url = None, {"User-Agent": "curl/8", "Accept": "*/*"}, None, ""
+    shows_head = False
+    rest = iter(words)
+    for word in rest:
+        if word == "-X":
+            method = next(rest)
+        elif word == "-H":
+            name, _, value = next(rest).partition(":")
+            headers[name] = value.strip()
+        elif word == "-d":
+            body = next(rest).encode()
+        elif word == "-i":
+            shows_head = True
+        elif word not in ("-s", "-N"):
+            assert word.startswith("http://"), f"what is {word}?"
+            url = word
+    address, slash, target = url.removeprefix("http://").partition("/")
+    connection = http.client.HTTPConnection(address, timeout=5)
+    with contextlib.closing(connection):
+        connection.request(method or ("POST" if body is not None else "GET"), slash + target, body, headers)
+        response = connection.getresponse()
+        complaint = ""
+        try:
+            received = response.read()
+        except http.client.IncompleteRead as partial:
+            received = partial.partial
+            complaint = "curl: (18) transfer closed with outstanding read data remaining"
+    head = [f"HTTP/1.1 {response.status} {response.reason}", *(f"{n}: {v}" for n, v in response.getheaders()), ""]
+    return "\n".join([*(head if shows_head else []), received.decode(), complaint])
+
+
+@pytest.fixture(autouse=True)
+def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(("AIMOCK_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("page", RUN, ids=name_of)
+def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    with AIMock(fixtures="examples/fixtures", seed=1) as mock:
+        running = Page(page, mock)
+        for block in blocks_of(page):
+            running.run(block)
