@@ -9,16 +9,16 @@ from __future__ import annotations
 import difflib
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 
 from aimock import control
-from aimock.exchange import CORS, Exchange
+from aimock.exchange import CORS, Exchange, Plan
 from aimock.net.exchange import Answer, Head, Refusal, Request, Whole
-from aimock.routing import Resolved, Router
+from aimock.routing import Router
 from aimock.state import State
-from aimock.steering import Steering, steering_of
+from aimock.steering import steering_of
 from aimock.surfaces import models
 from aimock.surfaces.llm import LLMSurface
 from aimock_protocols import openai_models
@@ -39,14 +39,6 @@ class Target:
     """Answers in the same style a request that could not be read to its end."""
     scoped: bool = False
     """Whether the exchange belongs to a test: then its randomness is counted under the test id."""
-
-
-@attrs.frozen
-class _Plan:
-    """What the head of a request decides."""
-
-    resolved: Resolved[Target] | None
-    steering: Steering
 
 
 class App:
@@ -77,39 +69,34 @@ class App:
 
     def answer(self, request: Request) -> Answer:
         """The contract with net: awaits nothing, raises nothing."""
-        plan = self._plan(request.head)
-        exchange = self._exchange(request, plan)
+        plan = request.head.memo.get("plan") or self._plan(request.head)
+        exchange = Exchange(request, plan, self._state)
         try:
-            if request.head.method == "OPTIONS":
-                return _preflight(exchange)
-            if request.head.path.startswith(control.PREFIX):
-                return control.answer(exchange)
-            if plan.resolved is None:
-                return self._no_route(exchange)
-            return plan.resolved.target.answer(exchange)
+            return plan.answer(exchange)
         except Exception as error:
             logger.exception("%s %s failed", request.head.method, request.head.path)
             return exchange.json(500, {"error": {"message": str(error), "type": "server_error"}})
 
     def refuse(self, head: Head | None, refusal: Refusal) -> Whole:
         """The answer to a request that net could not read."""
-        request = Request(head if head is not None else _UNREADABLE)
-        plan = self._plan(request.head)
-        refuse = plan.resolved.target.refuse if plan.resolved is not None else _refuse
-        return refuse(self._exchange(request, plan), refusal.status, refusal.message)
+        plan = self._plan(head or _UNREADABLE)
+        return plan.refuse(Exchange(Request(head or _UNREADABLE), plan, self._state), refusal.status, refusal.message)
 
-    def _plan(self, head: Head) -> _Plan:
-        plan: _Plan | None = head.memo.get("plan")
-        if plan is None:
-            plan = _Plan(self._router.resolve(head.method, head.path), steering_of(head))
-            head.memo["plan"] = plan
+    def _plan(self, head: Head) -> Plan:
+        """Who answers requests with this head: control, preflights, then the routes."""
+        steering = steering_of(head)
+        params: Mapping[str, str] = {}
+        if head.method == "OPTIONS":
+            target = Target(_preflight, _refuse)
+        elif head.path.startswith(control.PREFIX):
+            target = Target(control.answer, _refuse)
+        elif (resolved := self._router.resolve(head.method, head.path)) is not None:
+            target, params = resolved
+        else:
+            target = Target(self._no_route, _refuse)
+        plan = Plan(target.answer, target.refuse, params, steering, steering.test_id if target.scoped else _UNSCOPED)
+        head.memo["plan"] = plan
         return plan
-
-    def _exchange(self, request: Request, plan: _Plan) -> Exchange:
-        resolved = plan.resolved
-        scoped = resolved is not None and resolved.target.scoped
-        scope = plan.steering.test_id if scoped else _UNSCOPED
-        return Exchange(request, resolved.params if resolved is not None else {}, plan.steering, self._state, scope)
 
     def _no_route(self, exchange: Exchange) -> Whole:
         """404, or 405 if only the method is wrong, in OpenAI's envelope where the path looks like OpenAI's."""

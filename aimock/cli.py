@@ -65,10 +65,23 @@ def _serve_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--config", metavar="FILE", help="JSON config file; flags outrank it")
+    add("--config", type=_text, metavar="FILE", help="JSON config file; flags outrank it")
     add("-p", "--port", type=_whole(PORT), metavar="N", help=f"0 takes a free port (default {DEFAULT_PORT})")
-    add("-h", "--host", metavar="ADDRESS", help="address to listen on (default 127.0.0.1; environment: AIMOCK_HOST)")
-    add("-f", "--fixtures", action="append", metavar="PATH", help=f"file or directory; repeatable ({DEFAULT_FIXTURES})")
+    add(
+        "-h",
+        "--host",
+        type=_text,
+        metavar="ADDRESS",
+        help="address to listen on (default 127.0.0.1; environment: AIMOCK_HOST)",
+    )
+    add(
+        "-f",
+        "--fixtures",
+        type=_text,
+        action="append",
+        metavar="PATH",
+        help=f"file or directory; repeatable ({DEFAULT_FIXTURES})",
+    )
     add("-l", "--latency", type=_real(number(0)), metavar="MS", help="before every frame of a stream (default 0)")
     add("-c", "--chunk-size", type=_whole(whole_number(1)), metavar="N", help="characters a slice (default 20)")
     add("--replay-speed", type=_real(number(0, exclusive=True)), metavar="X", help="divides every delay (default 1)")
@@ -90,6 +103,13 @@ def _serve_parser() -> argparse.ArgumentParser:
 class _Refuse(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
         raise Failure(f"{option}: this version does not support it")
+
+
+def _text(text: str) -> str:
+    """An argparse type for text that must not be empty, which an unset variable in a script would make it."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a value, got none")
+    return text
 
 
 def _whole(check: Callable[[Any], int]) -> Callable[[str], int]:
@@ -124,7 +144,7 @@ def _chosen(flags: argparse.Namespace) -> Config:
     from_file = load_config(Path(flags.config)) if flags.config is not None else Config()
     from_flags = {
         "port": flags.port,
-        "host": flags.host or os.environ.get("AIMOCK_HOST"),
+        "host": flags.host or os.environ.get("AIMOCK_HOST") or None,
         "strict": flags.strict,
         "seed": flags.seed,
         "fixtures": tuple(flags.fixtures) if flags.fixtures else None,

@@ -157,6 +157,8 @@ def _known(path: Path, key: str) -> tuple[str, Callable[[Any], Any]]:
         return _KEYS[key]
     if key in NOT_YET:
         raise ConfigError(f"{path}: {key}: this version does not support it")
+    if any(known.startswith(f"{key}.") for known in _KEYS):
+        raise ConfigError(f"{path}: {key}: expected an object")
     nearest = difflib.get_close_matches(key, _KEYS, n=1)
     advice = f', did you mean "{nearest[0]}"?' if nearest else f"; known are {', '.join(sorted(_KEYS))}"
     raise ConfigError(f"{path}: {key}: unknown key{advice}")

@@ -9,8 +9,8 @@ import attrs
 import orjson
 
 from aimock.fixtures import Fixture
-from aimock.journal import Entry
-from aimock.net.exchange import Head, Request, Whole
+from aimock.journal import Entry, Neutral, request_id
+from aimock.net.exchange import Answer, Head, Request, Whole
 from aimock.state import State
 from aimock.steering import Steering
 from aimock_protocols.canonical import Headers, Stamp
@@ -26,20 +26,38 @@ CORS: Headers = (
 _JSON_HEADERS: Headers = (("content-type", "application/json"), *CORS)
 
 
+@attrs.frozen(eq=False)
+class Plan:
+    """What the head of a request decides: the same for all requests that come with that head."""
+
+    answer: Callable[[Exchange], Answer]
+    refuse: Callable[[Exchange, int, str], Whole]
+    """Answers in the same style a request that could not be read to its end."""
+    params: Mapping[str, str]
+    """What the route's template found in the path, as sent."""
+    steering: Steering
+    scope: str
+    """What the exchange's randomness is counted under: its test id, unless it is none of a test's business."""
+
+
 @attrs.define(eq=False)
 class Exchange:
     """A request and what is derived from it; randomness is drawn only by those who ask."""
 
     request: Request
-    params: Mapping[str, str]
-    steering: Steering
+    plan: Plan
     state: State
-    scope: str
-    """What the exchange's randomness is counted under: its test id, unless it is none of a test's business."""
-    neutral: Callable[[Request], dict[str, Any]] | None = None
+    neutral: Neutral | None = None
     """Gives the neutral body of the request for the journal; None until the request has been understood."""
     _stamp: Stamp | None = None
-    _request_id: str | None = None
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        return self.plan.params
+
+    @property
+    def steering(self) -> Steering:
+        return self.plan.steering
 
     @property
     def head(self) -> Head:
@@ -48,13 +66,13 @@ class Exchange:
     @property
     def strict(self) -> bool:
         """Whether strict mode holds for this request."""
-        override = self.steering.strict
+        override = self.plan.steering.strict
         return self.state.settings.strict if override is None else override
 
     @property
     def strict_override(self) -> bool | None:
         """The request's own choice, where it changes the server's."""
-        override = self.steering.strict
+        override = self.plan.steering.strict
         return override if override != self.state.settings.strict else None
 
     @property
@@ -63,23 +81,16 @@ class Exchange:
         stamp = self._stamp
         if stamp is None:
             state = self.state
-            stamp = self._stamp = Stamp(state.settings.wall_clock(), state.randomness.fork(self.scope))
+            stamp = self._stamp = Stamp(state.settings.wall_clock(), state.randomness.fork(self.plan.scope))
         return stamp
 
     @property
-    def request_id(self) -> str:
-        """The caller's request id if it sent a fit one, else a minted one."""
-        if self._request_id is None:
-            self._request_id = self.steering.request_id or "req_" + self.stamp.hexadecimal(32)
-        return self._request_id
-
-    @property
     def fresh_headers(self) -> Headers:
-        return (("x-request-id", self.request_id),)
+        return (("x-request-id", request_id(self.plan.steering, self.stamp)),)
 
     def record(self, status: int, fixture: Fixture | None = None) -> Entry:
         """Journals the exchange. The one place where that happens."""
-        entry = Entry(self.stamp, self.request, self.request_id, status, self.neutral, fixture)
+        entry = Entry(self.stamp, self.request, self.plan, status, self.neutral, fixture)
         self.state.journal.add(entry)
         return entry
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import orjson
@@ -15,6 +15,10 @@ import orjson
 from aimock.fixtures import Fixture, describe
 from aimock.net.exchange import Outcome, Request
 from aimock.redaction import redact_headers, redact_target
+from aimock.steering import Steering
+
+if TYPE_CHECKING:
+    from aimock.exchange import Plan
 from aimock_protocols.canonical import Stamp
 
 MAX_BODY_BYTES = 65536
@@ -26,16 +30,25 @@ _MEASURED_FROM = MAX_BODY_BYTES - 1024
 _TRUNCATION_NOTE = "The request body was larger than the journal keeps; its size is that of the neutral JSON form."
 
 
+Neutral = Callable[[Request, "Plan"], dict[str, Any]]
+"""Makes the neutral body of a request."""
+
+
+def request_id(steering: Steering, stamp: Stamp) -> str:
+    """The caller's request id if it sent a fit one, else the one minted for the exchange."""
+    return steering.request_id or "req_" + stamp.hexadecimal(32)
+
+
 @attrs.define(eq=False)
 class Entry:
     """One exchange."""
 
     stamp: Stamp
     request: Request
-    request_id: str
+    plan: Plan
     status: int
     """HTTP status of the answer; 0 if there was none."""
-    neutral: Callable[[Request], dict[str, Any]] | dict[str, Any] | None = None
+    neutral: Neutral | dict[str, Any] | None = None
     """The neutral request body, or what makes it of the request; None for requests that have none."""
     fixture: Fixture | None = None
     source: str | None = None
@@ -49,6 +62,10 @@ class Entry:
         if outcome is not Outcome.DELIVERED or planned is not None:
             self.interrupted = True
             self.interrupt_reason = planned if outcome is Outcome.DELIVERED else None
+
+    def body(self) -> dict[str, Any] | None:
+        """The neutral request body."""
+        return self.neutral(self.request, self.plan) if callable(self.neutral) else self.neutral
 
     def to_json(self) -> dict[str, Any]:
         """The entry as the control API shows it."""
@@ -70,8 +87,8 @@ class Entry:
             "timestamp": round(self.stamp.created * 1000),
             "method": head.method,
             "path": redact_target(head.target),
-            "headers": redact_headers(head.header_lines) | {"x-request-id": self.request_id},
-            "body": self.neutral(self.request) if callable(self.neutral) else self.neutral,
+            "headers": redact_headers(head.header_lines) | {"x-request-id": request_id(self.plan.steering, self.stamp)},
+            "body": self.body(),
             "response": response,
         }
         if self.service is not None:
@@ -104,7 +121,7 @@ class Journal:
 
 def _bounded(entry: Entry) -> dict[str, Any] | None:
     """The neutral body, or, if it is too large to keep, what stands in for it."""
-    body = entry.neutral(entry.request) if callable(entry.neutral) else entry.neutral
+    body = entry.body()
     size = len(orjson.dumps(body))
     if size <= MAX_BODY_BYTES:
         return body

@@ -65,6 +65,13 @@ def _recorded_delay(timings: RecordedTimings, index: int) -> float:
     return sum(delays) / len(delays) if delays else 0.0
 
 
+def is_instant(fixture: Fixture, latency: float) -> bool:
+    """Whether the fixture's streams wait for nothing, on a server with this latency: a quick look, since most do."""
+    if fixture.streaming_profile is None and fixture.recorded_timings is None:
+        return (fixture.latency if fixture.latency is not None else latency) <= 0
+    return pace_of(fixture, latency, 1.0).is_instant
+
+
 def pace_of(fixture: Fixture, latency: float, replay_speed: float) -> Pace:
     """The fixture's timing, with the server's latency and speed where it has none of its own."""
     return Pace(

@@ -27,7 +27,7 @@ class _Slot(NamedTuple):
     """A mark, and what a stamp puts in its place."""
 
     mark: bytes
-    value: Callable[[Stamp], str]
+    value: Callable[[Stamp], bytes]
 
 
 class _MarkingStamp(Stamp):
@@ -36,19 +36,19 @@ class _MarkingStamp(Stamp):
     def __init__(self) -> None:
         super().__init__(_MARKED_TIME, _MARKED_ENTROPY)
         self.slots: dict[bytes, _Slot] = {}
-        self._note(str(_MARKED_TIME), lambda stamp: str(int(stamp.created)))
+        self._note(str(_MARKED_TIME), lambda stamp: b"%d" % stamp.created)
 
-    def _note(self, mark: str, value: Callable[[Stamp], str]) -> None:
+    def _note(self, mark: str, value: Callable[[Stamp], bytes]) -> None:
         self.slots[mark.encode()] = _Slot(mark.encode(), value)
 
     def alphanumeric(self, length: int, label: str = "") -> str:
         mark = super().alphanumeric(length, label)
-        self._note(mark, lambda stamp: stamp.alphanumeric(length, label))
+        self._note(mark, lambda stamp: stamp.alphanumeric(length, label).encode())
         return mark
 
     def hexadecimal(self, length: int, label: str = "") -> str:
         mark = super().hexadecimal(length, label)
-        self._note(mark, lambda stamp: stamp.hexadecimal(length, label))
+        self._note(mark, lambda stamp: stamp.hexadecimal(length, label).encode())
         return mark
 
 
@@ -78,7 +78,7 @@ class _Template:
         self._slots = tuple(slot for mark, slot in stamp.slots.items() if mark in everything)
 
     def frames(self, stamp: Stamp) -> Iterator[Frame]:
-        fillings = [(mark, value(stamp).encode()) for mark, value in self._slots]
+        fillings = [(mark, value(stamp)) for mark, value in self._slots]
         for data, kind in self._marked:
             for mark, filling in fillings:
                 data = data.replace(mark, filling)
@@ -88,7 +88,7 @@ class _Template:
         """The bytes of the only frame."""
         data = self._marked[0].data
         for mark, value in self._slots:
-            data = data.replace(mark, value(stamp).encode())
+            data = data.replace(mark, value(stamp))
         return data
 
 
@@ -113,15 +113,16 @@ class Renderer:
 
     def stream(self, source: Hashable, reply: Reply, shape: Hashable, stamp: Stamp, chunk_size: int) -> bytes:
         """All frames of a stream, joined."""
+        key = (source, shape, chunk_size, "joined")
+        kept = self._kept.get(key) if source is not None else None
+        if kept is not None:
+            return kept.single(stamp)
 
         def render(stamp: Stamp) -> Iterable[Frame]:
             frames = self._protocol.frames(reply, shape, stamp, chunk_size)
             return (Frame(b"".join([frame.data for frame in frames]), FrameKind.CLOSE),)
 
-        if source is None:
-            return _Direct(render).single(stamp)
-        key = (source, shape, chunk_size, "joined")
-        return (self._kept.get(key) or self._keep(key, stamp, render)).single(stamp)
+        return (_Direct(render) if source is None else self._keep(key, stamp, render)).single(stamp)
 
     def frames(self, source: Hashable, reply: Reply, shape: Hashable, stamp: Stamp, chunk_size: int) -> Iterable[Frame]:
         """The frames of a stream, each made when it is asked for."""

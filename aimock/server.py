@@ -173,15 +173,20 @@ class AIMock:
     async def _running(self) -> AsyncIterator[None]:
         listeners = open_listeners(self._host, self._port)
         server = HTTPServer(App(self._state), self._limits, self._state.settings.wall_clock)
+        failure: Exception | None = None
         async with trio.open_nursery() as nursery:
             await nursery.start(server.serve, listeners)
             self._token = trio.lowlevel.current_trio_token()
             self._url = url_of(listeners[0])
             try:
                 yield
+            except Exception as error:  # the caller's own, which leaves as it is and not in a group of the nursery's
+                failure = error
             finally:
                 self._url = self._token = None
                 await server.shut_down(self._grace)
+        if failure is not None:
+            raise failure
 
     _grace: float = GRACE
 
@@ -243,7 +248,7 @@ class AIMock:
 
     def load_fixtures(self, path: str | Path) -> Self:
         """A file or a directory. What is wrong in it is logged; raises FixtureSourceError if it cannot be found."""
-        loaded = load_source(Path(path), logs.report_problem)
+        loaded = load_source(path, logs.report_problem)
         self._do(lambda: self._state.book.append(loaded))
         return self
 

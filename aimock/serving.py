@@ -6,7 +6,6 @@ import gc
 import logging
 import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import trio
 
@@ -56,7 +55,7 @@ def _load(state: State, choice: Config) -> None:
 
     for source in choice.fixtures or ():
         try:
-            state.book.replace_source(source, load_source(Path(source), report))
+            state.book.replace_source(source, load_source(source, report))
         except FixtureSourceError as error:
             raise Failure(str(error)) from error
     errors = sum(problem.severity == "error" for problem in problems)

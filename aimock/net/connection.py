@@ -23,9 +23,6 @@ from aimock.net.pacer import PacedStream, Pacer
 from aimock.net.transport import PeerGone, Transport
 from aimock.net.wire import CONTINUE, ResponseWriter, slices
 
-WRITE_BYTES = 64 * 1024
-"""How much of an unpaced stream is joined to one write."""
-
 _MAX_BUFFER_WHILE_ANSWERING = 64 * 1024
 """What a pipelining client may send ahead while an answer is performed; after that, nothing more is read."""
 
@@ -56,14 +53,10 @@ class Taken(NamedTuple):
 
 
 class Unsent(NamedTuple):
-    """What is still to be sent of a response that left as far as the socket would take it."""
+    """A response, or what is still to be sent of it when the socket takes no more."""
 
-    batches: Iterator[bytes]
+    data: bytes
     on_end: Callable[[Outcome], None] | None = None
-
-    def ended(self, outcome: Outcome) -> None:
-        if self.on_end is not None:
-            self.on_end(outcome)
 
 
 Begun = tuple[Request, Answer] | Unsent
@@ -162,7 +155,7 @@ class HTTPConnection:
                 self._buffer.clear()
             elif isinstance(event, h11.Request):
                 if received - len(parser.trailing_data[0]) > self._limits.head_bytes:  # h11 minds it only while in want
-                    await self._refuse(None, Refusal(431, f"The request's head exceeds {self._limits.head_bytes} bytes"))
+                    await self._refuse(None, Refusal(431, f"The head exceeds {self._limits.head_bytes} bytes"))
                 head = await self._head_of(event)
             elif isinstance(event, h11.Data):
                 body += event.data
@@ -224,6 +217,7 @@ class HTTPConnection:
         head = request.head
         close = not head.keep_alive or self._setting.is_closing()
         if isinstance(answer, Whole):
+            close = close or (answer.chunked and head.http_version != "1.1")
             await self._perform_whole(answer, head, close)
         elif isinstance(answer, Stream):
             close = close or head.http_version != "1.1"
@@ -256,18 +250,16 @@ class HTTPConnection:
         return answer
 
     async def _perform_whole(self, answer: Whole, head: Head, close: bool) -> None:
-        data = self._setting.writer.whole(answer, head, close)
+        unsent = Unsent(self._setting.writer.whole(answer, head, close), answer.on_end)
         if answer.slicing is None:
-            await self._send(data)
-        else:
-            pieces = slices(iter([(0.0, data)]), answer.slicing)
-            await self._play(pieces, separate=True)
+            await self._pour(unsent)
+            return
+        with _reporting(answer.on_end) as report:
+            await self._play(slices(iter([(0.0, unsent.data)]), answer.slicing), separate=True)
+            report.outcome = Outcome.DELIVERED
 
     async def _perform_stream(self, answer: Stream, head: Head, close: bool) -> None:
         pieces = self._setting.writer.stream(answer, head, close)
-        if answer.leaves_at_once:
-            await self._pour(Unsent(joined(pieces), answer.on_end))
-            return
         with _reporting(answer.on_end) as report:
             await self._play(pieces, separate=answer.slicing is not None)
             report.outcome = Outcome.DELIVERED  # what follows is the ending, as told
@@ -275,10 +267,9 @@ class HTTPConnection:
             await self._end(answer.ending)
 
     async def _pour(self, unsent: Unsent) -> None:
-        """Sends a response that waits for nothing but the client's reading."""
+        """Sends what waits for nothing but the client's reading."""
         with _reporting(unsent.on_end) as report:
-            for batch in unsent.batches:
-                await self._send(batch)
+            await self._send(unsent.data)
             report.outcome = Outcome.DELIVERED
 
     async def _play(self, pieces: Iterator[tuple[float, bytes]], *, separate: bool) -> None:
@@ -350,21 +341,6 @@ def _reporting(on_end: Callable[[Outcome], None] | None) -> Iterator[_Report]:
     finally:
         if on_end is not None:
             on_end(report.outcome)
-
-
-def joined(pieces: Iterator[tuple[float, bytes]]) -> Iterator[bytes]:
-    """The pieces of an unpaced stream, joined to writes of about WRITE_BYTES."""
-    batch: list[bytes] = []
-    size = 0
-    for _, data in pieces:
-        batch.append(data)
-        size += len(data)
-        if size >= WRITE_BYTES:
-            yield b"".join(batch)
-            batch.clear()
-            size = 0
-    if batch:
-        yield b"".join(batch)
 
 
 def _keeps_alive(request: h11.Request) -> bool:

@@ -92,7 +92,11 @@ class Whole:
     body: bytes = b""
     fresh: Headers = ()
     """Headers of this exchange alone (a request id): `headers` are the same for many answers and are encoded once."""
+    chunked: bool = False
+    """Sent as a chunk, as the streams are that it is one of, rather than with its length."""
     slicing: Slicing | None = None
+    on_end: Callable[[Outcome], None] | None = None
+    """Told once how the performance ended. Must not block."""
 
 
 @attrs.define(eq=False)
@@ -104,20 +108,13 @@ class Stream:
     schedule: Iterable[tuple[float, bytes]]
     """(offset, data): seconds after the performance began, not falling; one piece is one chunk. Read once, as needed,
     so that a thousand long streams are not held in memory."""
-    paced: bool = True
-    """False promises that every offset is zero: the whole stream may leave in one write."""
     fresh: Headers = ()
     ending: Ending = Ending.CLEAN
     ends_at: float | None = None
     """Offset of the ending; None: at once after the last piece. Pieces due later are not sent."""
     slicing: Slicing | None = None
     on_end: Callable[[Outcome], None] | None = None
-    """Told once how the performance ended. Must not block."""
-
-    @property
-    def leaves_at_once(self) -> bool:
-        """Whether nothing but the client's reading can make it last."""
-        return not self.paced and self.ending is Ending.CLEAN and self.ends_at is None and self.slicing is None
+    """As for `Whole`."""
 
 
 @attrs.frozen

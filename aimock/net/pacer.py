@@ -21,6 +21,9 @@ from aimock.net.transport import Transport
 _BATCH = 256
 """Streams served before other tasks get their turn."""
 
+_JOINED_BYTES = 64 * 1024
+"""Late pieces are joined to about this much, so that an endless stream is computed no faster than it is read."""
+
 
 class PacedStream:
     """Timed pieces on their way to one transport."""
@@ -60,8 +63,10 @@ class PacedStream:
         if self.pending is None or self.due > now or self._separate:
             return data
         late = [data]
-        while self.pending is not None and self.due <= now:
+        size = len(data)
+        while self.pending is not None and self.due <= now and size < _JOINED_BYTES:
             late.append(self.pending)
+            size += len(self.pending)
             self._advance()
         return b"".join(late)
 

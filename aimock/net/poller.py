@@ -9,15 +9,15 @@ The selector's own descriptor is watched by Trio, level-triggered, so no registr
 
 from __future__ import annotations
 
-import itertools
-import selectors
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import trio
 
-from aimock.net.connection import Begun, Setting, Taken, Unsent, joined, take
-from aimock.net.exchange import Outcome, Stream, Whole
+from aimock.net import readiness
+from aimock.net.connection import Begun, Setting, Taken, Unsent, take
+from aimock.net.exchange import Outcome, Whole
 from aimock.net.transport import PeerGone, SocketTransport
 
 _TURN = 0.001
@@ -38,28 +38,24 @@ class Poller:
     def __init__(self, setting: Setting, hand_over: Callable[[HandOver], None]) -> None:
         self._setting = setting
         self._hand_over = hand_over
-        self._selector = selectors.DefaultSelector()
-        self._idle_since: dict[SocketTransport, float] = {}  # oldest first
-
-    @staticmethod
-    def is_supported() -> bool:
-        """Whether this platform's selector can itself be waited for (epoll and kqueue can)."""
-        return hasattr(selectors.DefaultSelector, "fileno")
+        self._readiness = readiness.new()
+        self._parked: dict[int, SocketTransport] = {}  # by descriptor; the one that has been idle longest is first
 
     def __len__(self) -> int:
-        return len(self._idle_since)
+        return len(self._parked)
 
     def park(self, transport: SocketTransport) -> None:
-        self._selector.register(transport.socket, selectors.EVENT_READ, transport)
-        self._idle_since[transport] = trio.current_time()
+        descriptor = transport.socket.fileno()
+        self._readiness.add(descriptor)
+        transport.idle_since = trio.current_time()
+        self._parked[descriptor] = transport
 
     def close_oldest(self) -> bool:
         """Makes room; False if nothing is parked."""
-        oldest = next(iter(self._idle_since), None)
-        if oldest is None:
-            return False
-        self._drop(oldest)
-        return True
+        for descriptor in self._parked:
+            self._take_out(descriptor).close()
+            return True
+        return False
 
     def close_all(self) -> None:
         while self.close_oldest():
@@ -71,11 +67,11 @@ class Poller:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._close_expired)
                 while True:
-                    await trio.lowlevel.wait_readable(self._selector.fileno())
+                    await trio.lowlevel.wait_readable(self._readiness.fileno())
                     self._serve_ready()
         finally:
             self.close_all()
-            self._selector.close()
+            self._readiness.close()
 
     def _serve_ready(self) -> None:
         """Serves while there is something to serve, for a bounded time: a turn of the event loop costs as much as a
@@ -83,77 +79,69 @@ class Poller:
         now = trio.current_time()
         turn_ends = now + _TURN
         while now < turn_ends:
-            ready = self._selector.select(0)
+            ready = self._readiness.ready()
             if not ready:
                 return
-            for key, _ in ready:
-                self._serve(key.data, now)
+            for descriptor, _ in ready:
+                self._serve(descriptor, now)
             now = trio.current_time()
 
     async def _close_expired(self) -> None:
         patience = self._setting.limits.idle_timeout
         while True:
-            oldest = next(iter(self._idle_since.values()), trio.current_time())
-            await trio.sleep_until(oldest + patience)
-            while self._idle_since and next(iter(self._idle_since.values())) + patience <= trio.current_time():
+            await trio.sleep_until(min(self._oldest(), trio.current_time()) + patience)
+            while self._oldest() + patience <= trio.current_time():
                 self.close_oldest()
 
-    def _unpark(self, transport: SocketTransport) -> None:
-        self._selector.unregister(transport.socket)
-        del self._idle_since[transport]
+    def _oldest(self) -> float:
+        """Since when the connection that has been idle longest has been so."""
+        for transport in self._parked.values():
+            return transport.idle_since
+        return math.inf
 
-    def _drop(self, transport: SocketTransport) -> None:
-        self._unpark(transport)
-        transport.close()
+    def _take_out(self, descriptor: int) -> SocketTransport:
+        self._readiness.remove(descriptor)
+        return self._parked.pop(descriptor)
 
-    def _serve(self, transport: SocketTransport, now: float) -> None:
-        if transport not in self._idle_since:
-            return  # closed earlier in this batch
+    def _serve(self, descriptor: int, now: float) -> None:
+        transport = self._parked.get(descriptor)
+        if transport is None:
+            return  # taken out earlier in this batch
         try:
             data = transport.receive_now()
             if data is None:
                 return
-            if not data:
-                self._drop(transport)
-                return
-            task_work = self._answer_at_once(transport, data)
+            work = self._answer_at_once(transport, data) if data else None
         except PeerGone:
-            self._drop(transport)
-            return
-        if task_work is not None:
-            self._unpark(transport)
-            self._hand_over(task_work)
+            data = work = None
+        if not data:
+            self._take_out(descriptor).close()
+        elif work is not None:
+            self._take_out(descriptor)
+            self._hand_over(work)
         else:
-            del self._idle_since[transport]
-            self._idle_since[transport] = now
+            transport.idle_since = now
+            self._parked[descriptor] = self._parked.pop(descriptor)  # the last is the one just served
 
     def _answer_at_once(self, transport: SocketTransport, data: bytes) -> HandOver | None:
         """Answers the one whole request in `data`; or says what a task must go on with."""
-        taken = take(data, self._setting)
-        if not isinstance(taken, Taken) or taken.consumed != len(data) or self._setting.is_closing():
+        setting = self._setting
+        taken = take(data, setting)
+        if not isinstance(taken, Taken) or taken.consumed != len(data) or setting.is_closing():
             return HandOver(transport, data)
         request = taken.request
-        answer = self._setting.handler.answer(request)
-        if isinstance(answer, Whole) and answer.slicing is None:
-            response = self._setting.writer.whole(answer, request.head, close=False)
-            sent = transport.try_send(response)
-            return None if sent == len(response) else HandOver(transport, begun=Unsent(iter((response[sent:],))))
-        if not isinstance(answer, Stream) or not answer.leaves_at_once:
+        answer = setting.handler.answer(request)
+        if not isinstance(answer, Whole) or answer.slicing is not None:
             return HandOver(transport, begun=(request, answer))
-        unsent = Unsent(joined(self._setting.writer.stream(answer, request.head, close=False)), answer.on_end)
+        response = setting.writer.whole(answer, request.head, close=False)
         try:
-            return self._send_at_once(transport, unsent)
+            sent = transport.try_send(response)
         except PeerGone:
-            unsent.ended(Outcome.CLIENT_LEFT)
+            if answer.on_end is not None:
+                answer.on_end(Outcome.CLIENT_LEFT)
             raise
-
-    def _send_at_once(self, transport: SocketTransport, unsent: Unsent) -> HandOver | None:
-        """Sends a response of one write; a longer one goes to a task, as does what the socket does not take."""
-        first = next(unsent.batches)
-        sent = transport.try_send(first)
-        second = next(unsent.batches, None)
-        if second is None and sent == len(first):
-            unsent.ended(Outcome.DELIVERED)
-            return None
-        rest = [batch for batch in (first[sent:], second) if batch]
-        return HandOver(transport, begun=unsent._replace(batches=itertools.chain(rest, unsent.batches)))
+        if sent < len(response):
+            return HandOver(transport, begun=Unsent(response[sent:], answer.on_end))
+        if answer.on_end is not None:
+            answer.on_end(Outcome.DELIVERED)
+        return None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
+from aimock.net import readiness
 from aimock.net.connection import After, HTTPConnection, Setting
 from aimock.net.exchange import Handler
 from aimock.net.fast_lane import FastLane
@@ -68,7 +69,7 @@ class HTTPServer:
             async with trio.open_nursery() as background:
                 background.start_soon(self.pacer.run)
                 async with trio.open_nursery() as self._connections:
-                    if listeners and Poller.is_supported():
+                    if listeners and readiness.can_be_waited_for():
                         self._poller = Poller(self._setting, self._start_task)
                         background.start_soon(self._poller.run)
                     for listener in listeners:

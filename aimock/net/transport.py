@@ -48,6 +48,8 @@ class SocketTransport:
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
+        self.idle_since = 0.0
+        """Trio's time when it was last of use; the poller's to set."""
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

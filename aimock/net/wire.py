@@ -28,9 +28,10 @@ def _head_bytes(status: int, headers: Headers) -> bytes:
 def _header_lines(headers: Headers) -> bytes:
     text = ""
     for name, value in headers:
+        line = f"{name}: {value}"
         # RFC 9110 5.5: these would end the line early, or never belong in one.
-        if "\r" not in value and "\n" not in value and "\0" not in value:
-            text += f"{name}: {value}\r\n"
+        if "\r" not in line and "\n" not in line and "\0" not in line:
+            text += line + "\r\n"
     return text.encode("latin-1", "replace")
 
 
@@ -50,13 +51,21 @@ class ResponseWriter:
     def whole(self, answer: Whole, head: Head | None, close: bool) -> bytes:
         """The response to a request with this head (None: it could not be read)."""
         opening = _head_bytes(answer.status, answer.headers) + self._date() + _header_lines(answer.fresh)
-        closing = b"connection: close\r\n\r\n" if close else b"\r\n"
+        if close:
+            opening += b"connection: close\r\n"
         if not may_have_body(answer.status):
-            return opening + closing
-        length = b"content-length: %d\r\n" % len(answer.body)
-        if head is not None and head.method == "HEAD":
-            return opening + length + closing
-        return b"".join((opening, length, closing, answer.body))
+            return opening + b"\r\n"
+        body = answer.body
+        parts: tuple[bytes, ...]  # of which the first two are the head
+        if not answer.chunked:
+            parts = (opening, b"content-length: %d\r\n\r\n" % len(body), body)
+        elif head is None or head.http_version != "1.1":
+            parts = (opening, b"\r\n", body)  # the end of the connection is the end of the body
+        elif body:
+            parts = (opening, b"transfer-encoding: chunked\r\n\r\n", b"%x\r\n" % len(body), body, b"\r\n", LAST_CHUNK)
+        else:
+            parts = (opening, b"transfer-encoding: chunked\r\n\r\n", LAST_CHUNK)
+        return b"".join(parts[:2] if head is not None and head.method == "HEAD" else parts)
 
     def stream(self, answer: Stream, head: Head, close: bool) -> Iterator[tuple[float, bytes]]:
         """The response as timed pieces of wire bytes, up to its ending; a clean ending's bytes are the last piece."""

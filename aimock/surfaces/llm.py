@@ -5,20 +5,20 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import attrs
 
-from aimock.exchange import CORS, Exchange
+from aimock.exchange import CORS, Exchange, Plan
 from aimock.fixtures import Fixture, Kind, Missed, Question, Response, explain, make_fixture, respond
 from aimock.fixtures.response import Factory
-from aimock.net.exchange import Answer, Head, Request, Stream, Task, Whole
-from aimock.physics import interrupt, pace_of, schedule
+from aimock.net.exchange import Answer, Request, Stream, Task, Whole
+from aimock.physics import interrupt, is_instant, pace_of, schedule
 from aimock.randomness import uniforms
 from aimock.rendering import Renderer
 from aimock.settings import model_list, strict_turns
-from aimock_protocols.canonical import ChatProtocol, ChatRequest, ErrorReply, Frame, Headers, Reply, WireError
+from aimock_protocols.canonical import ChatProtocol, ErrorReply, Frame, Headers, Reply, WireError
 from aimock_protocols.reasoning import is_reasoning_model
 
 logger = logging.getLogger("aimock")
@@ -47,6 +47,7 @@ class LLMSurface:
 
     def __init__(self, protocol: ChatProtocol) -> None:
         self._protocol = protocol
+        self._heeds = protocol.heeds
         self._renderer = Renderer(protocol)
         self._asked: dict[Hashable, _Asked] = {}
         self._whole_headers: Headers = (*protocol.whole_headers, *CORS)
@@ -59,7 +60,7 @@ class LLMSurface:
             asked = self._understand(exchange)
         except WireError as refusal:
             return self._error(exchange, refusal.reply)
-        exchange.neutral = functools.partial(_neutral, self._protocol.decode, exchange.params, steering.context)
+        exchange.neutral = self._neutral
         injected = state.injected.take(steering.test_id, asked.endpoint)
         if injected is not None:
             return self._error(exchange, injected, _INJECTED)
@@ -72,7 +73,8 @@ class LLMSurface:
     def _understand(self, exchange: Exchange) -> _Asked:
         """Decodes the request, unless the same bytes were asked before. Raises WireError."""
         body, head, steering = exchange.request.body, exchange.head, exchange.steering
-        key = (body, head.target, steering.context, *[head.headers.get(name) for name in self._protocol.heeds])
+        heeded = tuple([head.headers.get(name) for name in self._heeds]) if self._heeds else None
+        key = (body, head.target, steering.context, heeded)
         asked = self._asked.get(key)
         transform = exchange.state.settings.request_transform
         if asked is not None and transform is None and not exchange.state.book.asks_code:
@@ -86,6 +88,14 @@ class LLMSurface:
                 self._asked.clear()
             self._asked[key] = asked
         return asked
+
+    def _neutral(self, request: Request, plan: Plan) -> dict[str, Any]:
+        """The request as the journal shows it. Decoded anew: few entries are ever read, and bytes are small to keep."""
+        chat = self._protocol.decode(request.head, plan.params, request.body)
+        shown = {**chat.body, "_endpointType": chat.endpoint}
+        if plan.steering.context is not None:
+            shown["_context"] = plan.steering.context
+        return shown
 
     # -- what the fixture says -------------------------------------------------------------------------------------
 
@@ -130,16 +140,16 @@ class LLMSurface:
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
-    def _stream(self, exchange: Exchange, asked: _Asked, fixture: Fixture, reply: Reply) -> Stream:
+    def _stream(self, exchange: Exchange, asked: _Asked, fixture: Fixture, reply: Reply) -> Answer:
         settings = exchange.state.settings
-        chunk_size = max(1, fixture.chunk_size or settings.chunk_size)
-        pace = pace_of(fixture, settings.latency, settings.replay_speed)
+        chunk_size = fixture.chunk_size or settings.chunk_size
         entry = exchange.record(200, fixture)
         rendering = (_source(fixture, reply), reply, asked.shape, exchange.stamp, chunk_size)
         interrupted = fixture.truncate_after_chunks is not None or fixture.disconnect_after_ms is not None
-        if pace.is_instant and not interrupted:
-            whole = ((0.0, self._renderer.stream(*rendering)),)
-            return Stream(200, self._stream_headers, whole, False, exchange.fresh_headers, on_end=entry.ended)
+        if not interrupted and is_instant(fixture, settings.latency):
+            body = self._renderer.stream(*rendering)
+            return Whole(200, self._stream_headers, body, exchange.fresh_headers, chunked=True, on_end=entry.ended)
+        pace = pace_of(fixture, settings.latency, settings.replay_speed)
         frames = self._renderer.frames(*rendering)
         timed: Iterable[tuple[float, Frame]] = schedule(frames, pace, uniforms(exchange.stamp.entropy, "jitter"))
         interruption = None
@@ -201,20 +211,6 @@ class LLMSurface:
     def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
         """The answer to a request that could not be read to its end."""
         return self._error(exchange, ErrorReply(message, type="invalid_request_error", status=status))
-
-
-def _neutral(
-    decode: Callable[[Head, Mapping[str, str], bytes], ChatRequest],
-    params: Mapping[str, str],
-    context: str | None,
-    request: Request,
-) -> dict[str, Any]:
-    """The request as the journal shows it. Decoded again: few entries are ever read, and bytes are small to keep."""
-    chat = decode(request.head, params, request.body)
-    shown = {**chat.body, "_endpointType": chat.endpoint}
-    if context is not None:
-        shown["_context"] = context
-    return shown
 
 
 def _source(fixture: Fixture, reply: Reply) -> Fixture | None:

@@ -140,20 +140,31 @@ def test_a13_field_10_a_predicate_is_asked_once_a_request(mock: AIMock, chat: Ca
 # -- kinds that chat does not serve ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("match", [{}, {"endpoint": "chat"}], ids=["anything", "chat"])
 @pytest.mark.parametrize(
-    ("response", "status", "message"),
+    ("response", "status", "kind", "message"),
     [
-        ({"audio": "aGk="}, 422, "Fixture response is audio, which chat does not serve"),
-        ({"embedding": [0.5]}, 500, "Fixture response did not match any known type"),
+        ({"audio": "aGk="}, 422, "invalid_request_error", "Fixture response is audio, which chat does not serve"),
+        ({"embedding": [0.5]}, 500, "server_error", "Fixture response did not match any known type"),
+        ({"image": {"url": "x"}}, 500, "server_error", "Fixture response did not match any known type"),
+        ({"json": None}, 500, "server_error", "Fixture response did not match any known type"),
     ],
 )
 def test_a_fixture_of_another_kind_is_said_to_be_one(
-    mock: AIMock, chat: Call, response: Any, status: int, message: str
+    mock: AIMock, chat: Call, match: Any, response: Any, status: int, kind: str, message: str
 ) -> None:
-    mock.on({"endpoint": "chat"}, response)
-    answer = chat()
-    assert (answer.status, answer.json["error"]["message"]) in [(status, message), (404, "No fixture matched")]
-    assert mock.get_last_request()["response"]["status"] == answer.status
+    mock.on(match, response)
+    for stream in (False, True):
+        answer = chat(stream=stream)
+        assert answer.status == status
+        assert (answer.json["error"]["message"], answer.json["error"]["type"]) == (message, kind)
+        assert mock.get_last_request()["response"]["status"] == status
+
+
+@pytest.mark.parametrize("endpoint", ["image", "embedding", "speech", "Chat", "nonsense"])
+def test_a10_field_12_fixtures_of_other_endpoints_do_not_answer_chat(mock: AIMock, chat: Call, endpoint: str) -> None:
+    mock.on({"endpoint": endpoint}, {"content": "never"})
+    assert chat().status == 404
 
 
 # -- the request transform -------------------------------------------------------------------------------------------

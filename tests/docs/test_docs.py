@@ -210,7 +210,7 @@ def run_aimock(words: list[str]) -> str:
 
 def curl(words: list[str]) -> str:
     """What curl would print, for the options that the pages use."""
-    method, headers, body, url = None, {"User-Agent": "curl/8", "Accept": "*/*"}, None, ""
+    method, headers, body, url = None, [], None, ""
     shows_head = False
     rest = iter(words)
     for word in rest:
@@ -218,7 +218,7 @@ def curl(words: list[str]) -> str:
             method = next(rest)
         elif word == "-H":
             name, _, value = next(rest).partition(":")
-            headers[name] = value.strip()
+            headers.append((name, value.strip()))
         elif word == "-d":
             body = next(rest).encode()
         elif word == "-i":
@@ -226,10 +226,15 @@ def curl(words: list[str]) -> str:
         elif word not in ("-s", "-N"):
             assert word.startswith("http://"), f"what is {word}?"
             url = word
+    if body is not None:
+        headers += [("Content-Length", str(len(body))), ("Content-Type", "application/x-www-form-urlencoded")]
     address, slash, target = url.removeprefix("http://").partition("/")
     connection = http.client.HTTPConnection(address, timeout=5)
     with contextlib.closing(connection):
-        connection.request(method or ("POST" if body is not None else "GET"), slash + target, body, headers)
+        connection.putrequest(method or ("GET" if body is None else "POST"), slash + target, skip_accept_encoding=True)
+        for name, value in [("User-Agent", "curl/8"), ("Accept", "*/*"), *headers]:
+            connection.putheader(name, value)
+        connection.endheaders(body)
         response = connection.getresponse()
         complaint = ""
         try:

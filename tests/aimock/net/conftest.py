@@ -20,7 +20,7 @@ from aimock.net.server import HTTPServer
 from aimock.net.transport import PeerGone
 
 MOMENT = 1795200000.0
-"""The wall clock of every server here: Fri, 20 Nov 2026 20:00:00 GMT."""
+"""The wall clock of every server here: Fri, 20 Nov 2026 18:40:00 GMT."""
 
 
 def echo(request: Request) -> Answer:
