@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from aimock_protocols.canonical import ENTROPY_BYTES
 
 _FLOAT_BITS = 53
+_DRAWN_AT_ONCE = 32
 
 
 def uniforms(entropy: bytes, label: str) -> Iterator[float]:
@@ -25,6 +26,25 @@ def uniforms(entropy: bytes, label: str) -> Iterator[float]:
             yield (int.from_bytes(block[start : start + 8], "little") >> (64 - _FLOAT_BITS)) / (1 << _FLOAT_BITS)
 
 
+class _Source:
+    """The entropy of one test id's requests, one after the other; drawn many at a time, which costs a tenth."""
+
+    __slots__ = ("_block", "_position", "_random")
+
+    def __init__(self, seed: str) -> None:
+        self._random = random.Random(seed)
+        self._block = b""
+        self._position = 0
+
+    def next(self) -> bytes:
+        start = self._position
+        if start == len(self._block):
+            self._block = self._random.randbytes(ENTROPY_BYTES * _DRAWN_AT_ONCE)
+            start = 0
+        self._position = start + ENTROPY_BYTES
+        return self._block[start : start + ENTROPY_BYTES]
+
+
 class Randomness:
     """Entropy for requests, from one seed."""
 
@@ -32,7 +52,7 @@ class Randomness:
         """`seed`: None draws a fresh one. Of more than `max_test_ids` test ids the oldest is forgotten (0: none is)."""
         self.seed = secrets.randbits(32) if seed is None else seed
         self._max_test_ids = max_test_ids
-        self._sources: dict[str, random.Random] = {}
+        self._sources: dict[str, _Source] = {}
 
     def fork(self, test_id: str) -> bytes:
         """The entropy of the next request under this test id."""
@@ -40,8 +60,8 @@ class Randomness:
         if source is None:
             if 0 < self._max_test_ids <= len(self._sources):
                 del self._sources[next(iter(self._sources))]
-            source = self._sources[test_id] = random.Random(f"{self.seed} {test_id}")
-        return source.randbytes(ENTROPY_BYTES)
+            source = self._sources[test_id] = _Source(f"{self.seed} {test_id}")
+        return source.next()
 
     def rewind(self) -> None:
         """Starts every test id over from its first request."""

@@ -43,7 +43,7 @@ class _MarkingStamp(Stamp):
 
     def alphanumeric(self, length: int, label: str = "") -> str:
         mark = super().alphanumeric(length, label)
-        self._note(mark, lambda stamp: stamp.alphanumeric(length, label).encode())
+        self._note(mark, lambda stamp: stamp.alphanumeric_bytes(length, label))
         return mark
 
     def hexadecimal(self, length: int, label: str = "") -> str:

@@ -95,6 +95,7 @@ class HTTPConnection:
         self._setting = setting
         self._limits = setting.limits
         self._buffer = bytearray(received)
+        self._idling: trio.CancelScope | None = None
 
     async def run(self, *, park: bool, begun: Begun | None = None) -> After:
         """Finishes what has begun, then answers requests until the connection ends or, with `park`, is quiet."""
@@ -114,11 +115,16 @@ class HTTPConnection:
             raise
         return After.PARK
 
+    def leave_if_idle(self) -> None:
+        """Ends the connection if it waits for a request of which nothing has come."""
+        if self._idling is not None:
+            self._idling.cancel()
+
     # -- reading ---------------------------------------------------------------------------------------------------
 
     async def _read_request(self) -> Request:
         if not self._buffer:
-            await self._receive(self._limits.idle_timeout)
+            await self._wait_for_request()
         taken = take(self._buffer, self._setting)
         while taken is Declined.BODY_TO_COME:
             await self._receive_body(None)
@@ -127,6 +133,15 @@ class HTTPConnection:
             del self._buffer[: taken.consumed]
             return taken.request
         return await self._read_by_h11()
+
+    async def _wait_for_request(self) -> None:
+        if self._setting.is_closing():
+            raise _NoMore
+        with trio.CancelScope() as self._idling:
+            await self._receive(self._limits.idle_timeout)
+        self._idling = None
+        if not self._buffer:
+            raise _NoMore
 
     async def _read_by_h11(self) -> Request:
         """Reads one request as h11 sees it. Every request has an h11 connection of its own: h11 only parses here."""

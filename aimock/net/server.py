@@ -44,7 +44,7 @@ class HTTPServer:
             pacer=self.pacer,
             is_closing=lambda: self._closing,
         )
-        self._active = 0
+        self._active: set[HTTPConnection] = set()
         self._changed = trio.Event()
         self._accepting = trio.CancelScope()
         self._everything = trio.CancelScope()
@@ -56,7 +56,7 @@ class HTTPServer:
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return self._active + (len(self._poller) if self._poller is not None else 0)
+        return len(self._active) + (len(self._poller) if self._poller is not None else 0)
 
     async def serve(
         self, listeners: Sequence[socket.socket] = (), *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -85,6 +85,8 @@ class HTTPServer:
         self._accepting.cancel()
         if self._poller is not None:
             self._poller.close_all()
+        for connection in self._active:
+            connection.leave_if_idle()
         try:
             with trio.move_on_after(grace):
                 while self._active:
@@ -97,10 +99,10 @@ class HTTPServer:
             await trio.sleep_forever()
 
     async def _accept_all(self, listener: socket.socket) -> None:
-        with self._accepting:
+        with contextlib.closing(listener), self._accepting:  # who comes while we end is refused, not left waiting
             while True:
-                await self._wait_for_room()
                 await trio.lowlevel.wait_readable(listener)
+                await self._wait_for_room()
                 try:
                     sock, _ = listener.accept()
                 except (BlockingIOError, ConnectionAbortedError):
@@ -134,7 +136,7 @@ class HTTPServer:
 
     def _start(self, connection: HTTPConnection, work: HandOver | None, parkable: SocketTransport | None) -> None:
         assert self._connections is not None
-        self._active += 1
+        self._active.add(connection)
         self._connections.start_soon(self._run, connection, work, parkable)
 
     async def _run(self, connection: HTTPConnection, work: HandOver | None, parkable: SocketTransport | None) -> None:
@@ -145,7 +147,7 @@ class HTTPServer:
         except Exception:
             logger.exception("a connection failed")
         finally:
-            self._active -= 1
+            self._active.remove(connection)
             self._changed.set()
             self._changed = trio.Event()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import http
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,9 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-@functools.lru_cache(maxsize=1024)
+_KEPT_OPENINGS = 1024
+
+
 def _head_bytes(status: int, headers: Headers) -> bytes:
     try:
         phrase = http.HTTPStatus(status).phrase
@@ -45,12 +46,13 @@ class ResponseWriter:
 
     def __init__(self, wall_clock: Callable[[], float]) -> None:
         self._wall_clock = wall_clock
-        self._date_second = -1
+        self._second = -1
         self._date_line = b""
+        self._openings: dict[tuple[int, Headers], bytes] = {}
 
     def whole(self, answer: Whole, head: Head | None, close: bool) -> bytes:
         """The response to a request with this head (None: it could not be read)."""
-        opening = _head_bytes(answer.status, answer.headers) + self._date() + _header_lines(answer.fresh)
+        opening = self._opening(answer.status, answer.headers) + _header_lines(answer.fresh)
         if close:
             opening += b"connection: close\r\n"
         if not may_have_body(answer.status):
@@ -70,7 +72,7 @@ class ResponseWriter:
     def stream(self, answer: Stream, head: Head, close: bool) -> Iterator[tuple[float, bytes]]:
         """The response as timed pieces of wire bytes, up to its ending; a clean ending's bytes are the last piece."""
         chunked = head.http_version == "1.1"
-        opening = _head_bytes(answer.status, answer.headers) + self._date() + _header_lines(answer.fresh)
+        opening = self._opening(answer.status, answer.headers) + _header_lines(answer.fresh)
         if chunked:
             opening += b"transfer-encoding: chunked\r\n"
         opening += b"connection: close\r\n\r\n" if close or not chunked else b"\r\n"
@@ -79,16 +81,24 @@ class ResponseWriter:
         pieces = _pieces(answer, opening, chunked)
         return pieces if answer.slicing is None else slices(pieces, answer.slicing)
 
-    def _date(self) -> bytes:
+    def _opening(self, status: int, headers: Headers) -> bytes:
+        """Status line, headers and date: made once a second for what is sent again and again."""
         now = int(self._wall_clock())
-        if now != self._date_second:
-            self._date_second = now
+        if now != self._second:
+            self._second = now
+            self._openings.clear()
             t = time.gmtime(now)
             self._date_line = (
                 f"date: {_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year}"
                 f" {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT\r\n"
             ).encode()
-        return self._date_line
+        key = (status, headers)
+        opening = self._openings.get(key)
+        if opening is None:
+            if len(self._openings) >= _KEPT_OPENINGS:
+                self._openings.clear()
+            opening = self._openings[key] = _head_bytes(status, headers) + self._date_line
+        return opening
 
 
 def _pieces(answer: Stream, opening: bytes, chunked: bool) -> Iterator[tuple[float, bytes]]:

@@ -166,7 +166,11 @@ class Stamp:
 
     def alphanumeric(self, length: int, label: str = "") -> str:
         """`length` (at most 64; without a label 32) characters of 0-9A-Za-z, the same for the same label."""
-        return self._bytes(label)[:length].translate(_ALPHANUMERIC).decode("ascii")
+        return self.alphanumeric_bytes(length, label).decode("ascii")
+
+    def alphanumeric_bytes(self, length: int, label: str = "") -> bytes:
+        """The same, in ASCII."""
+        return (self._bytes(label) if label else self.entropy)[:length].translate(_ALPHANUMERIC)
 
     def hexadecimal(self, length: int, label: str = "") -> str:
         """`length` (at most 128; without a label 64) hexadecimal digits, the same for the same label."""

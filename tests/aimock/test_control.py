@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aimock import AIMock
+from aimock.fixtures import make_fixture
 
 Call = Callable[..., Any]
 
@@ -186,6 +187,16 @@ def test_field_55_everything_is_reset(mock: AIMock, call: Call, chat: Call, path
     mock.on_message("hello", {"content": "again"}, sequence_index=0)
     assert chat("hello").content == "again"
     assert mock.get_last_request()["headers"]["x-request-id"] == first_id, "randomness begins anew as well"
+
+
+def test_field_55_a_fixture_that_comes_back_after_a_reset_starts_anew(mock: AIMock, call: Call, chat: Call) -> None:
+    fixture = make_fixture({"match": {"sequenceIndex": 0}, "response": {"content": "one"}})
+    for reset in (lambda: call("POST", "/__aimock/reset"), mock.reset, mock.clear_fixtures):
+        mock.add_fixture(fixture)
+        assert [chat().status, chat().status] == [200, 404]
+        reset()
+    mock.add_fixture(fixture)
+    assert chat().status == 404, "to clear the fixtures is no reset of the counts"
 
 
 def test_reset_fixtures_says_that_it_is_deprecated(call: Call) -> None:

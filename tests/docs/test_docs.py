@@ -16,9 +16,11 @@ masked, and `…` in it stands for anything.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import gc
 import http.client
+import inspect
 import io
 import json
 import os
@@ -26,16 +28,32 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import attrs
 import pytest
 
-from aimock import AIMock, cli
+from aimock import AIMock, cli, config, control
 from aimock.config import load_config
-from aimock.fixtures import entries_from_json, validate_fixtures
+from aimock.fixtures import (
+    ENTRY_KEYS,
+    MATCH_KEYS,
+    RESPONSE_KEYS,
+    Expression,
+    entries_from_json,
+    make_fixture,
+    patterns,
+    validate_fixtures,
+)
+from aimock.fixtures.selection import select
+from aimock.net.limits import Limits
+from aimock_protocols import openai_models
+from aimock_protocols.reasoning import NOT_REASONING
+from aimock_protocols.registry import CHAT_PROTOCOLS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -262,3 +280,184 @@ def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         running = Page(page, mock)
         for block in blocks_of(page):
             running.run(block)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+Table = list[list[str]]
+
+
+def tables_of(pages: list[Path]) -> dict[str, Table]:
+    """The rows of every table below a comment `<!-- checked: NAME -->`; several of one name are one."""
+    tables: dict[str, Table] = {}
+    for page in pages:
+        for name, text in re.findall(r"<!-- checked: ([\w-]+) -->\n((?:\|.*\n)+)", page.read_text("utf-8")):
+            rows = [[cell.strip() for cell in row.strip("|").split(" |")] for row in text.splitlines()[2:]]
+            tables.setdefault(name, []).extend(rows)
+    return tables
+
+
+TABLES = tables_of(PAGES)
+
+
+def code(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def firsts(name: str) -> list[str]:
+    """What the first column of a table names."""
+    return [each for row in TABLES[name] for each in code(row[0])]
+
+
+def check(name: str, actual: Any) -> None:
+    """A table names what there is: each once, nothing else."""
+    assert sorted(firsts(name)) == sorted(actual)
+
+
+def check_entry_keys() -> None:
+    check("entry-keys", ENTRY_KEYS)
+
+
+def check_match_keys() -> None:
+    check("match-keys", MATCH_KEYS)
+
+
+def check_response_keys() -> None:
+    check("response-keys", RESPONSE_KEYS)
+
+
+def check_regex_flags() -> None:
+    check("regex-flags", patterns._FLAGS.keys() | patterns._MEANINGLESS_FLAGS)
+
+
+def check_turns() -> None:
+    for row in TABLES["turns"]:
+        turns = [None if turn == "–" else int(turn) for turn in row[0].split(", ")]
+        matches = [{} if turn is None else {"turnIndex": turn} for turn in turns]
+        candidates = [make_fixture({"match": match, "response": {"content": "x"}}) for match in matches]
+        winners = [candidates.index(select(candidates, turn).fixture) for turn in range(5)]
+        assert winners == [int(cell) for cell in row[1:]], row
+
+
+def check_openai_routes() -> None:
+    routes = [route for protocol in CHAT_PROTOCOLS for route in protocol.routes] + list(openai_models.routes)
+    check("openai-routes", [f"{route.method} {route.template}" for route in routes])
+
+
+def check_not_reasoning() -> None:
+    check("not-reasoning", NOT_REASONING)
+
+
+def check_control_routes() -> None:
+    routes = [f"{method} {control.PREFIX}{path}" for method, path in control._ROUTES]
+    check("control-routes", [*routes, "GET /v1/_requests", "DELETE /v1/_requests"])
+
+
+def check_journal_filters() -> None:
+    check("journal-filters", [*control._FILTERS, "limit", "offset"])
+
+
+def check_flags() -> None:
+    actions = [action for action in cli._serve_parser()._actions if action.help != argparse.SUPPRESS]
+    documented = [each.partition(" ")[0] for each in firsts("flags")]
+    assert documented == [option for action in actions for option in action.option_strings]
+
+
+def check_config_keys() -> None:
+    check("config-keys", config._KEYS)
+    flags = {flag for row in TABLES["config-keys"] for flag in code(row[2])}
+    assert flags <= {each.partition(" ")[0] for each in firsts("flags")}
+
+
+def check_environment() -> None:
+    sources = [file.read_text("utf-8") for file in (ROOT / "aimock").rglob("*.py")]
+    check("environment", {name for text in sources for name in re.findall(r"\bAIMOCK_[A-Z_]+\b", text)})
+
+
+def check_aimock_options() -> None:
+    shown = {code(row[0])[0]: code(row[1])[0] for row in TABLES["aimock-options"]}
+    parameters = list(inspect.signature(AIMock).parameters.values())
+    defaults = {each.name: "time.time" if each.default is time.time else repr(each.default) for each in parameters}
+    assert shown == defaults
+
+
+def check_aimock_members() -> None:
+    check_members = {name.partition("(")[0]: name for name in firsts("aimock-members")}
+    assert sorted(check_members) == sorted(name for name in dir(AIMock) if not name.startswith("_"))
+    for name, call in check_members.items():
+        member = getattr(AIMock, name)
+        assert callable(member) == call.endswith(")"), call
+        arguments = call.partition("(")[2].rstrip(")")
+        if callable(member) and arguments not in ("…", "entry"):
+            parameters = [str(each) for each in inspect.signature(member).parameters.values() if each.name != "self"]
+            plain = [re.sub(r": [^=]+?(?= =|$)", "", each).replace(" = ", "=") for each in parameters]
+            assert len(plain) == len([each for each in arguments.split(", ") if each and each != "*"]), call
+
+
+def check_limits() -> None:
+    shown = {code(row[0])[0]: float(code(row[1])[0]) for row in TABLES["limits"]}
+    assert shown == {field.name: field.default for field in attrs.fields(Limits)}
+
+
+def check_bench_rows() -> None:
+    check("bench-rows", [file.stem for file in (ROOT / "bench" / "rows").glob("[!_]*.py")])
+
+
+def check_folders() -> None:
+    documented = firsts("folders")
+    named = [path for path in documented if path.startswith(("aimock/", "protocols/")) or path.endswith("/")]
+    assert all((ROOT / path).exists() for path in named), named
+    modules = {f"aimock/{file.name}" for file in (ROOT / "aimock").glob("[!_]*.py")}
+    rooms = {f"aimock/{file.parent.name}/" for file in (ROOT / "aimock").glob("*/__init__.py")}
+    assert {path for path in named if path.startswith("aimock/")} == modules | rooms
+
+
+CHECKS: dict[str, Callable[[], None]] = {
+    name.removeprefix("check_").replace("_", "-"): check
+    for name, check in list(globals().items())
+    if name.startswith("check_")
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_table_says_what_the_code_says(name: str) -> None:
+    CHECKS[name]()
+
+
+def test_every_table_that_says_so_is_checked() -> None:
+    assert TABLES.keys() == CHECKS.keys()
+
+
+def test_the_where_expressions_can_be_read() -> None:
+    text = (ROOT / "docs" / "fixtures.md").read_text("utf-8")
+    section = text[text.index("### where") : text.index("## Which one answers")]
+    expressions = [row.split(" | ")[1] for row in section.splitlines() if row.startswith("| ") and "[?" in row]
+    assert len(expressions) >= 6
+    for expression in expressions:
+        Expression(expression.rstrip("| ").strip("` "))
+
+
+# -- links -------------------------------------------------------------------------------------------------------------
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors of the headings, as GitHub makes them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", re.sub(r"(?ms)^```.*?^```$", "", page.read_text("utf-8")))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"(?ms)^```.*?^```$|`[^`\n]+`", "", page.read_text("utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?://", target):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (page.parent / file).resolve() if file else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors_of(linked), target
+
+
+def test_the_index_lists_every_page() -> None:
+    text = (ROOT / "docs" / "index.md").read_text("utf-8")
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"({page.name})" not in text] == ["index.md"]
