@@ -26,6 +26,7 @@ import trio
 
 from aimock import logs
 from aimock.app import App
+from aimock.config import PORT, number, whole_number
 from aimock.control import ControlError, injected_error
 from aimock.fixtures import Fixture, entries_from_json, fixture_from, load_source, make_fixture
 from aimock.fixtures.findings import MATCH_KEYS
@@ -68,22 +69,24 @@ class AIMock:
         """`latency` in ms before each frame; `fixtures`: files or directories; `port` 0 takes a free one.
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
-        leaves the logger `aimock` to the program.
+        leaves the logger `aimock` to the program. Raises ValueError on a number that the command line would refuse.
         """
         if log_level is not None:
             logs.show(log_level)
         self._host = host
-        self._port = port
+        self._port = _checked("port", port, PORT)
         self._limits = limits
         self._state = State(
             Settings(
-                latency=latency,
-                chunk_size=max(1, chunk_size),
-                replay_speed=replay_speed,
+                latency=_checked("latency", latency, number(0)),
+                chunk_size=_checked("chunk_size", max(1, chunk_size), whole_number(1)),
+                replay_speed=_checked("replay_speed", replay_speed, number(0, exclusive=True)),
                 strict=strict,
                 request_transform=request_transform,
-                journal_max_entries=journal_max_entries,
-                fixture_counts_max_test_ids=fixture_counts_max_test_ids,
+                journal_max_entries=_checked("journal_max_entries", journal_max_entries, whole_number(0)),
+                fixture_counts_max_test_ids=_checked(
+                    "fixture_counts_max_test_ids", fixture_counts_max_test_ids, whole_number(0)
+                ),
                 seed=seed,
                 wall_clock=wall_clock,
             )
@@ -355,6 +358,13 @@ class AIMock:
 
 LLMock = AIMock
 """The reference's name for it."""
+
+
+def _checked(name: str, value: Any, check: Callable[[Any], T]) -> T:
+    try:
+        return check(value)
+    except ValueError as expected:
+        raise ValueError(f"{name}: expected {expected}, got {value!r}") from None
 
 
 def _run_in(token: trio.lowlevel.TrioToken, act: Callable[[], T]) -> T:

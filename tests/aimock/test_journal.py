@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from aimock import AIMock
 from aimock.redaction import CREDENTIAL_HEADERS
+from aimock.settings import Settings
 
 Call = Callable[..., Any]
 
@@ -115,8 +117,10 @@ def test_d11_field_51_only_the_last_entries_are_kept(call: Call) -> None:
         assert [entry["body"]["messages"][0]["content"] for entry in mock.get_requests()] == ["c", "d", "e"]
 
 
-def test_d11_the_journal_is_bounded_by_default(mock: AIMock) -> None:
-    assert mock.journal._entries.maxlen == 1000
+def test_d11_everything_is_bounded_by_default_however_it_is_started() -> None:
+    settings, parameters = Settings(), inspect.signature(AIMock).parameters
+    for name, bound in (("journal_max_entries", 1000), ("fixture_counts_max_test_ids", 500)):
+        assert getattr(settings, name) == parameters[name].default == bound  # and `test_cli.test_defaults`
 
 
 def test_0_entries_means_all_of_them(call: Call) -> None:

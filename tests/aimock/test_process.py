@@ -151,7 +151,6 @@ def test_a_stream_in_flight_is_finished(start: Start) -> None:
     process = start("-p", "0")
     with ask(process.wait_until_ready(), "stream", stream=True) as sock:
         received = read_until(sock, b"assistant")
-        assert b"[DONE]" not in received
         process.popen.terminate()
         while more := sock.recv(65536):
             received += more

@@ -434,6 +434,27 @@ def test_options_reach_the_server(call: Call) -> None:
         AIMock(log_level="loud")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", -1),
+        ("port", 65536),
+        ("port", "4010"),
+        ("latency", -1),
+        ("latency", float("nan")),
+        ("latency", "5"),
+        ("chunk_size", 2.5),
+        ("replay_speed", 0),
+        ("replay_speed", -1),
+        ("journal_max_entries", -1),
+        ("fixture_counts_max_test_ids", -1),
+    ],
+)
+def test_field_59_a_number_that_makes_no_sense_is_refused_at_once(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name}: expected "):
+        AIMock(**{name: value})
+
+
 def test_names() -> None:
     assert LLMock is AIMock
     assert aimock.__version__

@@ -1,4 +1,4 @@
-"""The documentation says what is so: its examples are run, its tables are compared with the code, its links lead somewhere.
+"""The documentation says what is so: its examples run, its tables agree with the code, its links lead somewhere.
 
 Every fenced block in README.md and docs/ is of one of these kinds; anything else fails.
 
@@ -382,16 +382,21 @@ def check_aimock_options() -> None:
 
 
 def check_aimock_members() -> None:
-    check_members = {name.partition("(")[0]: name for name in firsts("aimock-members")}
-    assert sorted(check_members) == sorted(name for name in dir(AIMock) if not name.startswith("_"))
-    for name, call in check_members.items():
+    documented = {name.partition("(")[0]: name for name in firsts("aimock-members")}
+    assert sorted(documented) == sorted(name for name in dir(AIMock) if not name.startswith("_"))
+    for name, call in documented.items():
         member = getattr(AIMock, name)
         assert callable(member) == call.endswith(")"), call
-        arguments = call.partition("(")[2].rstrip(")")
-        if callable(member) and arguments not in ("…", "entry"):
-            parameters = [str(each) for each in inspect.signature(member).parameters.values() if each.name != "self"]
-            plain = [re.sub(r": [^=]+?(?= =|$)", "", each).replace(" = ", "=") for each in parameters]
-            assert len(plain) == len([each for each in arguments.split(", ") if each and each != "*"]), call
+        if callable(member) and not call.endswith("(…)"):
+            assert call == f"{name}({shown_parameters(member)})"
+
+
+def shown_parameters(function: Callable[..., Any]) -> str:
+    """The parameters of a method as the table has them: with their defaults, without types."""
+    signature = inspect.signature(function)
+    parameters = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
+    parameters = [each for each in parameters if each.name != "self"]
+    return str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))[1:-1]
 
 
 def check_limits() -> None:
