@@ -6,32 +6,28 @@ style of the API that it meant to reach.
 
 from __future__ import annotations
 
-import difflib
 import functools
+import importlib
 import logging
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
-import attrs
-
-from aimock import control
 from aimock.exchange import CORS, Exchange, Plan
 from aimock.net.exchange import Answer, Head, Refusal, Request, Whole
 from aimock.routing import Router
 from aimock.state import State
 from aimock.steering import steering_of
-from aimock.surfaces import models
-from aimock.surfaces.llm import LLMSurface
-from aimock_protocols import openai_models
-from aimock_protocols.registry import CHAT_PROTOCOLS
+from aimock_protocols.registry import CHAT_PROTOCOLS, Registered
 
 logger = logging.getLogger("aimock")
+
+CONTROL_PREFIX = "/__aimock"
 
 _UNSCOPED = "__server__"
 """Scope of the randomness that probes and the control API use, so that polling them changes no test's ids."""
 
 
-@attrs.frozen
-class Target:
+class Target(NamedTuple):
     """Who answers on a route."""
 
     answer: Callable[[Exchange], Answer]
@@ -46,24 +42,23 @@ class App:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._router: Router[Target] = Router()
+        self._router: Router[Callable[[], Target]] = Router()
         self._templates: list[str] = []
-        for method, path, plain in (
-            ("GET", "/health", _health),
-            ("GET", "/ready", _ready),
-            ("GET", "/v1/_requests", control.list_requests),
-            ("DELETE", "/v1/_requests", control.clear_requests),
+        for method, path, target in (
+            ("GET", "/health", Target(_health, _refuse)),
+            ("GET", "/ready", Target(_ready, _refuse)),
+            ("GET", "/v1/_requests", Target(_deferred("aimock.control", "list_requests"), _refuse)),
+            ("DELETE", "/v1/_requests", Target(_deferred("aimock.control", "clear_requests"), _refuse)),
+            ("GET", "/v1/models", _models("list_models")),
+            ("GET", "/v1/models/{model:path}", _models("retrieve_model")),
         ):
-            self._add(method, path, Target(plain, _refuse))
-        for route in openai_models.routes:
-            answer = models.retrieve_model if "{" in route.template else models.list_models
-            self._add(route.method, route.template, Target(answer, _refuse_like_openai))
-        for protocol in CHAT_PROTOCOLS:
-            surface = LLMSurface(protocol)
-            for route in protocol.routes:
-                self._add(route.method, route.template, Target(surface.answer, surface.refuse, scoped=True))
+            self._add(method, path, functools.partial(_same, target))
+        for registered in CHAT_PROTOCOLS:
+            surface = functools.cache(functools.partial(_chat_surface, registered))
+            for route in registered.routes:
+                self._add(route.method, route.template, surface)
 
-    def _add(self, method: str, template: str, target: Target) -> None:
+    def _add(self, method: str, template: str, target: Callable[[], Target]) -> None:
         self._router.add(method, template, target)
         self._templates.append(template)
 
@@ -88,10 +83,10 @@ class App:
         params: Mapping[str, str] = {}
         if head.method == "OPTIONS":
             target = Target(_preflight, _refuse)
-        elif head.path.startswith(control.PREFIX):
-            target = Target(control.answer, _refuse)
+        elif head.path.startswith(CONTROL_PREFIX):
+            target = Target(_deferred("aimock.control", "answer"), _refuse)
         elif (resolved := self._router.resolve(head.method, head.path)) is not None:
-            target, params = resolved
+            target, params = resolved.target(), resolved.params
         else:
             target = Target(self._no_route, _refuse)
         plan = Plan(target.answer, target.refuse, params, steering, steering.test_id if target.scoped else _UNSCOPED)
@@ -116,12 +111,40 @@ class App:
         return exchange.json(status, {"error": {**error, "param": None, "code": None, **self._nearest(path)}}, headers)
 
     def _nearest(self, path: str) -> dict[str, str]:
+        import difflib  # only a wrong path needs it
+
         nearest = difflib.get_close_matches(path[:200], self._templates, n=1, cutoff=0.6)
         return {"hint": f"the nearest route is {nearest[0]}"} if nearest and nearest[0] != path else {}
 
 
 _UNREADABLE = Head("GET", "", "", "", {}, ())
 """Stands for a head that could not be read."""
+
+
+def _same(target: Target) -> Target:
+    return target
+
+
+def _deferred(module: str, name: str) -> Callable[[Exchange], Whole]:
+    """A function of a module that is imported when it is first called: a start needs neither control nor models."""
+
+    def answer(exchange: Exchange) -> Whole:
+        answered: Whole = getattr(importlib.import_module(module), name)(exchange)
+        return answered
+
+    return answer
+
+
+def _models(name: str) -> Target:
+    return Target(_deferred("aimock.surfaces.models", name), _refuse_like_openai)
+
+
+def _chat_surface(registered: Registered) -> Target:
+    """The surface of a protocol, made when its first request comes."""
+    from aimock.surfaces.llm import LLMSurface
+
+    surface = LLMSurface(registered.load())
+    return Target(surface.answer, surface.refuse, scoped=True)
 
 
 def _health(exchange: Exchange) -> Whole:

@@ -199,7 +199,7 @@ def _validate(words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.add_argument("-h", "--help", action="help", help="show this and exit")
     options = parser.parse_args(words)
-    from aimock.fixtures import check_paths
+    from aimock.fixtures.check import check_paths
 
     report = check_paths(options.paths, strict=options.strict)
     if options.json:

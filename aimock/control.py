@@ -12,14 +12,13 @@ from typing import Any
 
 import orjson
 
+from aimock.app import CONTROL_PREFIX
 from aimock.exchange import Exchange
 from aimock.fixtures import FixtureError, describe, entries_from_json
 from aimock.journal import Entry
 from aimock.net.exchange import Whole
 from aimock.steering import DEFAULT_TEST_ID, query_value
 from aimock_protocols.canonical import ErrorReply
-
-PREFIX = "/__aimock"
 
 _DEPRECATION = "POST /__aimock/reset/fixtures is deprecated: use /__aimock/reset, or /__aimock/reset/journal."
 
@@ -34,7 +33,7 @@ class ControlError(Exception):
 
 def answer(exchange: Exchange) -> Whole:
     """Whatever lies under the prefix."""
-    path = exchange.head.path.removeprefix(PREFIX)
+    path = exchange.head.path.removeprefix(CONTROL_PREFIX)
     route = _ROUTES.get((exchange.head.method, path))
     if route is None:
         message = f"Unknown control route: {exchange.head.method} {exchange.head.path}"

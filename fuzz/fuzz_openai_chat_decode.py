@@ -19,7 +19,7 @@ with atheris.instrument_imports():
 
     from aimock_protocols import openai_chat
     from aimock_protocols.canonical import Reply, Stamp, Text, ToolCall, WireError
-    from aimock_protocols.registry import CHAT_PROTOCOLS
+    from aimock_protocols.registry import chat_protocols
 
 
 @attrs.frozen
@@ -36,7 +36,7 @@ REPLY = Reply((Text("Hello 🚀"), ToolCall("f", '{"x":1}')), reasoning="Hm.", u
 
 
 def ask(body: bytes) -> None:
-    for protocol in CHAT_PROTOCOLS:
+    for protocol in chat_protocols():
         try:
             request = protocol.decode(HEAD, {"deployment": "a%20b"}, body)
         except WireError as refused:

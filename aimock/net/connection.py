@@ -10,10 +10,9 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import attrs
-import h11
 import trio
 
 from aimock.net.exchange import Answer, Cut, Ending, Handler, Head, Outcome, Refusal, Request, Stream, Task, Whole
@@ -25,6 +24,10 @@ from aimock.net.wire import CONTINUE, ResponseWriter, slices
 
 _MAX_BUFFER_WHILE_ANSWERING = 64 * 1024
 """What a pipelining client may send ahead while an answer is performed; after that, nothing more is read."""
+
+
+if TYPE_CHECKING:
+    import h11
 
 
 class After(enum.Enum):
@@ -145,6 +148,8 @@ class HTTPConnection:
 
     async def _read_by_h11(self) -> Request:
         """Reads one request as h11 sees it. Every request has an h11 connection of its own: h11 only parses here."""
+        import h11  # the odd request's only; a start does without it
+
         parser = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
         parser.receive_data(bytes(self._buffer))
         received = len(self._buffer)

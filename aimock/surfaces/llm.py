@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from aimock.exchange import CORS, Exchange, Plan
-from aimock.fixtures import Fixture, Kind, Missed, Question, Response, explain, make_fixture, respond
+from aimock.fixtures import Fixture, Kind, Missed, Question, Response, make_fixture, respond
 from aimock.fixtures.response import Factory
 from aimock.net.exchange import Answer, Request, Stream, Task, Whole
 from aimock.physics import interrupt, is_instant, pace_of, schedule
@@ -188,6 +188,8 @@ class LLMSurface:
     # -- errors ----------------------------------------------------------------------------------------------------
 
     def _miss(self, exchange: Exchange, question: Question, missed: Missed) -> Whole:
+        from aimock.fixtures.explain import explain  # only a miss needs it
+
         state = exchange.state
         hint = explain(state.book, question, state.counters)
         reply = ErrorReply(

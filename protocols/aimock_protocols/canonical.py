@@ -198,13 +198,11 @@ class Head(Protocol):
         """Names in lower case; of a repeated header the first value."""
 
 
-@attrs.frozen
-class Route:
-    """What a protocol listens on. In a template, `{name}` is one path segment, `{name:path}` one or more, as sent."""
+class Route(NamedTuple):
+    """What a protocol listens on. `{name}` in a template is one path segment, `{name:path}` one or more."""
 
     method: str
     template: str
-    kind: str = "chat"
 
 
 class ErrorBody(NamedTuple):
@@ -220,8 +218,6 @@ class ChatProtocol(Protocol):
 
     @property
     def name(self) -> str: ...
-    @property
-    def routes(self) -> tuple[Route, ...]: ...
     @property
     def heeds(self) -> tuple[str, ...]:
         """Names of the request headers that `decode` looks at, in lower case."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from aimock_protocols.canonical import ChatRequest, Frame, FrameKind, Head, Reply, Route, Stamp
+from aimock_protocols.canonical import ChatRequest, Frame, FrameKind, Head, Reply, Stamp
 from aimock_protocols.midstream import interrupted
 from aimock_protocols.openai_chat import envelope
 from aimock_protocols.openai_chat.collapse import collapse, parse
@@ -34,7 +34,6 @@ __all__ = [
     "heeds",
     "name",
     "parse",
-    "routes",
     "shape",
     "stream_headers",
     "whole_headers",
@@ -42,11 +41,6 @@ __all__ = [
 
 name = "openai_completions"
 heeds: tuple[str, ...] = ()
-
-routes = (
-    Route("POST", "/v1/completions"),
-    Route("POST", "/openai/deployments/{deployment}/completions"),
-)
 
 
 def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:

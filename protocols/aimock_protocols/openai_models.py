@@ -8,11 +8,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from aimock_protocols.canonical import ErrorReply, Route
-
-LIST_ROUTE = Route("GET", "/v1/models", "models")
-RETRIEVE_ROUTE = Route("GET", "/v1/models/{model:path}", "models")
-routes = (LIST_ROUTE, RETRIEVE_ROUTE)
+from aimock_protocols.canonical import ErrorReply
 
 CREATED = 1686935002
 OWNED_BY = "aimock"

@@ -14,7 +14,7 @@ import pytest
 from openai import DefaultHttpxClient, OpenAI
 
 from aimock import AIMock
-from aimock.fixtures import check_paths
+from aimock.fixtures.check import check_paths
 
 DOJO = Path(__file__).parents[2].parent / "shared" / "agui-dojo"
 FILES = sorted(DOJO.glob("*.json"))

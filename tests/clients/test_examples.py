@@ -11,7 +11,7 @@ from openai import OpenAI
 from pydantic import BaseModel
 
 from aimock import AIMock
-from aimock.fixtures import check_paths
+from aimock.fixtures.check import check_paths
 
 Connect = Callable[..., OpenAI]
 

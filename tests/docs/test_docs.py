@@ -38,6 +38,7 @@ import attrs
 import pytest
 
 from aimock import AIMock, cli, config, control
+from aimock.app import App
 from aimock.config import load_config
 from aimock.fixtures import (
     ENTRY_KEYS,
@@ -51,9 +52,9 @@ from aimock.fixtures import (
 )
 from aimock.fixtures.selection import select
 from aimock.net.limits import Limits
-from aimock_protocols import openai_models
+from aimock.settings import Settings
+from aimock.state import State
 from aimock_protocols.reasoning import NOT_REASONING
-from aimock_protocols.registry import CHAT_PROTOCOLS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -172,7 +173,7 @@ class Page:
         if "pytest" in block.options:
             Path("test_documented.py").write_text(block.text, "utf-8")
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_documented.py"]
-            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
             done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
             assert done.returncode == 0, f"{where}: {done.stdout}{done.stderr}"
             return
@@ -340,8 +341,11 @@ def check_turns() -> None:
 
 
 def check_openai_routes() -> None:
-    routes = [route for protocol in CHAT_PROTOCOLS for route in protocol.routes] + list(openai_models.routes)
-    check("openai-routes", [f"{route.method} {route.template}" for route in routes])
+    app = App(State(Settings()))
+    documented = [each.split(" ") for each in firsts("openai-routes")]
+    assert {path for _, path in documented} == set(app._templates) - {"/health", "/ready", "/v1/_requests"}
+    for method, path in documented:
+        assert app._router.methods(re.sub(r"{.*?}", "x", path)) == {method}, path
 
 
 def check_not_reasoning() -> None:
@@ -349,7 +353,7 @@ def check_not_reasoning() -> None:
 
 
 def check_control_routes() -> None:
-    routes = [f"{method} {control.PREFIX}{path}" for method, path in control._ROUTES]
+    routes = [f"{method} /__aimock{path}" for method, path in control._ROUTES]
     check("control-routes", [*routes, "GET /v1/_requests", "DELETE /v1/_requests"])
 
 

@@ -8,10 +8,10 @@ import pytest
 from aimock_protocols import openai_chat, openai_models
 from aimock_protocols.canonical import ErrorReply, FrameKind, Stamp
 from aimock_protocols.openai_platform import read_error
-from aimock_protocols.registry import CHAT_PROTOCOLS
+from aimock_protocols.registry import chat_protocols
 
 
-@pytest.mark.parametrize("protocol", CHAT_PROTOCOLS, ids=lambda protocol: protocol.name)
+@pytest.mark.parametrize("protocol", chat_protocols(), ids=lambda protocol: protocol.name)
 def test_an_error_in_the_envelope(protocol: Any, stamp: Stamp) -> None:
     told = protocol.error(ErrorReply("No."), stamp)
     assert told.status == 500
@@ -52,7 +52,7 @@ def test_only_a_429_says_when_to_come_back(stamp: Stamp) -> None:
     assert headers["x-ratelimit-remaining-requests"] != "0"
 
 
-@pytest.mark.parametrize("protocol", CHAT_PROTOCOLS, ids=lambda protocol: protocol.name)
+@pytest.mark.parametrize("protocol", chat_protocols(), ids=lambda protocol: protocol.name)
 def test_headers(protocol: Any, stamp: Stamp) -> None:
     whole, stream = dict(protocol.whole_headers), dict(protocol.stream_headers)
     assert whole["content-type"] == "application/json"

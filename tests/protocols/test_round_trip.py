@@ -28,7 +28,7 @@ from aimock_protocols.canonical import (
     ToolCall,
     WireError,
 )
-from aimock_protocols.registry import CHAT_PROTOCOLS
+from aimock_protocols.registry import chat_protocols
 
 SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -115,7 +115,7 @@ COMPLETIONS = Expressible(
 )
 EXPRESSIBLE = {"openai_chat": CHAT, "openai_completions": COMPLETIONS}
 
-every_protocol = pytest.mark.parametrize("protocol", CHAT_PROTOCOLS, ids=lambda protocol: protocol.name)
+every_protocol = pytest.mark.parametrize("protocol", chat_protocols(), ids=lambda protocol: protocol.name)
 
 
 def ask(protocol: ChatProtocol, head: Head, **more: Any) -> ChatRequest:
@@ -128,7 +128,7 @@ def split(stream: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def test_every_protocol_says_what_it_can_express() -> None:
-    assert {protocol.name for protocol in CHAT_PROTOCOLS} == set(EXPRESSIBLE)
+    assert {protocol.name for protocol in chat_protocols()} == set(EXPRESSIBLE)
 
 
 @every_protocol

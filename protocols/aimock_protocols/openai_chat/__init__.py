@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aimock_protocols.openai_chat.collapse import Collapsed, collapse, parse, read_stream
-from aimock_protocols.openai_chat.decode import ROUTES as routes
 from aimock_protocols.openai_chat.decode import decode
 from aimock_protocols.openai_chat.encode import encode
 from aimock_protocols.openai_chat.shape import shape
@@ -27,7 +26,6 @@ __all__ = [
     "name",
     "parse",
     "read_stream",
-    "routes",
     "shape",
     "stream_headers",
     "whole_headers",

@@ -10,13 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from aimock_protocols.canonical import ChatRequest, Head, Route
+from aimock_protocols.canonical import ChatRequest, Head
 from aimock_protocols.openai_platform import invalid_type, missing, read_object, read_optional, refusal
-
-ROUTES = (
-    Route("POST", "/v1/chat/completions"),
-    Route("POST", "/openai/deployments/{deployment}/chat/completions"),
-)
 
 MAX_CHOICES = 128
 

@@ -396,6 +396,18 @@ async def test_slicing_with_an_ending(start_stage: StartStage, autojump_clock: M
     assert (body_of(arrivals), end) == (CHUNKS[0], "fin")
 
 
+@pytest.mark.parametrize("make", [stream, at_once])
+async def test_slices_are_not_joined_though_no_time_is_between_them(
+    make: Callable[..., Answer], start_stage: StartStage, autojump_clock: MockClock
+) -> None:
+    stage = await start_stage(always(make(slicing=Slicing(4, gap=0.0))))
+    client = stage.connect()
+    client.send(GET_AND_CLOSE)
+    arrivals, _ = await until_end(client)
+    assert max(len(arrival.data) for arrival in arrivals) == 4
+    assert body_of(arrivals).endswith(b"0\r\n\r\n")
+
+
 # -- outcomes ----------------------------------------------------------------------------------------------------------
 
 
@@ -430,6 +442,27 @@ async def test_the_handler_hears_that_a_client_left_a_paced_stream(
     getattr(client, leave)()
     await wait_all_tasks_blocked()
     assert (outcomes, stage.server.connections, trio.current_time()) == ([Outcome.CLIENT_LEFT], 0, 10.5)
+
+
+async def test_a_stream_that_nobody_reads_any_more_is_not_computed_further(
+    start_stage: StartStage, autojump_clock: MockClock
+) -> None:
+    computed = 0
+
+    def counted() -> Iterator[tuple[float, bytes]]:
+        nonlocal computed
+        for piece in ticking():
+            computed += 1
+            yield piece
+
+    stage = await start_stage(always(stream(counted())))
+    client = stage.connect()
+    client.send(GET)
+    await trio.sleep(3.5)
+    client.leave()
+    before = computed
+    await trio.sleep(10)
+    assert computed == before
 
 
 @pytest.mark.parametrize("make", [stream, at_once])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from aimock.net.exchange import Answer, Cut, Ending, Outcome, Request, Slicing, Stream, Task, Whole
 from aimock.net.listen import open_listeners, url_of
@@ -216,7 +217,7 @@ async def test_a_parked_connection_is_answered_as_one_in_a_task(
             for piece in (*sent, last):
                 with contextlib.suppress(trio.BrokenResourceError):  # refused, and closed
                     await connection.send_all(piece)
-                await trio.testing.wait_all_tasks_blocked()
+                await wait_all_tasks_blocked()
 
         with trio.fail_after(5):
             async with trio.open_nursery() as nursery:
@@ -230,6 +231,7 @@ async def test_parked_connections_cost_no_task(
     start_socket_stage: StartStage, read_socket: ReadSocket, until: Until
 ) -> None:
     stage = await start_socket_stage()
+    await wait_all_tasks_blocked()
     before = trio.lowlevel.current_statistics().tasks_living
     connections = [await stage.open_socket() for _ in range(50)]
     await until(lambda: stage.server.connections == 50)
@@ -353,7 +355,7 @@ async def test_over_the_cap_with_none_idle_accepting_waits(
         connections.append(await stage.open_socket())
         await connections[-1].send_all(GET)
         await until(lambda served=served: len(stage.script.requests) == served)
-    await trio.testing.wait_all_tasks_blocked(0.01)
+    await wait_all_tasks_blocked(0.01)
     assert (len(stage.script.requests), stage.server.connections) == (2, 2)
     proceed.set()
     with trio.fail_after(5):
