@@ -12,7 +12,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from aimock.exchange import CORS, Exchange, Plan
+from aimock.cors import CORS
+from aimock.exchange import Exchange, Plan
 from aimock.net.exchange import Answer, Head, Refusal, Request, Whole
 from aimock.routing import Router
 from aimock.state import State

@@ -5,7 +5,6 @@ Relative paths in it are taken from the working directory, and where nothing lie
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -159,6 +158,8 @@ def _known(path: Path, key: str) -> tuple[str, Callable[[Any], Any]]:
         raise ConfigError(f"{path}: {key}: this version does not support it")
     if any(known.startswith(f"{key}.") for known in _KEYS):
         raise ConfigError(f"{path}: {key}: expected an object")
+    import difflib  # only a wrong key needs it
+
     nearest = difflib.get_close_matches(key, _KEYS, n=1)
     advice = f', did you mean "{nearest[0]}"?' if nearest else f"; known are {', '.join(sorted(_KEYS))}"
     raise ConfigError(f"{path}: {key}: unknown key{advice}")

@@ -14,11 +14,10 @@ import orjson
 
 from aimock.app import CONTROL_PREFIX
 from aimock.exchange import Exchange
-from aimock.fixtures import FixtureError, describe, entries_from_json
+from aimock.fixtures import Fixture, FixtureError, describe, entries_from_json, make_fixture
 from aimock.journal import Entry
 from aimock.net.exchange import Whole
 from aimock.steering import DEFAULT_TEST_ID, query_value
-from aimock_protocols.canonical import ErrorReply
 
 _DEPRECATION = "POST /__aimock/reset/fixtures is deprecated: use /__aimock/reset, or /__aimock/reset/journal."
 
@@ -111,8 +110,8 @@ def _queue_error(exchange: Exchange) -> Whole:
     return exchange.json(200, {"queued": True})
 
 
-def injected_error(body: Mapping[str, Any]) -> ErrorReply:
-    """The error that `{"status", "body": {"message", "type", "code"}}` asks for. Raises ControlError."""
+def injected_error(body: Mapping[str, Any]) -> Fixture:
+    """A fixture with the error that `{"status", "body": {"message", "type", "code"}}` asks for. Raises ControlError."""
     status = body.get("status", 500)
     if type(status) is not int or not 200 <= status <= 999:
         raise ControlError(f"status: expected an integer from 200 to 999, got {_shown(status)}")
@@ -122,9 +121,9 @@ def injected_error(body: Mapping[str, Any]) -> ErrorReply:
     for key in ("message", "type", "code"):
         if not isinstance(details.get(key), str | None):
             raise ControlError(f"body.{key}: expected a string, got {_shown(details[key])}")
-    return ErrorReply(
-        details.get("message") or "Injected error", details.get("type"), code=details.get("code"), status=status
-    )
+    told = {key: details[key] for key in ("type", "code") if details.get(key) is not None}
+    error = {"message": details.get("message") or "Injected error", **told}
+    return make_fixture({"match": {}, "response": {"error": error, "status": status}})
 
 
 # -- the journal ---------------------------------------------------------------------------------------------------

@@ -8,20 +8,13 @@ from typing import Any
 import attrs
 import orjson
 
+from aimock.cors import CORS
 from aimock.fixtures import Fixture
 from aimock.journal import Entry, Neutral, request_id
 from aimock.net.exchange import Answer, Head, Request, Whole
 from aimock.state import State
 from aimock.steering import Steering
 from aimock_protocols.canonical import Headers, Stamp
-
-CORS: Headers = (
-    ("access-control-allow-origin", "*"),
-    ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
-    ("access-control-allow-headers", "*"),
-    ("access-control-expose-headers", "X-Total-Count, X-Request-Id"),
-)
-"""Sent with every response, so that pages in a browser may call the server."""
 
 _JSON_HEADERS: Headers = (("content-type", "application/json"), *CORS)
 

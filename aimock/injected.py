@@ -6,7 +6,7 @@ them where they are. Taking one removes it; two requests never get the same.
 
 from __future__ import annotations
 
-from aimock_protocols.canonical import ErrorReply
+from aimock.fixtures import Fixture
 
 _ENDPOINTS = frozenset({"", "chat", "embedding", "fal"})
 
@@ -15,13 +15,13 @@ class InjectedErrors:
     """Queued errors, the last queued served first."""
 
     def __init__(self) -> None:
-        self._queued: list[tuple[str | None, ErrorReply]] = []
+        self._queued: list[tuple[str | None, Fixture]] = []
 
-    def add(self, error: ErrorReply, test_id: str | None = None) -> None:
-        """`test_id`: only requests under it get the error; None: any request does."""
+    def add(self, error: Fixture, test_id: str | None = None) -> None:
+        """`error`: a fixture that answers with one. `test_id`: only requests under it get it; None: any request."""
         self._queued.append((test_id, error))
 
-    def take(self, test_id: str, endpoint: str) -> ErrorReply | None:
+    def take(self, test_id: str, endpoint: str) -> Fixture | None:
         """The error that the request must be answered with, if there is one."""
         if not self._queued or not (endpoint in _ENDPOINTS or endpoint.startswith("realtime")):
             return None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
-from aimock.fixtures import Problem
+if TYPE_CHECKING:
+    from aimock.fixtures import Problem
 
 logger = logging.getLogger("aimock")
 

@@ -77,6 +77,12 @@ class _Template:
         everything = b"".join([frame.data for frame in self._marked])
         self._slots = tuple(slot for mark, slot in stamp.slots.items() if mark in everything)
 
+    def is_proved_by(self, stamp: Stamp, rendered: list[Frame]) -> bool:
+        """Whether, filled in, it is what was rendered directly, and no mark stands in that by chance."""
+        if any(mark in data for mark, _ in self._slots for data, _ in rendered):
+            return False
+        return list(self.frames(stamp)) == rendered
+
     def frames(self, stamp: Stamp) -> Iterator[Frame]:
         fillings = [(mark, value(stamp)) for mark, value in self._slots]
         for data, kind in self._marked:
@@ -137,10 +143,9 @@ class Renderer:
 
     def _keep(self, key: Hashable, stamp: Stamp, render: _Render) -> _Template | _Direct:
         template = _Template(render)
-        if template.size > _LARGEST_KEPT or list(template.frames(stamp)) != list(render(stamp)):
-            kept: _Template | _Direct = _Direct(render)
-        else:
-            kept = template
+        kept: _Template | _Direct = template
+        if template.size > _LARGEST_KEPT or not template.is_proved_by(stamp, list(render(stamp))):
+            kept = _Direct(render)
         self._size += template.size
         if self._size > _KEPT_BYTES:
             self._kept.clear()

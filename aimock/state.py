@@ -22,6 +22,7 @@ class State:
 
     def clear_fixtures(self) -> None:
         """Fixtures and queued errors: the control API has always cleared the two together."""
+        self.counters.retain(self.book.fixtures)  # those that went earlier will not come back
         self.book.clear()
         self.injected.clear()
 

@@ -75,7 +75,7 @@ class Outcome(enum.Enum):
     """The server shut down first, or the client read too slowly for too long."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Slicing:
     """Cuts what is written into pieces of `size` bytes, `gap` seconds apart, wherever the cut falls."""
 
@@ -117,14 +117,14 @@ class Stream:
     """As for `Whole`."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Cut:
     """No answer at all: the connection ends before the first byte of one."""
 
     ending: Ending = Ending.FIN
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Task:
     """An answer that must be waited for. The client's leaving cancels it."""
 
@@ -134,7 +134,7 @@ class Task:
 Answer = Whole | Stream | Cut | Task
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Refusal:
     """A request that net could not read to its end, and what is wrong with it."""
 

@@ -57,6 +57,18 @@ class Poller:
             return True
         return False
 
+    def make_room(self) -> bool:
+        """As `close_oldest`, but a connection whose request has come and is only not read yet is not idle."""
+        now = trio.current_time()
+        for _ in range(len(self._parked)):
+            descriptor = next(iter(self._parked))
+            self._serve(descriptor, now)
+            if self._parked.get(descriptor) is None:
+                return True  # its peer had gone, or it has a task now
+            if next(iter(self._parked)) == descriptor:
+                break
+        return self.close_oldest()
+
     def close_all(self) -> None:
         while self.close_oldest():
             pass

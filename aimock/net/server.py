@@ -118,7 +118,7 @@ class HTTPServer:
 
     async def _wait_for_room(self) -> None:
         while self.connections >= self._setting.limits.connections:
-            if self._poller is None or not self._poller.close_oldest():
+            if self._poller is None or not self._poller.make_room():
                 await self._wait_for_change()
 
     def _welcome(self, transport: SocketTransport) -> None:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from aimock.exchange import CORS, Exchange, Plan
-from aimock.fixtures import Fixture, Kind, Missed, Question, Response, make_fixture, respond
+from aimock.cors import CORS
+from aimock.exchange import Exchange, Plan
+from aimock.fixtures import Fixture, Kind, Missed, Question, Response, respond
 from aimock.fixtures.response import Factory
 from aimock.net.exchange import Answer, Request, Stream, Task, Whole
 from aimock.physics import interrupt, is_instant, pace_of, schedule
@@ -22,10 +23,6 @@ from aimock_protocols.canonical import ChatProtocol, ErrorReply, Frame, Headers,
 from aimock_protocols.reasoning import is_reasoning_model
 
 logger = logging.getLogger("aimock")
-
-_INJECTED = make_fixture({"match": {}, "response": {"error": {"message": "Injected error"}}})
-"""What the journal shows as the fixture of an injected error."""
-
 
 _KEPT = 512
 _LARGEST_KEPT = 8 * 1024
@@ -63,7 +60,7 @@ class LLMSurface:
         exchange.neutral = self._neutral
         injected = state.injected.take(steering.test_id, asked.endpoint)
         if injected is not None:
-            return self._error(exchange, injected, _INJECTED)
+            return self._respond(exchange, asked, injected, injected.response)
         question = asked.question
         found = state.book.match(question, state.counters, strict_turns=state.book.is_scripted and strict_turns())
         if isinstance(found, Missed):
@@ -191,7 +188,7 @@ class LLMSurface:
         from aimock.fixtures.explain import explain  # only a miss needs it
 
         state = exchange.state
-        hint = explain(state.book, question, state.counters)
+        hint = explain(state.book, question, state.counters, strict_turns=strict_turns())
         reply = ErrorReply(
             _miss_message(exchange.strict, missed.skipped),
             type="invalid_request_error",

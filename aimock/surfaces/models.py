@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import urllib.parse
 
-from aimock.exchange import CORS, Exchange
+from aimock.cors import CORS
+from aimock.exchange import Exchange
 from aimock.fixtures import FixtureBook
 from aimock.net.exchange import Whole
 from aimock_protocols import openai_models, openai_platform

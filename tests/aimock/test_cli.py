@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from aimock import cli, serving
-from aimock.cli import main
+from aimock import cli, serving, startup
+from aimock.cli import Failure, main
 from aimock.config import Config
 from aimock.state import State
 
@@ -70,12 +70,17 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., State | int]:
     def serve(words: str) -> State | int:
         seen: list[State] = []
 
-        async def instead(state: State, choice: Config, grace: float) -> None:
-            seen.append(state)
+        async def instead(choice: Config, grace: float) -> Failure | None:
+            try:
+                seen.append(startup.build(choice)._state)
+            except Failure as failure:
+                return failure
+            return None
 
         with monkeypatch.context() as patched:
             patched.setattr(serving, "_serve", instead)
             patched.setattr(serving, "_raise_descriptor_limit", lambda: None)
+            patched.setattr(startup, "_tune_collector", lambda: None)
             status = main(shlex.split(words))
         return seen[0] if seen else status
 
@@ -320,7 +325,7 @@ def test_the_choices_reach_the_server(served: Callable[..., State | int], fixtur
     assert state.randomness.seed == 9
 
 
-@pytest.mark.parametrize(("level", "out", "err"), [("silent", 0, 0), ("warn", 0, 1), ("info", 1, 1), ("debug", 1, 1)])
+@pytest.mark.parametrize(("level", "out", "err"), [("silent", 0, 0), ("warn", 0, 1), ("info", 2, 1), ("debug", 2, 1)])
 def test_log_levels(
     served: Callable[..., State | int],
     fixtures: Callable[..., Path],

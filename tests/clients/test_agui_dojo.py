@@ -89,7 +89,9 @@ def test_every_entry_answers_streamed(clients: dict[Path, OpenAI], file: Path, t
 
 
 @pytest.mark.parametrize(
-    "file", FILES or [pytest.param(None, marks=pytest.mark.skip(f"nothing in {DOJO}"))], ids=lambda file: file.stem
+    "file",
+    FILES or [pytest.param(None, marks=pytest.mark.skip(f"nothing in {DOJO}"))],
+    ids=lambda file: file.stem if file else "absent",
 )
 def test_every_file_is_found_sound(file: Path) -> None:
     report = check_paths([str(file)])

@@ -96,7 +96,9 @@ def test_what_was_read_survives_our_own_encoding(rows: list[dict[str, Any]], ask
         reply = openai_chat.collapse([body_of(row)]) if is_stream else openai_chat.parse(body_of(row))
         if reply.mid_stream_error is not None:
             continue
-        again = openai_chat.collapse(frame.data for frame in openai_chat.frames(reply, openai_chat.shape(request), stamp, 20))
+        again = openai_chat.collapse(
+            frame.data for frame in openai_chat.frames(reply, openai_chat.shape(request), stamp, 20)
+        )
         parsed = openai_chat.parse(openai_chat.encode(reply, openai_chat.shape(request), stamp))
         for copy in (again, parsed):
             assert summary(copy) | {"finish": reply.finish_reason, "usage": summary(reply)["usage"]} == summary(reply)

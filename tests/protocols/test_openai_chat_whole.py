@@ -85,7 +85,10 @@ def test_ids_are_minted_in_the_provider_s_style_and_differ(whole: Whole) -> None
 
 def test_the_same_stamp_gives_the_same_bytes_and_another_others(ask: Ask) -> None:
     reply = Reply((ToolCall("f", "{}"),))
-    bodies = [openai_chat.encode(reply, openai_chat.shape(ask()), Stamp(1.0, seed)) for seed in (b"a" * 64, b"a" * 64, b"b" * 64)]
+    bodies = [
+        openai_chat.encode(reply, openai_chat.shape(ask()), Stamp(1.0, seed))
+        for seed in (b"a" * 64, b"a" * 64, b"b" * 64)
+    ]
     assert bodies[0] == bodies[1] != bodies[2]
 
 

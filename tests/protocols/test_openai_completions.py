@@ -99,7 +99,9 @@ def test_a_stream_byte_for_byte(complete: Complete, stamp: Stamp) -> None:
 
 
 def test_usage_on_request(complete: Complete, stamp: Stamp) -> None:
-    frames = openai_completions.frames(REPLY, openai_completions.shape(complete(stream_options={"include_usage": True})), stamp, 5)
+    frames = openai_completions.frames(
+        REPLY, openai_completions.shape(complete(stream_options={"include_usage": True})), stamp, 5
+    )
     told = [orjson.loads(event.data) for event in sse.events(f.data for f in frames) if event.data != "[DONE]"]
     assert [chunk["usage"] for chunk in told[:-1]] == [None] * 3
     assert told[-1]["choices"] == []
@@ -112,7 +114,9 @@ def test_a_choice_for_each_prompt_n_times_with_its_echo(complete: Complete, stam
     choices = orjson.loads(openai_completions.encode(reply, openai_completions.shape(request), stamp))["choices"]
     assert [(choice["index"], choice["text"]) for choice in choices] == [(0, "a!"), (1, "a!"), (2, "b!"), (3, "b!")]
     texts = ["", "", "", ""]
-    for event in sse.events(frame.data for frame in openai_completions.frames(reply, openai_completions.shape(request), stamp, 1)):
+    for event in sse.events(
+        frame.data for frame in openai_completions.frames(reply, openai_completions.shape(request), stamp, 1)
+    ):
         for choice in [] if event.data == "[DONE]" else orjson.loads(event.data)["choices"]:
             texts[choice["index"]] += choice["text"]
     assert texts == ["a!", "a!", "b!", "b!"]

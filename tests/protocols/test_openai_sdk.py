@@ -67,7 +67,9 @@ def test_the_sdk_puts_the_stream_together_as_the_whole(
     for chunk in data(list(openai_chat.frames(reply, openai_chat.shape(request), stamp, chunk_size))):
         state.handle_chunk(ChatCompletionChunk.model_validate_json(chunk))
     streamed = state.current_completion_snapshot.to_dict(exclude_none=True)
-    whole = ChatCompletion.model_validate_json(openai_chat.encode(reply, openai_chat.shape(request), stamp)).to_dict(exclude_none=True)
+    whole = ChatCompletion.model_validate_json(openai_chat.encode(reply, openai_chat.shape(request), stamp)).to_dict(
+        exclude_none=True
+    )
     assert comparable(streamed) == comparable(whole)
 
 
@@ -95,7 +97,9 @@ def comparable(completion: Any) -> Any:
 @pytest.mark.parametrize("more", [{}, {"n": 2, "echo": True}, USAGE])
 def test_completions_have_the_sdk_s_types(head: Head, stamp: Stamp, reply: Reply, more: dict[str, Any]) -> None:
     request = openai_completions.decode(head, {}, orjson.dumps({"prompt": ["a", "b"]} | more))
-    whole = Completion.model_validate_json(openai_completions.encode(reply, openai_completions.shape(request), stamp), strict=True)
+    whole = Completion.model_validate_json(
+        openai_completions.encode(reply, openai_completions.shape(request), stamp), strict=True
+    )
     texts = [""] * len(whole.choices)
     for chunk in data(list(openai_completions.frames(reply, openai_completions.shape(request), stamp, 2))):
         # The SDK's type of a chunk is that of a whole completion, and so denies that a finish reason can be null.

@@ -148,7 +148,9 @@ def test_streamed(
     protocol: ChatProtocol, head: Head, stamp: Stamp, data: st.DataObject, chunk_size: int, cuts: list[int]
 ) -> None:
     reply = data.draw(EXPRESSIBLE[protocol.name].streamed)
-    stream = b"".join(frame.data for frame in protocol.frames(reply, protocol.shape(ask(protocol, head)), stamp, chunk_size))
+    stream = b"".join(
+        frame.data for frame in protocol.frames(reply, protocol.shape(ask(protocol, head)), stamp, chunk_size)
+    )
     assert protocol.collapse([stream]) == reply
     assert protocol.collapse(split(stream, cuts)) == reply
     assert protocol.collapse(stream[at : at + 1] for at in range(len(stream))) == reply
@@ -198,5 +200,8 @@ def test_the_stream_and_the_whole_say_the_same(
 @every_protocol
 def test_another_stamp_gives_other_ids(protocol: ChatProtocol, head: Head) -> None:
     request = ask(protocol, head)
-    bodies = [protocol.encode(Reply(), protocol.shape(request), Stamp(1.0, seed)) for seed in (b"a" * 64, b"a" * 64, b"b" * 64)]
+    bodies = [
+        protocol.encode(Reply(), protocol.shape(request), Stamp(1.0, seed))
+        for seed in (b"a" * 64, b"a" * 64, b"b" * 64)
+    ]
     assert bodies[0] == bodies[1] != bodies[2]

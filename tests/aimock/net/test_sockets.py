@@ -364,6 +364,20 @@ async def test_over_the_cap_with_none_idle_accepting_waits(
             await connection.aclose()
 
 
+async def test_over_the_cap_no_request_that_has_come_is_lost(start_socket_stage: StartStage) -> None:
+    """Fifty clients at once for two places: those who wait are waited for, those who ask are answered first."""
+    stage = await start_socket_stage(lambda request: Whole(200, ()), connections=2)
+
+    assert stage.address is not None
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(stage.address)) for _ in range(50)]
+        for client in clients:
+            client.sendall(GET)
+            client.settimeout(5)
+        answers = [await trio.to_thread.run_sync(client.recv, 1000) for client in clients]
+    assert [answer[:15] for answer in answers] == [b"HTTP/1.1 200 OK"] * 50
+
+
 class Starved(socket.socket):
     """A listener of a process that is out of descriptors, for a while."""
 

@@ -1,0 +1,67 @@
+"""From a choice of settings to a server's handler: state, and the fixtures read into it."""
+
+from __future__ import annotations
+
+import gc
+import logging
+
+from aimock import logs
+from aimock.app import App
+from aimock.cli import Failure
+from aimock.config import Config
+from aimock.fixtures import FixtureSourceError, Problem, load_source
+from aimock.settings import Settings
+from aimock.state import State
+
+logger = logging.getLogger("aimock")
+
+
+def build(choice: Config) -> App:
+    """The handler, and on the log what it consists of. `choice` has every value but the seed. Raises Failure."""
+    state = State(
+        Settings(
+            latency=choice.latency or 0.0,
+            chunk_size=choice.chunk_size or 1,
+            replay_speed=choice.replay_speed or 1.0,
+            strict=bool(choice.strict),
+            journal_max_entries=choice.journal_max or 0,
+            fixture_counts_max_test_ids=choice.fixture_counts_max or 0,
+            seed=choice.seed,
+        )
+    )
+    _load(state, choice)
+    _tune_collector()
+    logger.info("seed %d", state.randomness.seed)
+    return App(state)
+
+
+def _load(state: State, choice: Config) -> None:
+    problems: list[Problem] = []
+
+    def report(problem: Problem) -> None:
+        problems.append(problem)
+        logs.report_problem(problem)
+
+    for source in choice.fixtures or ():
+        try:
+            state.book.replace_source(source, load_source(source, report))
+        except FixtureSourceError as error:
+            raise Failure(str(error)) from error
+    errors = sum(problem.severity == "error" for problem in problems)
+    if choice.validate_on_load and errors:
+        raise Failure(f"{errors} error(s) in the fixtures")
+    sources = ", ".join(choice.fixtures or ())
+    if len(state.book) == 0 and choice.fixtures:
+        if choice.strict or choice.validate_on_load:
+            raise Failure(f"no fixtures in {sources}")
+        logger.warning("no fixtures in %s", sources)
+    logger.info("loaded %d fixture(s) from %s", len(state.book), sources or "nowhere")
+
+
+def _tune_collector() -> None:
+    """Fixtures live as long as the process, and a request leaves no cycles: the collector need not look often, nor at
+    what is there already."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
+    gc.enable()

@@ -1,0 +1,69 @@
+"""A kept rendering is what the protocol itself gives, for whatever reply, shape and stamp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimock.net.exchange import Head
+from aimock.rendering import _LARGEST_KEPT, Renderer
+from aimock_protocols import openai_chat
+from aimock_protocols.canonical import ENTROPY_BYTES, Reply, Stamp, Text, ToolCall
+
+HEAD = Head("POST", "/v1/chat/completions", "/v1/chat/completions", "", {}, ())
+MARKED = Stamp(7_919_283_746, bytes((37 * place + 11) % 251 for place in range(ENTROPY_BYTES)))
+"""The very stamp whose ids and time mark the slots: content that holds them must not be mistaken for slots."""
+
+texts = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
+    ["7919283746", MARKED.alphanumeric(29), f"id {MARKED.alphanumeric(29)} at 7919283746", "{}%b%d\\1"]
+)
+parts = st.builds(Text, texts) | st.builds(ToolCall, st.just("f"), texts, st.none() | st.just("call_mine"))
+replies = st.builds(
+    Reply,
+    parts=st.lists(parts, max_size=3).map(tuple),
+    reasoning=st.none() | texts,
+    id=st.none() | st.just("mine"),
+    created=st.none() | st.just(5),
+)
+stamps = st.builds(Stamp, st.floats(0, 4e9), st.binary(min_size=ENTROPY_BYTES, max_size=ENTROPY_BYTES)) | st.just(
+    MARKED
+)
+options = st.fixed_dictionaries(
+    {}, optional={"n": st.integers(1, 3), "stream_options": st.just({"include_usage": True})}
+)
+
+
+def shape(more: dict[str, Any]) -> Any:
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], **more}
+    return openai_chat.shape(openai_chat.decode(HEAD, {}, orjson.dumps(body)))
+
+
+@given(replies, options, st.lists(stamps, min_size=2, max_size=4), st.integers(1, 30))
+def test_kept_renderings_are_what_the_protocol_gives(reply, more, moments, size):
+    renderer, asked = Renderer(openai_chat), shape(more)
+    for stamp in moments:
+        frames = list(openai_chat.frames(reply, asked, stamp, size))
+        assert renderer.whole("source", reply, asked, stamp) == openai_chat.encode(reply, asked, stamp)
+        assert list(renderer.frames("source", reply, asked, stamp, size)) == frames
+        assert renderer.stream("source", reply, asked, stamp, size) == b"".join(frame.data for frame in frames)
+
+
+@pytest.mark.parametrize("length", [10, _LARGEST_KEPT])
+def test_without_a_source_or_beyond_the_bound_nothing_is_kept(length):
+    renderer, asked = Renderer(openai_chat), shape({})
+    reply = Reply((Text("x" * length),))
+    for source in (None, "source"):
+        assert renderer.whole(source, reply, asked, MARKED) == openai_chat.encode(reply, asked, MARKED)
+    assert renderer._size <= 2 * _LARGEST_KEPT
+
+
+def test_all_renderings_together_are_bounded():
+    renderer, asked = Renderer(openai_chat), shape({})
+    for number in range(200):
+        renderer.whole(number, Reply((Text("x" * 200_000),)), asked, MARKED)
+    assert renderer._size <= 16 * 1024 * 1024 + 210_000
+    assert len(renderer._kept) < 100
