@@ -19,9 +19,9 @@ from aimock_protocols.canonical import Headers, Stamp
 _JSON_HEADERS: Headers = (("content-type", "application/json"), *CORS)
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Plan:
-    """What the head of a request decides: the same for all requests that come with that head."""
+    """What the head of a request decides: the same for all requests that come with that head. Never changed."""
 
     answer: Callable[[Exchange], Answer]
     refuse: Callable[[Exchange, int, str], Whole]

@@ -365,8 +365,13 @@ async def test_over_the_cap_with_none_idle_accepting_waits(
 
 
 async def test_over_the_cap_no_request_that_has_come_is_lost(start_socket_stage: StartStage) -> None:
-    """Fifty clients at once for two places: those who wait are waited for, those who ask are answered first."""
-    stage = await start_socket_stage(lambda request: Whole(200, ()), connections=2)
+    """Fifty clients at once for two places: one whose request nobody has read yet is not idle."""
+
+    async def run() -> Answer:
+        await trio.lowlevel.checkpoint()
+        return Whole(200, ())
+
+    stage = await start_socket_stage(lambda request: Task(run), connections=2)
 
     assert stage.address is not None
     with contextlib.ExitStack() as stack:
