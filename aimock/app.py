@@ -65,7 +65,7 @@ class App:
 
     def answer(self, request: Request) -> Answer:
         """The contract with net: awaits nothing, raises nothing."""
-        plan = request.head.memo.get("plan") or self._plan(request.head)
+        plan: Plan = request.head.memo or self._plan(request.head)
         exchange = Exchange(request, plan, self._state)
         try:
             return plan.answer(exchange)
@@ -91,7 +91,7 @@ class App:
         else:
             target = Target(self._no_route, _refuse)
         plan = Plan(target.answer, target.refuse, params, steering, steering.test_id if target.scoped else _UNSCOPED)
-        head.memo["plan"] = plan
+        head.memo = plan
         return plan
 
     def _no_route(self, exchange: Exchange) -> Whole:

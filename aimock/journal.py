@@ -51,11 +51,9 @@ class Entry:
     neutral: Neutral | dict[str, Any] | None = None
     """The neutral request body, or what makes it of the request; None for requests that have none."""
     fixture: Fixture | None = None
-    source: str | None = None
     strict_override: bool | None = None
     interrupted: bool = False
     interrupt_reason: str | None = None
-    service: str | None = None
 
     def ended(self, outcome: Outcome, planned: str | None = None) -> None:
         """Notes how the stream ended; `planned` names the fixture key that was to end it early."""
@@ -74,15 +72,13 @@ class Entry:
             "status": self.status,
             "fixture": describe(self.fixture) if self.fixture is not None else None,
         }
-        if self.source is not None:
-            response["source"] = self.source
         if self.interrupted:
             response["interrupted"] = True
         if self.interrupt_reason is not None:
             response["interruptReason"] = self.interrupt_reason
         if self.strict_override is not None:
             response["strictOverride"] = self.strict_override
-        entry: dict[str, Any] = {
+        return {
             "id": "req-" + self.stamp.alphanumeric(16, "journal"),
             "timestamp": round(self.stamp.created * 1000),
             "method": head.method,
@@ -91,9 +87,6 @@ class Entry:
             "body": self.body(),
             "response": response,
         }
-        if self.service is not None:
-            entry["service"] = self.service
-        return entry
 
 
 class Journal:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
+from aimock.bounded import Bounded
+
 T = TypeVar("T")
 
 _COMPATIBLE_ENDINGS = (
@@ -44,7 +46,7 @@ class Router(Generic[T]):
     def __init__(self) -> None:
         self._exact: dict[str, dict[str, T]] = {}
         self._templates: list[tuple[re.Pattern[str], dict[str, T]]] = []
-        self._resolved: dict[tuple[str, str], Resolved[T] | None] = {}
+        self._resolved: Bounded[tuple[str, str], Resolved[T] | None] = Bounded(_KEPT)
 
     def add(self, method: str, template: str, target: T) -> None:
         """`{name}` in a template stands for one segment, `{name:path}` for one or more."""
@@ -63,9 +65,7 @@ class Router(Generic[T]):
         """The target for a request; None if no route has the path, or none with this method."""
         key = (method, path)
         if key not in self._resolved:
-            if len(self._resolved) >= _KEPT:
-                self._resolved.clear()
-            self._resolved[key] = self._resolve(method, path)
+            self._resolved.keep(key, self._resolve(method, path))
         return self._resolved[key]
 
     def _resolve(self, method: str, path: str) -> Resolved[T] | None:

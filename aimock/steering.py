@@ -34,7 +34,7 @@ _UNSTEERED = Steering(DEFAULT_TEST_ID, None, None, None)
 def steering_of(head: Head) -> Steering:
     """Reads the control headers; `?testId=` stands in where no header can be set."""
     headers = head.headers
-    if not head.query and _HEADERS.isdisjoint(headers):
+    if not head.query and headers.keys().isdisjoint(_HEADERS):
         return _UNSTEERED
     test_id = headers.get("x-test-id") or query_value(head.query, "testId") or DEFAULT_TEST_ID
     request_id = headers.get("x-request-id", "")

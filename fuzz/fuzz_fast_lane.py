@@ -19,7 +19,7 @@ if __name__ == "__main__":
 
 import h11
 
-from aimock.net.connection import Declined, Setting, Taken, take
+from aimock.net.connection import Declined, Setting, take
 from aimock.net.exchange import Answer, Head, Refusal, Request, Whole
 from aimock.net.fast_lane import FastLane
 from aimock.net.limits import Limits
@@ -141,13 +141,12 @@ def read_by_fast_lane(received: bytes, setting: Setting) -> Reading | More | Non
     assert len(head.header_lines) <= LIMITS.header_lines
     assert head.headers == dict(reversed(head.header_lines)), "of a repeated header, the first value"
     assert head.content_length == int(head.headers.get("content-length", "0")) <= LIMITS.body_bytes
-    if not isinstance(taken, Taken):
+    if not isinstance(taken, tuple):
         return More(end + head.content_length - len(received))
-    assert taken.request.head is head, "heads are kept, and shared"
-    body = taken.request.body
-    return Reading(
-        head.method, head.target, head.header_lines, head.http_version, head.keep_alive, body, taken.consumed
-    )
+    request, consumed = taken
+    assert request.head is head, "heads are kept, and shared"
+    body = request.body
+    return Reading(head.method, head.target, head.header_lines, head.http_version, head.keep_alive, body, consumed)
 
 
 def check(received: bytes, shared: Setting) -> bool:

@@ -48,11 +48,8 @@ class _NoMore(Exception):
     """The connection ends here, as it was told to or because nothing more can be done with it."""
 
 
-class Taken(NamedTuple):
-    """A request taken off a buffer, and how many bytes it took."""
-
-    request: Request
-    consumed: int
+Taken = tuple[Request, int]
+"""A request taken off a buffer, and how many bytes it took."""
 
 
 class Unsent(NamedTuple):
@@ -87,7 +84,7 @@ def take(buffer: bytes | bytearray, setting: Setting) -> Taken | Declined:
     total = end + head.content_length
     if len(buffer) < total:
         return Declined.BODY_TO_COME
-    return Taken(Request(head, bytes(buffer[end:total])), total)
+    return Request(head, bytes(buffer[end:total])), total
 
 
 class HTTPConnection:
@@ -132,9 +129,10 @@ class HTTPConnection:
         while taken is Declined.BODY_TO_COME:
             await self._receive_body(None)
             taken = take(self._buffer, self._setting)
-        if isinstance(taken, Taken):
-            del self._buffer[: taken.consumed]
-            return taken.request
+        if isinstance(taken, tuple):
+            request, consumed = taken
+            del self._buffer[:consumed]
+            return request
         return await self._read_by_h11()
 
     async def _wait_for_request(self) -> None:

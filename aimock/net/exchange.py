@@ -34,7 +34,7 @@ class Head:
     """What a plain head announces; a head that h11 read leaves the counting to h11."""
     http_version: str = "1.1"
     keep_alive: bool = True
-    memo: dict[str, Any] = attrs.field(factory=dict, repr=False)
+    memo: Any = attrs.field(default=None, repr=False)
     """What the layers above derived from this head (its route, its steering headers), computed once per head."""
 
 

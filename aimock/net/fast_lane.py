@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 
+from aimock.bounded import Bounded
 from aimock.net.exchange import Head
 
 # RFC 9112 section 3 and RFC 9110 section 5.5, narrowed: upper-case methods, no obs-text, no obs-fold, no bare LF.
@@ -40,8 +41,8 @@ class FastLane:
     def __init__(self, max_head_bytes: int, max_header_lines: int) -> None:
         self._max_head_bytes = max_head_bytes
         self._max_header_lines = max_header_lines
-        self._heads: dict[bytes, Head] = {}
-        self._lines: dict[bytes, _Line] = {}
+        self._heads: Bounded[bytes, Head] = Bounded(_KEPT_HEADS)
+        self._lines: Bounded[bytes, _Line] = Bounded(_KEPT_LINES)
 
     def parse(self, head_bytes: bytes) -> Head | None:
         """The head in `head_bytes`, which end with the empty line; None if h11 must judge it."""
@@ -49,18 +50,19 @@ class FastLane:
         if head is None:
             head = self._read(head_bytes)
             if head is not None and len(head_bytes) <= _KEPT_HEAD_BYTES:
-                if len(self._heads) >= _KEPT_HEADS:
-                    self._heads.clear()
-                self._heads[head_bytes] = head
+                self._heads.keep(head_bytes, head)
         return head
 
     def _read(self, head_bytes: bytes) -> Head | None:
         request_line, *header_lines = head_bytes.split(b"\r\n")
+        if header_lines[-2:] != [b"", b""]:  # what the empty line leaves
+            return None
+        del header_lines[-2:]
         start = _REQUEST_LINE.fullmatch(request_line)
-        if start is None or len(head_bytes) > self._max_head_bytes or len(header_lines) - 2 > self._max_header_lines:
+        if start is None or len(head_bytes) > self._max_head_bytes or len(header_lines) > self._max_header_lines:
             return None
         lines: list[_Line] = []
-        for header_line in header_lines[:-2]:  # the last two are what the empty line leaves
+        for header_line in header_lines:
             line = self._lines.get(header_line) or self._read_line(header_line)
             if line is None:
                 return None
@@ -83,9 +85,7 @@ class FastLane:
         if name in _ACCEPTED and _ACCEPTED[name].fullmatch(value) is None:
             return None
         if len(header_line) <= _KEPT_LINE_BYTES:
-            if len(self._lines) >= _KEPT_LINES:
-                self._lines.clear()
-            self._lines[header_line] = (name, value)
+            self._lines.keep(header_line, (name, value))
         return name, value
 
 

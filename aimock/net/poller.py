@@ -16,7 +16,7 @@ from typing import NamedTuple
 import trio
 
 from aimock.net import readiness
-from aimock.net.connection import Begun, Setting, Taken, Unsent, take
+from aimock.net.connection import Begun, Setting, Unsent, take
 from aimock.net.exchange import Outcome, Whole
 from aimock.net.transport import PeerGone, SocketTransport
 
@@ -139,9 +139,9 @@ class Poller:
         """Answers the one whole request in `data`; or says what a task must go on with."""
         setting = self._setting
         taken = take(data, setting)
-        if not isinstance(taken, Taken) or taken.consumed != len(data) or setting.is_closing():
+        if not isinstance(taken, tuple) or taken[1] != len(data) or setting.is_closing():
             return HandOver(transport, data)
-        request = taken.request
+        request = taken[0]
         answer = setting.handler.answer(request)
         if not isinstance(answer, Whole) or answer.slicing is not None:
             return HandOver(transport, begun=(request, answer))

@@ -6,6 +6,7 @@ import http
 import time
 from collections.abc import Callable, Iterator
 
+from aimock.bounded import Bounded
 from aimock.net.exchange import Ending, Head, Headers, Slicing, Stream, Whole
 
 LAST_CHUNK = b"0\r\n\r\n"
@@ -48,7 +49,7 @@ class ResponseWriter:
         self._wall_clock = wall_clock
         self._second = -1
         self._date_line = b""
-        self._openings: dict[tuple[int, Headers], bytes] = {}
+        self._openings: Bounded[int, tuple[Headers, int, bytes]] = Bounded(_KEPT_OPENINGS)  # by the headers' identity
 
     def whole(self, answer: Whole, head: Head | None, close: bool) -> bytes:
         """The response to a request with this head (None: it could not be read)."""
@@ -92,12 +93,11 @@ class ResponseWriter:
                 f"date: {_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year}"
                 f" {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT\r\n"
             ).encode()
-        key = (status, headers)
-        opening = self._openings.get(key)
-        if opening is None:
-            if len(self._openings) >= _KEPT_OPENINGS:
-                self._openings.clear()
-            opening = self._openings[key] = _head_bytes(status, headers) + self._date_line
+        kept = self._openings.get(id(headers))
+        if kept is not None and kept[0] is headers and kept[1] == status:
+            return kept[2]
+        opening = _head_bytes(status, headers) + self._date_line
+        self._openings.keep(id(headers), (headers, status, opening))
         return opening
 
 

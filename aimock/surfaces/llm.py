@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
+from aimock.bounded import Bounded
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
 from aimock.fixtures import Fixture, Kind, Missed, Question, Response, respond
@@ -45,8 +46,9 @@ class LLMSurface:
     def __init__(self, protocol: ChatProtocol) -> None:
         self._protocol = protocol
         self._heeds = protocol.heeds
+        self._reread = self._neutral
         self._renderer = Renderer(protocol)
-        self._asked: dict[Hashable, _Asked] = {}
+        self._asked: Bounded[Hashable, _Asked] = Bounded(_KEPT)
         self._whole_headers: Headers = (*protocol.whole_headers, *CORS)
         self._stream_headers: Headers = (*protocol.stream_headers, *CORS)
 
@@ -57,7 +59,7 @@ class LLMSurface:
             asked = self._understand(exchange)
         except WireError as refusal:
             return self._error(exchange, refusal.reply)
-        exchange.neutral = self._neutral
+        exchange.neutral = self._reread
         injected = state.injected.take(steering.test_id, asked.endpoint)
         if injected is not None:
             return self._respond(exchange, asked, injected, injected.response)
@@ -81,9 +83,7 @@ class LLMSurface:
         question = Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
         asked = _Asked(question, chat.model, chat.stream, chat.endpoint, self._protocol.shape(chat))
         if len(body) <= _LARGEST_KEPT and transform is None:
-            if len(self._asked) >= _KEPT:
-                self._asked.clear()
-            self._asked[key] = asked
+            self._asked.keep(key, asked)
         return asked
 
     def _neutral(self, request: Request, plan: Plan) -> dict[str, Any]:

@@ -170,16 +170,16 @@ class Stamp:
 
     def alphanumeric_bytes(self, length: int, label: str = "") -> bytes:
         """The same, in ASCII."""
-        return (self._bytes(label) if label else self.entropy)[:length].translate(_ALPHANUMERIC)
+        return (self._derived(label) if label else self.entropy)[:length].translate(_ALPHANUMERIC)
 
     def hexadecimal(self, length: int, label: str = "") -> str:
         """`length` (at most 128; without a label 64) hexadecimal digits, the same for the same label."""
-        return self._bytes(label)[-(-length // -2) :].hex()[:length]
+        return (self._derived(label) if label else self.entropy)[-((length + 1) // 2) :].hex()[:length]
 
-    def _bytes(self, label: str) -> bytes:
-        """The entropy itself, or what follows from it under a label. One exchange has one main id of each kind, so the
-        unlabelled ones take it from either end and spare themselves a digest."""
-        return hashlib.blake2b(label.encode(), key=self.entropy).digest() if label else self.entropy
+    def _derived(self, label: str) -> bytes:
+        """What follows from the entropy under a label. An exchange has one main id of each kind: the unlabelled ones,
+        which are cut from either end of the entropy itself and spare themselves a digest."""
+        return hashlib.blake2b(label.encode(), key=self.entropy).digest()
 
 
 class Head(Protocol):
