@@ -19,7 +19,7 @@ if __name__ == "__main__":
 
 import h11
 
-from aimock.net.connection import Declined, Setting, take
+from aimock.net.connection import Setting, take
 from aimock.net.exchange import Answer, Head, Refusal, Request, Whole
 from aimock.net.fast_lane import FastLane
 from aimock.net.limits import Limits
@@ -133,7 +133,7 @@ def read_by_h11(received: bytes) -> Reading | More | None:
 def read_by_fast_lane(received: bytes, setting: Setting) -> Reading | More | None:
     """None: it declines."""
     taken = take(received, setting)
-    if taken is Declined.FOR_H11:
+    if taken is None:
         return None
     end = received.index(b"\r\n\r\n") + 4
     head = setting.fast_lane.parse(received[:end])

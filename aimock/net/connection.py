@@ -37,13 +37,6 @@ class After(enum.Enum):
     CLOSED = "closed"
 
 
-class Declined(enum.Enum):
-    """Why no request could be taken off a buffer at once."""
-
-    BODY_TO_COME = "body to come"
-    FOR_H11 = "for h11"
-
-
 class _NoMore(Exception):
     """The connection ends here, as it was told to or because nothing more can be done with it."""
 
@@ -75,15 +68,16 @@ class Setting(NamedTuple):
     """Whether the server is shutting down: then every response is the last of its connection."""
 
 
-def take(buffer: bytes | bytearray, setting: Setting) -> Taken | Declined:
-    """The first request of a buffer, if it is plain and all there. A head that is not all there is not plain."""
+def take(buffer: bytes | bytearray, setting: Setting) -> Taken | Head | None:
+    """The first request of a buffer, if it is plain and all there; its head, if the body is still to come; None if h11
+    must read it. A head that is not all there is not plain."""
     end = buffer.find(b"\r\n\r\n") + 4
     head = setting.fast_lane.parse(bytes(buffer[:end])) if end > 4 else None
     if head is None or head.content_length > setting.limits.body_bytes:
-        return Declined.FOR_H11
+        return None
     total = end + head.content_length
     if len(buffer) < total:
-        return Declined.BODY_TO_COME
+        return head
     return Request(head, bytes(buffer[end:total])), total
 
 
@@ -126,8 +120,8 @@ class HTTPConnection:
         if not self._buffer:
             await self._wait_for_request()
         taken = take(self._buffer, self._setting)
-        while taken is Declined.BODY_TO_COME:
-            await self._receive_body(None)
+        while isinstance(taken, Head):
+            await self._receive_body(taken)
             taken = take(self._buffer, self._setting)
         if isinstance(taken, tuple):
             request, consumed = taken
@@ -213,7 +207,7 @@ class HTTPConnection:
         except trio.TooSlowError:
             await self._refuse(None, Refusal(408, "The request's head took too long"))
 
-    async def _receive_body(self, head: Head | None) -> None:
+    async def _receive_body(self, head: Head) -> None:
         try:
             await self._receive(self._limits.read_timeout)
         except trio.TooSlowError:
@@ -338,8 +332,11 @@ class HTTPConnection:
             pass
 
     async def _send(self, data: bytes) -> None:
-        with trio.fail_after(self._limits.write_timeout):
-            await self._transport.send_all(data)
+        unsent = memoryview(data)
+        while unsent:
+            with trio.fail_after(self._limits.write_timeout):
+                sent = await self._transport.send_some(unsent)
+            unsent = unsent[sent:]
 
 
 @attrs.define

@@ -32,7 +32,7 @@ class _Pipe:
         self._unread = 0
         self._changed = trio.Event()
 
-    def put(self, data: bytes) -> int:
+    def put(self, data: bytes | memoryview) -> int:
         room = len(data) if self._capacity is None else max(0, self._capacity - self._unread)
         taken = bytes(data[:room])
         if taken:
@@ -74,16 +74,15 @@ class MemoryTransport:
         arrival = await self._incoming.get()
         return arrival.data if arrival is not None else b""
 
-    def try_send(self, data: bytes) -> int:
+    def try_send(self, data: bytes | memoryview) -> int:
         if self._incoming.reset or self._outgoing.finished or self._outgoing.reset:
             raise PeerGone
         return self._outgoing.put(data)
 
-    async def send_all(self, data: bytes) -> None:
-        sent = self.try_send(data)
-        while sent < len(data):
+    async def send_some(self, data: bytes | memoryview) -> int:
+        while not (sent := self.try_send(data)):
             await self._outgoing.wait()
-            sent += self.try_send(data[sent:])
+        return sent
 
     def finish(self) -> None:
         self._outgoing.finished = True

@@ -9,6 +9,7 @@ The selector's own descriptor is watched by Trio, level-triggered, so no registr
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from aimock.net import readiness
 from aimock.net.connection import Begun, Setting, Unsent, take
 from aimock.net.exchange import Outcome, Whole
 from aimock.net.transport import PeerGone, SocketTransport
+
+logger = logging.getLogger("aimock")
 
 _TURN = 0.001
 """Seconds of serving before other tasks get their turn."""
@@ -95,7 +98,12 @@ class Poller:
             if not ready:
                 return
             for descriptor, _ in ready:
-                self._serve(descriptor, now)
+                try:
+                    self._serve(descriptor, now)
+                except Exception:
+                    logger.exception("a connection failed")
+                    if descriptor in self._parked:
+                        self._take_out(descriptor).close()
             now = trio.current_time()
 
     async def _close_expired(self) -> None:

@@ -24,7 +24,7 @@ from aimock.net.wire import ResponseWriter
 logger = logging.getLogger("aimock")
 
 _ACCEPT_RETRY = 0.1
-"""Seconds to wait when the system is out of descriptors or memory: connections that end will free some."""
+"""Seconds to wait when the system cannot give a connection, mostly for lack of descriptors: some will be freed."""
 
 
 class HTTPServer:
@@ -108,8 +108,8 @@ class HTTPServer:
                 except (BlockingIOError, ConnectionAbortedError):
                     continue
                 except OSError as error:
-                    if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                        raise
+                    if error.errno in (errno.EBADF, errno.EINVAL, errno.ENOTSOCK):
+                        raise  # the listener itself is of no use
                     logger.error("cannot accept a connection: %s", error)
                     await trio.sleep(_ACCEPT_RETRY)
                     continue

@@ -27,11 +27,11 @@ class Transport(Protocol):
     async def receive(self) -> bytes:
         """Some bytes; empty at the end of what the peer sends. Raises PeerGone."""
 
-    def try_send(self, data: bytes) -> int:
+    def try_send(self, data: bytes | memoryview) -> int:
         """How many of the bytes could be taken without waiting, perhaps none. Raises PeerGone."""
 
-    async def send_all(self, data: bytes) -> None:
-        """Raises PeerGone."""
+    async def send_some(self, data: bytes | memoryview) -> int:
+        """Waits until some of the bytes are taken, and says how many. Raises PeerGone."""
 
     def finish(self) -> None:
         """Sends FIN: the peer reads to the end of what was written. Reading goes on."""
@@ -51,7 +51,8 @@ class SocketTransport:
         self.idle_since = 0.0
         """Trio's time when it was last of use; the poller's to set."""
         if sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # some systems refuse it where the peer has left already
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def receive_now(self) -> bytes | None:
         """Bytes that have arrived, empty at the end; None if nothing has. Raises PeerGone."""
@@ -72,7 +73,7 @@ class SocketTransport:
             if data is not None:
                 return data
 
-    def try_send(self, data: bytes) -> int:
+    def try_send(self, data: bytes | memoryview) -> int:
         try:
             return self.socket.send(data)
         except (BlockingIOError, InterruptedError):
@@ -80,17 +81,13 @@ class SocketTransport:
         except OSError as error:
             raise PeerGone from error
 
-    async def send_all(self, data: bytes) -> None:
-        sent = self.try_send(data)
-        if sent == len(data):
-            return
-        rest = memoryview(data)[sent:]
-        while rest:
+    async def send_some(self, data: bytes | memoryview) -> int:
+        while not (sent := self.try_send(data)):
             try:
                 await trio.lowlevel.wait_writable(self.socket)
             except trio.ClosedResourceError as error:
                 raise PeerGone from error
-            rest = rest[self.try_send(rest) :]  # type: ignore[arg-type]  # a memoryview is as good to send()
+        return sent
 
     def finish(self) -> None:
         with contextlib.suppress(OSError):  # the peer was first

@@ -507,6 +507,21 @@ async def test_a_whole_answer_that_nobody_reads_is_given_up(start_stage: StartSt
     assert stage.server.connections == 0
 
 
+async def test_a_reader_that_is_slow_but_steady_is_not_given_up(
+    start_stage: StartStage, autojump_clock: MockClock
+) -> None:
+    stage = await start_stage(always(Whole(200, (), b"x" * 20_000)), write_timeout=120)
+    client = stage.connect(capacity=2000)
+    client.send(GET)
+    received = b""
+    while not received.endswith(b"x" * 20_000):
+        await trio.sleep(119)
+        arrival = await client.receive()
+        assert arrival is not None
+        received += arrival.data
+    assert trio.current_time() > 1000
+
+
 @pytest.mark.parametrize("make", [stream, at_once, lambda **more: stream(slicing=Slicing(3), **more)])
 async def test_the_handler_hears_that_a_stream_was_delivered(
     make: Callable[..., Answer], start_stage: StartStage, autojump_clock: MockClock
