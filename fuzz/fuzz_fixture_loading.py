@@ -34,11 +34,11 @@ with atheris.instrument_imports(include=["aimock.fixtures"]):
         Question,
         describe,
         entries_from_json,
-        explain,
         load_source,
         respond,
         validate_fixtures,
     )
+    from aimock.fixtures.explain import explain
 
 KEYS = (
     *("fixtures", *ENTRY_KEYS, *MATCH_KEYS, *RESPONSE_KEYS),
