@@ -7,6 +7,7 @@ the environment, the environment the config file, and that the defaults. Every f
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -179,9 +180,13 @@ def _chosen(flags: argparse.Namespace) -> Config:
 
 def _serve(words: Sequence[str]) -> int:
     choice = _chosen(_serve_parser().parse_args(words))
-    from aimock import serving  # the event loop and all that: --help and a wrong flag need none of it
+    gc.disable()  # until all is imported and loaded there is nothing to collect, and looking for it takes its time
+    try:
+        from aimock import serving  # the event loop and all that: --help and a wrong flag need none of it
 
-    return serving.run(choice, SHUTDOWN_GRACE)
+        return serving.run(choice, SHUTDOWN_GRACE)
+    finally:
+        gc.enable()
 
 
 # -- validate ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import orjson
 
 
 class ConfigError(Exception):
@@ -118,6 +117,8 @@ NOT_YET = frozenset(
 
 def load_config(path: Path) -> Config:
     """Raises ConfigError, naming the file and the key."""
+    import orjson  # a start without a config file does without it for now
+
     try:
         content = orjson.loads(path.read_bytes())
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 from collections.abc import AsyncIterator
@@ -27,11 +26,7 @@ def run(choice: Config, grace: float) -> int:
     """
     logs.show(choice.log_level or "info")
     _raise_descriptor_limit()
-    gc.disable()  # until all is loaded: so far there is nothing to collect
-    try:
-        failure = trio.run(_serve, choice, grace, restrict_keyboard_interrupt_to_checkpoints=True)
-    finally:
-        gc.enable()
+    failure = trio.run(_serve, choice, grace, restrict_keyboard_interrupt_to_checkpoints=True)
     if failure is not None:
         raise failure
     return 0

@@ -12,7 +12,6 @@ import enum
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-import attrs
 import trio
 
 from aimock.net.exchange import Answer, Cut, Ending, Handler, Head, Outcome, Refusal, Request, Stream, Task, Whole
@@ -339,9 +338,10 @@ class HTTPConnection:
             unsent = unsent[sent:]
 
 
-@attrs.define
 class _Report:
-    outcome: Outcome = Outcome.STOPPED
+    """How a performance ended; stopped, until more is known."""
+
+    outcome = Outcome.STOPPED
 
 
 @contextlib.contextmanager

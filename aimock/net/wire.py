@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import time
 from collections.abc import Callable, Iterator
 
@@ -19,12 +18,19 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _KEPT_OPENINGS = 1024
 
 
-def _head_bytes(status: int, headers: Headers) -> bytes:
+def _phrase(status: int) -> str:
+    if status == 200:
+        return "OK"
+    import http  # sixty names that a start has no need of
+
     try:
-        phrase = http.HTTPStatus(status).phrase
+        return http.HTTPStatus(status).phrase
     except ValueError:
-        phrase = ""
-    return f"HTTP/1.1 {status} {phrase}\r\n".encode() + _header_lines(headers)
+        return ""
+
+
+def _head_bytes(status: int, headers: Headers) -> bytes:
+    return f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode() + _header_lines(headers)
 
 
 def _header_lines(headers: Headers) -> bytes:
