@@ -14,10 +14,10 @@ import orjson
 
 from aimock.app import CONTROL_PREFIX
 from aimock.exchange import Exchange
-from aimock.fixtures import Fixture, FixtureError, describe, entries_from_json, make_fixture
+from aimock.fixtures import DEFAULT_TEST_ID, Fixture, FixtureError, describe, entries_from_json, make_fixture
 from aimock.journal import Entry
 from aimock.net.exchange import Whole
-from aimock.steering import DEFAULT_TEST_ID, query_value
+from aimock.steering import query_value
 
 _DEPRECATION = "POST /__aimock/reset/fixtures is deprecated: use /__aimock/reset, or /__aimock/reset/journal."
 

@@ -7,9 +7,8 @@ import urllib.parse
 
 import attrs
 
+from aimock.fixtures import DEFAULT_TEST_ID
 from aimock.net.exchange import Head
-
-DEFAULT_TEST_ID = "__default__"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
