@@ -8,6 +8,7 @@ rendered anew every time.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from aimock_protocols.canonical import ENTROPY_BYTES, ChatProtocol, Frame, Frame
 _KEPT_BYTES = 16 * 1024 * 1024
 """Of all renderings of one protocol; beyond it, all are forgotten."""
 _LARGEST_KEPT = 256 * 1024
+_SHAPE_BYTES = 1024
+"""What a shape costs besides."""
 
 _MARKED_TIME = 7_919_283_746
 _MARKED_ENTROPY = bytes((37 * place + 11) % 251 for place in range(ENTROPY_BYTES))
@@ -99,56 +102,79 @@ class _Template:
 
 
 class Renderer:
-    """Renders replies by one protocol. `source` is what a reply always comes from unchanged, and is kept by; None for
-    a reply that is made for this request alone."""
+    """Renders replies by one protocol."""
 
     def __init__(self, protocol: ChatProtocol) -> None:
-        self._protocol = protocol
-        self._kept: dict[Hashable, _Template | _Direct] = {}
+        self.protocol = protocol
+        self._shapes: dict[Hashable, Renderings] = {}
+        self._in_use: weakref.WeakSet[Renderings] = weakref.WeakSet()  # those of forgotten shapes too, while in use
         self._size = 0
 
-    def whole(self, source: Hashable, reply: Reply, shape: Hashable, stamp: Stamp) -> bytes:
+    def of(self, shape: Hashable) -> Renderings:
+        """The renderings for requests of one shape."""
+        renderings = self._shapes.get(shape)
+        if renderings is None:
+            self._shapes[shape] = renderings = Renderings(self, shape)
+            self._in_use.add(renderings)
+            self.grow(_SHAPE_BYTES)
+        return renderings
+
+    def grow(self, size: int) -> None:
+        """Takes note of what is about to be kept; when it would be too much, all is forgotten."""
+        self._size += size
+        if self._size > _KEPT_BYTES:
+            for renderings in self._in_use:
+                renderings.kept.clear()
+            self._shapes.clear()
+            self._size = size
+
+
+class Renderings:
+    """Replies to requests of one shape. `source` is what a reply always comes from unchanged, and is kept by; None for
+    a reply that is made for this request alone."""
+
+    def __init__(self, renderer: Renderer, shape: Hashable) -> None:
+        self._renderer = renderer
+        self._protocol = renderer.protocol
+        self._shape = shape
+        self.kept: dict[Hashable, _Template | _Direct] = {}
+
+    def whole(self, source: Hashable, reply: Reply, stamp: Stamp) -> bytes:
         """The body of a whole response."""
-        if source is None:
-            return self._protocol.encode(reply, shape, stamp)
-        key = (source, shape)
-        kept = self._kept.get(key) or self._keep(
-            key, stamp, lambda stamp: (Frame(self._protocol.encode(reply, shape, stamp), FrameKind.CLOSE),)
+        kept = self.kept.get(source) or self._keep(
+            source,
+            source,
+            stamp,
+            lambda stamp: (Frame(self._protocol.encode(reply, self._shape, stamp), FrameKind.CLOSE),),
         )
         return kept.single(stamp)
 
-    def stream(self, source: Hashable, reply: Reply, shape: Hashable, stamp: Stamp, chunk_size: int) -> bytes:
+    def stream(self, source: Hashable, reply: Reply, stamp: Stamp, chunk_size: int) -> bytes:
         """All frames of a stream, joined."""
-        key = (source, shape, chunk_size, "joined")
-        kept = self._kept.get(key) if source is not None else None
-        if kept is not None:
-            return kept.single(stamp)
 
         def render(stamp: Stamp) -> Iterable[Frame]:
-            frames = self._protocol.frames(reply, shape, stamp, chunk_size)
+            frames = self._protocol.frames(reply, self._shape, stamp, chunk_size)
             return (Frame(b"".join([frame.data for frame in frames]), FrameKind.CLOSE),)
 
-        return (_Direct(render) if source is None else self._keep(key, stamp, render)).single(stamp)
+        key = (source, chunk_size, "joined")
+        return (self.kept.get(key) or self._keep(source, key, stamp, render)).single(stamp)
 
-    def frames(self, source: Hashable, reply: Reply, shape: Hashable, stamp: Stamp, chunk_size: int) -> Iterable[Frame]:
+    def frames(self, source: Hashable, reply: Reply, stamp: Stamp, chunk_size: int) -> Iterable[Frame]:
         """The frames of a stream, each made when it is asked for."""
 
         def render(stamp: Stamp) -> Iterable[Frame]:
-            return self._protocol.frames(reply, shape, stamp, chunk_size)
+            return self._protocol.frames(reply, self._shape, stamp, chunk_size)
 
+        key = (source, chunk_size)
+        return (self.kept.get(key) or self._keep(source, key, stamp, render)).frames(stamp)
+
+    def _keep(self, source: Hashable, key: Hashable, stamp: Stamp, render: _Render) -> _Template | _Direct:
         if source is None:
-            return render(stamp)
-        key = (source, shape, chunk_size)
-        return (self._kept.get(key) or self._keep(key, stamp, render)).frames(stamp)
-
-    def _keep(self, key: Hashable, stamp: Stamp, render: _Render) -> _Template | _Direct:
+            return _Direct(render)
         template = _Template(render)
         kept: _Template | _Direct = template
         if template.size > _LARGEST_KEPT or not template.is_proved_by(stamp, list(render(stamp))):
             kept = _Direct(render)
-        self._size += template.size
-        if self._size > _KEPT_BYTES:
-            self._kept.clear()
-            self._size = template.size
-        self._kept[key] = kept
+        self._renderer.grow(template.size)
+        self.kept[key] = kept
         return kept

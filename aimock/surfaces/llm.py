@@ -18,7 +18,7 @@ from aimock.fixtures.response import Factory
 from aimock.net.exchange import Answer, Request, Stream, Task, Whole
 from aimock.physics import interrupt, is_instant, pace_of, schedule
 from aimock.randomness import uniforms
-from aimock.rendering import Renderer
+from aimock.rendering import Renderer, Renderings
 from aimock.settings import model_list, strict_turns
 from aimock_protocols.canonical import ChatProtocol, ErrorReply, Frame, Headers, Reply, WireError
 from aimock_protocols.reasoning import is_reasoning_model
@@ -37,7 +37,7 @@ class _Asked(NamedTuple):
     model: str
     stream: bool
     endpoint: str
-    shape: Hashable
+    renderings: Renderings
 
 
 class LLMSurface:
@@ -81,7 +81,7 @@ class LLMSurface:
             return asked
         chat = self._protocol.decode(head, exchange.params, body)
         question = Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
-        asked = _Asked(question, chat.model, chat.stream, chat.endpoint, self._protocol.shape(chat))
+        asked = _Asked(question, chat.model, chat.stream, chat.endpoint, self._renderer.of(self._protocol.shape(chat)))
         if len(body) <= _LARGEST_KEPT and transform is None:
             self._asked.keep(key, asked)
         return asked
@@ -131,7 +131,7 @@ class LLMSurface:
             reply = _gated(reply, asked.model, exchange.strict)
         if asked.stream:
             return self._stream(exchange, asked, fixture, reply)
-        body = self._renderer.whole(_source(fixture, reply), reply, asked.shape, exchange.stamp)
+        body = asked.renderings.whole(_source(fixture, reply), reply, exchange.stamp)
         exchange.record(200, fixture)
         return Whole(200, self._whole_headers, body, exchange.fresh_headers)
 
@@ -141,13 +141,13 @@ class LLMSurface:
         settings = exchange.state.settings
         chunk_size = fixture.chunk_size or settings.chunk_size
         entry = exchange.record(200, fixture)
-        rendering = (_source(fixture, reply), reply, asked.shape, exchange.stamp, chunk_size)
+        rendering = (_source(fixture, reply), reply, exchange.stamp, chunk_size)
         interrupted = fixture.truncate_after_chunks is not None or fixture.disconnect_after_ms is not None
         if not interrupted and is_instant(fixture, settings.latency):
-            body = self._renderer.stream(*rendering)
+            body = asked.renderings.stream(*rendering)
             return Whole(200, self._stream_headers, body, exchange.fresh_headers, chunked=True, on_end=entry.ended)
         pace = pace_of(fixture, settings.latency, settings.replay_speed)
-        frames = self._renderer.frames(*rendering)
+        frames = asked.renderings.frames(*rendering)
         timed: Iterable[tuple[float, Frame]] = schedule(frames, pace, uniforms(exchange.stamp.entropy, "jitter"))
         interruption = None
         if interrupted:

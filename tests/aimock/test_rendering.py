@@ -44,12 +44,13 @@ def shape(more: dict[str, Any]) -> Any:
 
 @given(replies, options, st.lists(stamps, min_size=2, max_size=4), st.integers(1, 30))
 def test_kept_renderings_are_what_the_protocol_gives(reply, more, moments, size):
-    renderer, asked = Renderer(openai_chat), shape(more)
+    asked = shape(more)
+    renderings = Renderer(openai_chat).of(asked)
     for stamp in moments:
         frames = list(openai_chat.frames(reply, asked, stamp, size))
-        assert renderer.whole("source", reply, asked, stamp) == openai_chat.encode(reply, asked, stamp)
-        assert list(renderer.frames("source", reply, asked, stamp, size)) == frames
-        assert renderer.stream("source", reply, asked, stamp, size) == b"".join(frame.data for frame in frames)
+        assert renderings.whole("source", reply, stamp) == openai_chat.encode(reply, asked, stamp)
+        assert list(renderings.frames("source", reply, stamp, size)) == frames
+        assert renderings.stream("source", reply, stamp, size) == b"".join(frame.data for frame in frames)
 
 
 @pytest.mark.parametrize("length", [10, _LARGEST_KEPT])
@@ -57,13 +58,28 @@ def test_without_a_source_or_beyond_the_bound_nothing_is_kept(length):
     renderer, asked = Renderer(openai_chat), shape({})
     reply = Reply((Text("x" * length),))
     for source in (None, "source"):
-        assert renderer.whole(source, reply, asked, MARKED) == openai_chat.encode(reply, asked, MARKED)
+        assert renderer.of(asked).whole(source, reply, MARKED) == openai_chat.encode(reply, asked, MARKED)
     assert renderer._size <= 2 * _LARGEST_KEPT
 
 
 def test_all_renderings_together_are_bounded():
     renderer, asked = Renderer(openai_chat), shape({})
     for number in range(200):
-        renderer.whole(number, Reply((Text("x" * 200_000),)), asked, MARKED)
+        renderer.of(asked).whole(number, Reply((Text("x" * 200_000),)), MARKED)
     assert renderer._size <= 16 * 1024 * 1024 + 210_000
-    assert len(renderer._kept) < 100
+    assert len(renderer.of(asked).kept) < 100
+
+
+def test_shapes_are_bounded_too():
+    renderer = Renderer(openai_chat)
+    for number in range(20_000):
+        renderer.of(number)
+    assert len(renderer._shapes) <= 16 * 1024
+
+
+def test_what_is_still_in_use_is_bounded_with_the_rest():
+    renderer = Renderer(openai_chat)
+    in_use = [renderer.of(shape({"n": n})) for n in range(1, 4)]
+    for number in range(300):
+        in_use[number % 3].whole(number, Reply((Text("x" * 200_000),)), MARKED)
+    assert sum(len(renderings.kept) for renderings in in_use) < 100
