@@ -25,13 +25,17 @@ class Traffic:
     streamed: bool
 
 
-def traffic(head: Callable[[int], bytes], prompt: str, expected: str, *, streamed: bool) -> Traffic:
+def traffic(
+    head: Callable[[int], bytes], prompt: str, expected: str, *, streamed: bool, varying: bool = False
+) -> Traffic:
+    """`varying`: no two bodies are the same."""
+    marked = f" (question {VARYING.decode()})" if varying else ""
     body = json.dumps(
         {
             "model": "gpt-4o",
             "messages": [
                 {"role": "system", "content": "You are a helpful assistant."},
-                {"role": "user", "content": f"Please tell me: {prompt}, thank you."},
+                {"role": "user", "content": f"Please tell me: {prompt}, thank you.{marked}"},
             ],
             "stream": streamed,
         }
@@ -51,30 +55,46 @@ def plain_head(content_length: int) -> bytes:
 
 
 def sdk_head(content_length: int) -> bytes:
-    """Seventeen headers, as an SDK with tracing sends them. Two differ each time, so no head is ever seen twice."""
+    """Fifteen headers, as an SDK sends them, the same each time."""
+    return _head(*_SDK_HEADERS, ("Content-Length", str(content_length)))
+
+
+def traced_head(content_length: int) -> bytes:
+    """Two more, as tracing adds them, which differ each time: no head is ever seen twice."""
     varying = VARYING.decode()
     return _head(
-        ("Host", "127.0.0.1"),
-        ("Accept-Encoding", "gzip, deflate"),
-        ("Connection", "keep-alive"),
-        ("Accept", "application/json"),
-        ("Content-Type", "application/json"),
-        ("User-Agent", "OpenAI/Python 3.54.0"),
-        ("X-Stainless-Lang", "python"),
-        ("X-Stainless-Package-Version", "3.54.0"),
-        ("X-Stainless-OS", "Linux"),
-        ("X-Stainless-Arch", "x64"),
-        ("X-Stainless-Runtime", "CPython"),
-        ("X-Stainless-Runtime-Version", "3.13.0"),
-        ("X-Stainless-Retry-Count", "0"),
-        ("Authorization", "Bearer sk-bench"),
+        *_SDK_HEADERS,
         ("traceparent", f"00-4bf92f3577b34da6{varying}-00f067aa0ba902b7-01"),
         ("Idempotency-Key", f"stainless-python-retry-{varying}"),
         ("Content-Length", str(content_length)),
     )
 
 
-HEADS: dict[str, Callable[[int], bytes]] = {"5 headers": plain_head, "17 varying headers": sdk_head}
+_SDK_HEADERS = (
+    ("Host", "127.0.0.1"),
+    ("Accept-Encoding", "gzip, deflate"),
+    ("Connection", "keep-alive"),
+    ("Accept", "application/json"),
+    ("Content-Type", "application/json"),
+    ("User-Agent", "OpenAI/Python 3.54.0"),
+    ("X-Stainless-Lang", "python"),
+    ("X-Stainless-Package-Version", "3.54.0"),
+    ("X-Stainless-OS", "Linux"),
+    ("X-Stainless-Arch", "x64"),
+    ("X-Stainless-Runtime", "CPython"),
+    ("X-Stainless-Runtime-Version", "3.13.0"),
+    ("X-Stainless-Retry-Count", "0"),
+    ("Authorization", "Bearer sk-bench"),
+)
+
+
+KINDS: dict[str, tuple[Callable[[int], bytes], bool]] = {
+    "5 headers": (plain_head, False),
+    "15 SDK headers": (sdk_head, False),
+    "5 headers, varying body": (plain_head, True),
+    "17 varying headers": (traced_head, False),
+}
+"""The head of a kind of traffic, and whether its bodies vary."""
 
 
 def _head(*headers: tuple[str, str]) -> bytes:

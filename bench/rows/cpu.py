@@ -9,7 +9,7 @@ from bench.load import WARM_UP, cpu_per_request
 from bench.plan import Plan
 from bench.report import Row
 from bench.servers import running
-from bench.traffic import HEADS, check, traffic
+from bench.traffic import KINDS, check, traffic
 
 TARGET = 0.25
 
@@ -18,10 +18,10 @@ def measure(plan: Plan) -> list[Row]:
     directory = fixtures.conversation(plan.directory / "cpu")
     kinds = {
         f"{'stream' if streamed else 'whole'}, {name}": traffic(
-            head, fixtures.GREETING, fixtures.ANSWER, streamed=streamed
+            head, fixtures.GREETING, fixtures.ANSWER, streamed=streamed, varying=varying
         )
         for streamed in (False, True)
-        for name, head in HEADS.items()
+        for name, (head, varying) in KINDS.items()
     }
     rows = {kind: Row(f"CPU per request, {kind}", "µs", target=TARGET) for kind in kinds}
     with ExitStack() as stack:
