@@ -10,7 +10,6 @@ The selector's own descriptor is watched by Trio, level-triggered, so no registr
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -42,7 +41,7 @@ class Poller:
         self._setting = setting
         self._hand_over = hand_over
         self._readiness = readiness.new()
-        self._parked: dict[int, SocketTransport] = {}  # by descriptor; the one that has been idle longest is first
+        self._parked: dict[int, SocketTransport] = {}  # by descriptor
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -54,11 +53,13 @@ class Poller:
         self._parked[descriptor] = transport
 
     def close_oldest(self) -> bool:
-        """Makes room; False if nothing is parked."""
-        for descriptor in self._parked:
-            self._take_out(descriptor).close()
-            return True
-        return False
+        """Makes room; False if nothing is parked. Looks at all that are: room is rarely needed, requests are served
+        all the time, and keeping them in order would be paid by every one."""
+        oldest = min(self._parked.items(), key=lambda parked: parked[1].idle_since, default=None)
+        if oldest is None:
+            return False
+        self._take_out(oldest[0]).close()
+        return True
 
     def make_room(self) -> bool:
         """As `close_oldest`, but a connection whose request has come and is only not read yet is not idle."""
@@ -73,8 +74,8 @@ class Poller:
         return self.close_oldest()
 
     def close_all(self) -> None:
-        while self.close_oldest():
-            pass
+        for descriptor in list(self._parked):
+            self._take_out(descriptor).close()
 
     async def run(self) -> None:
         """Never returns; cancel it."""
@@ -109,15 +110,12 @@ class Poller:
     async def _close_expired(self) -> None:
         patience = self._setting.limits.idle_timeout
         while True:
-            await trio.sleep_until(min(self._oldest(), trio.current_time()) + patience)
-            while self._oldest() + patience <= trio.current_time():
-                self.close_oldest()
-
-    def _oldest(self) -> float:
-        """Since when the connection that has been idle longest has been so."""
-        for transport in self._parked.values():
-            return transport.idle_since
-        return math.inf
+            now = trio.current_time()
+            for descriptor, transport in list(self._parked.items()):
+                if transport.idle_since + patience <= now:
+                    self._take_out(descriptor).close()
+            oldest = min((transport.idle_since for transport in self._parked.values()), default=now)
+            await trio.sleep_until(oldest + patience)
 
     def _take_out(self, descriptor: int) -> SocketTransport:
         self._readiness.remove(descriptor)
@@ -141,7 +139,6 @@ class Poller:
             self._hand_over(work)
         else:
             transport.idle_since = now
-            self._parked[descriptor] = self._parked.pop(descriptor)  # the last is the one just served
 
     def _answer_at_once(self, transport: SocketTransport, data: bytes) -> HandOver | None:
         """Answers the one whole request in `data`; or says what a task must go on with."""
