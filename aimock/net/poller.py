@@ -63,15 +63,9 @@ class Poller:
 
     def make_room(self) -> bool:
         """As `close_oldest`, but a connection whose request has come and is only not read yet is not idle."""
-        now = trio.current_time()
-        for _ in range(len(self._parked)):
-            descriptor = next(iter(self._parked))
-            self._serve(descriptor, now)
-            if self._parked.get(descriptor) is None:
-                return True  # its peer had gone, or it has a task now
-            if next(iter(self._parked)) == descriptor:
-                break
-        return self.close_oldest()
+        parked = len(self._parked)
+        self._serve_ready()
+        return len(self._parked) < parked or self.close_oldest()
 
     def close_all(self) -> None:
         for descriptor in list(self._parked):
