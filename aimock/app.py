@@ -10,15 +10,19 @@ import functools
 import importlib
 import logging
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
-from aimock.net.exchange import Answer, Head, Refusal, Request, Whole
+from aimock.net.exchange import Answer, Head, Headers, Refusal, Request, Whole
 from aimock.routing import Router
 from aimock.state import State
 from aimock.steering import steering_of
+from aimock_protocols.canonical import ErrorReply
 from aimock_protocols.registry import CHAT_PROTOCOLS, Registered
+
+if TYPE_CHECKING:
+    from aimock.surfaces.sides import SideSurface
 
 logger = logging.getLogger("aimock")
 
@@ -38,29 +42,49 @@ class Target(NamedTuple):
     """Whether the exchange belongs to a test: then its randomness is counted under the test id."""
 
 
+class _Claim(NamedTuple):
+    """Paths that several APIs share, as those requests mean them that have a certain header."""
+
+    header: str
+    router: Router[Callable[[], Target]]
+    sides: Callable[[], SideSurface]
+
+
 class App:
     """The handler that net serves, over one server's state."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._router: Router[Callable[[], Target]] = Router()
+        self._claims: list[_Claim] = []
         self._templates: list[str] = []
         for method, path, target in (
+            ("GET", "/", Target(_root, _refuse)),
             ("GET", "/health", Target(_health, _refuse)),
             ("GET", "/ready", Target(_ready, _refuse)),
             ("GET", "/v1/_requests", Target(_deferred("aimock.control", "list_requests"), _refuse)),
             ("DELETE", "/v1/_requests", Target(_deferred("aimock.control", "clear_requests"), _refuse)),
-            ("GET", "/v1/models", _models("list_models")),
-            ("GET", "/v1/models/{model:path}", _models("retrieve_model")),
         ):
-            self._add(method, path, functools.partial(_same, target))
+            self._add(self._router, method, path, functools.partial(_same, target))
         for registered in CHAT_PROTOCOLS:
-            surface = functools.cache(functools.partial(_chat_surface, registered))
-            for route in registered.routes:
-                self._add(route.method, route.template, surface)
+            self._register(registered)
 
-    def _add(self, method: str, template: str, target: Callable[[], Target]) -> None:
-        self._router.add(method, template, target)
+    def _register(self, registered: Registered) -> None:
+        chat = functools.cache(functools.partial(_chat_target, registered))
+        for method, template in registered.routes:
+            self._add(self._router, method, template, chat)
+        sides = functools.cache(functools.partial(_side_surface, registered))
+        router = self._router
+        if registered.known_by is not None:
+            router = Router()
+            self._claims.append(_Claim(registered.known_by, router, sides))
+        for method, template, function in registered.sides:
+            self._add(router, method, template, functools.partial(_side_target, sides, function))
+
+    def _add(
+        self, router: Router[Callable[[], Target]], method: str, template: str, target: Callable[[], Target]
+    ) -> None:
+        router.add(method, template, target)
         self._templates.append(template)
 
     def answer(self, request: Request) -> Answer:
@@ -86,30 +110,40 @@ class App:
             target = Target(_preflight, _refuse)
         elif head.path.startswith(CONTROL_PREFIX):
             target = Target(_deferred("aimock.control", "answer"), _refuse)
-        elif (resolved := self._router.resolve(head.method, head.path)) is not None:
-            target, params = resolved.target(), resolved.params
         else:
-            target = Target(self._no_route, _refuse)
+            claim = next((claim for claim in self._claims if claim.header in head.headers), None)
+            resolved = claim.router.resolve(head.method, head.path) if claim is not None else None
+            resolved = resolved or self._router.resolve(head.method, head.path)
+            if resolved is not None:
+                target, params = resolved.target(), resolved.params
+            else:
+                target = Target(functools.partial(self._no_route, claim), _refuse)
         plan = Plan(target.answer, target.refuse, params, steering, steering.test_id if target.scoped else _UNSCOPED)
         head.memo = plan
         return plan
 
-    def _no_route(self, exchange: Exchange) -> Whole:
-        """404, or 405 if only the method is wrong, in OpenAI's envelope where the path looks like OpenAI's."""
+    def _no_route(self, claim: _Claim | None, exchange: Exchange) -> Whole:
+        """404, or 405 if only the method is wrong: in the words of the API that the client is known to speak, else in
+        OpenAI's where the path looks like OpenAI's."""
         method, path = exchange.head.method, exchange.head.path
         allowed = self._router.methods(path)
+        if claim is not None:
+            allowed |= claim.router.methods(path)
+            message, status = ("Method Not Allowed", 405) if allowed else ("Not Found", 404)
+            error = ErrorReply(message, status=status, hint=self._nearest(path).get("hint"))
+            return claim.sides().refuse(exchange, error)
         if not path.startswith(("/v1/", "/openai/")) and not allowed:
             return exchange.json(404, {"error": {"message": "Not found", "type": "not_found", **self._nearest(path)}})
-        error = {"message": f"Invalid URL ({method} {path})", "type": "invalid_request_error"}
+        told = {"message": f"Invalid URL ({method} {path})", "type": "invalid_request_error"}
         status = 404
-        headers: tuple[tuple[str, str], ...] = ()
+        headers: Headers = ()
         if allowed:
             status = 405
             headers = (("allow", ", ".join(sorted(allowed))),)
-            error["message"] = (
+            told["message"] = (
                 f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
             )
-        return exchange.json(status, {"error": {**error, "param": None, "code": None, **self._nearest(path)}}, headers)
+        return exchange.json(status, {"error": {**told, "param": None, "code": None, **self._nearest(path)}}, headers)
 
     def _nearest(self, path: str) -> dict[str, str]:
         import difflib  # only a wrong path needs it
@@ -136,16 +170,34 @@ def _deferred(module: str, name: str) -> Callable[[Exchange], Whole]:
     return answer
 
 
-def _models(name: str) -> Target:
-    return Target(_deferred("aimock.surfaces.models", name), _refuse_like_openai)
-
-
-def _chat_surface(registered: Registered) -> Target:
+def _chat_target(registered: Registered) -> Target:
     """The surface of a protocol, made when its first request comes."""
     from aimock.surfaces.llm import LLMSurface
 
     surface = LLMSurface(registered.load())
     return Target(surface.answer, surface.refuse, scoped=True)
+
+
+def _side_surface(registered: Registered) -> SideSurface:
+    from aimock.surfaces.sides import SideSurface
+
+    return SideSurface(registered.load())
+
+
+def _side_target(sides: Callable[[], SideSurface], function: str) -> Target:
+    surface = sides()
+
+    def refuse(exchange: Exchange, status: int, message: str) -> Whole:
+        return surface.refuse(exchange, ErrorReply(message, "invalid_request_error", status=status))
+
+    return Target(lambda exchange: surface.answer(exchange, function), refuse)
+
+
+def _root(exchange: Exchange) -> Whole:
+    """Clients look here whether anybody is there."""
+    return Whole(
+        200, (("content-type", "text/plain; charset=utf-8"), *CORS), b"aimock is running", exchange.fresh_headers
+    )
 
 
 def _health(exchange: Exchange) -> Whole:
@@ -158,11 +210,6 @@ def _ready(exchange: Exchange) -> Whole:
 
 def _refuse(exchange: Exchange, status: int, message: str) -> Whole:
     return exchange.json(status, {"error": {"message": message, "type": "invalid_request_error"}})
-
-
-def _refuse_like_openai(exchange: Exchange, status: int, message: str) -> Whole:
-    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
-    return exchange.json(status, {"error": error})
 
 
 def _preflight(exchange: Exchange) -> Whole:

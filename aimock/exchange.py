@@ -14,7 +14,7 @@ from aimock.journal import Entry, Neutral, request_id
 from aimock.net.exchange import Answer, Head, Request, Whole
 from aimock.state import State
 from aimock.steering import Steering
-from aimock_protocols.canonical import Headers, Stamp
+from aimock_protocols.canonical import Allowance, Headers, Stamp
 
 _JSON_HEADERS: Headers = (("content-type", "application/json"), *CORS)
 
@@ -42,6 +42,8 @@ class Exchange:
     state: State
     neutral: Neutral | None = None
     """Gives the neutral body of the request for the journal; None until the request has been understood."""
+    allowance: Allowance | None = None
+    """What is left of the client's quota; None where none is kept."""
     _stamp: Stamp | None = None
 
     @property

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import attrs
 
 from aimock.bounded import Bounded
-from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
 from aimock.fixtures import Fixture, Kind, Missed, Question, Response, respond
 from aimock.fixtures.response import Factory
@@ -20,7 +19,8 @@ from aimock.physics import interrupt, is_instant, pace_of, schedule
 from aimock.randomness import uniforms
 from aimock.rendering import Renderer, Renderings
 from aimock.settings import model_list, strict_turns
-from aimock_protocols.canonical import ChatProtocol, ErrorReply, Frame, Headers, Reply, WireError
+from aimock.surfaces.headers import ResponseHeaders
+from aimock_protocols.canonical import ChatProtocol, ErrorReply, Frame, Reply, WireError
 from aimock_protocols.reasoning import is_reasoning_model
 
 logger = logging.getLogger("aimock")
@@ -38,6 +38,7 @@ class _Asked(NamedTuple):
     stream: bool
     endpoint: str
     renderings: Renderings
+    objection: ErrorReply | None
 
 
 class LLMSurface:
@@ -49,8 +50,7 @@ class LLMSurface:
         self._reread = self._neutral
         self._renderer = Renderer(protocol)
         self._asked: Bounded[Hashable, _Asked] = Bounded(_KEPT)
-        self._whole_headers: Headers = (*protocol.whole_headers, *CORS)
-        self._stream_headers: Headers = (*protocol.stream_headers, *CORS)
+        self._headers = ResponseHeaders(protocol)
 
     def answer(self, exchange: Exchange) -> Answer:
         """The one pipeline."""
@@ -60,6 +60,10 @@ class LLMSurface:
         except WireError as refusal:
             return self._error(exchange, refusal.reply)
         exchange.neutral = self._reread
+        if asked.objection is not None:
+            if exchange.strict:
+                return self._error(exchange, asked.objection)
+            logger.warning("%s; a strict server would refuse it", asked.objection.message)
         injected = state.injected.take(steering.test_id, asked.endpoint)
         if injected is not None:
             return self._respond(exchange, asked, injected, injected.response)
@@ -81,7 +85,8 @@ class LLMSurface:
             return asked
         chat = self._protocol.decode(head, exchange.params, body)
         question = Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
-        asked = _Asked(question, chat.model, chat.stream, chat.endpoint, self._renderer.of(self._protocol.shape(chat)))
+        renderings = self._renderer.of(self._protocol.shape(chat))
+        asked = _Asked(question, chat.model, chat.stream, chat.endpoint, renderings, chat.objection)
         if len(body) <= _LARGEST_KEPT and transform is None:
             self._asked.keep(key, asked)
         return asked
@@ -133,7 +138,7 @@ class LLMSurface:
             return self._stream(exchange, asked, fixture, reply)
         body = asked.renderings.whole(_source(fixture, reply), reply, exchange.stamp)
         exchange.record(200, fixture)
-        return Whole(200, self._whole_headers, body, exchange.fresh_headers)
+        return Whole(200, self._headers.whole(exchange), body, self._headers.fresh(exchange))
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
@@ -142,10 +147,11 @@ class LLMSurface:
         chunk_size = fixture.chunk_size or settings.chunk_size
         entry = exchange.record(200, fixture)
         rendering = (_source(fixture, reply), reply, exchange.stamp, chunk_size)
+        headers, fresh = self._headers.stream(exchange), self._headers.fresh(exchange)
         interrupted = fixture.truncate_after_chunks is not None or fixture.disconnect_after_ms is not None
         if not interrupted and is_instant(fixture, settings.latency):
             body = asked.renderings.stream(*rendering)
-            return Whole(200, self._stream_headers, body, exchange.fresh_headers, chunked=True, on_end=entry.ended)
+            return Whole(200, headers, body, fresh, chunked=True, on_end=entry.ended)
         pace = pace_of(fixture, settings.latency, settings.replay_speed)
         frames = asked.renderings.frames(*rendering)
         timed: Iterable[tuple[float, Frame]] = schedule(frames, pace, uniforms(exchange.stamp.entropy, "jitter"))
@@ -154,18 +160,12 @@ class LLMSurface:
             timed = tuple(timed)
             interruption = interrupt(timed, fixture.truncate_after_chunks, fixture.disconnect_after_ms)
         if interruption is None:
-            return Stream(
-                200,
-                self._stream_headers,
-                self._guarded(timed, exchange),
-                fresh=exchange.fresh_headers,
-                on_end=entry.ended,
-            )
+            return Stream(200, headers, self._guarded(timed, exchange), fresh, on_end=entry.ended)
         return Stream(
             200,
-            self._stream_headers,
+            headers,
             self._guarded(interruption.schedule, exchange),
-            fresh=exchange.fresh_headers,
+            fresh,
             ending=interruption.ending,
             ends_at=interruption.ends_at,
             on_end=functools.partial(entry.ended, planned=interruption.reason),
@@ -204,8 +204,7 @@ class LLMSurface:
     def _error(self, exchange: Exchange, reply: ErrorReply, fixture: Fixture | None = None) -> Whole:
         entry = exchange.record(reply.status, fixture)
         entry.strict_override = exchange.strict_override if fixture is None else None
-        status, headers, body = self._protocol.error(reply, exchange.stamp)
-        return Whole(status, (*headers, *CORS), body, exchange.fresh_headers)
+        return self._headers.respond(exchange, self._protocol.error(reply, exchange.stamp))
 
     def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
         """The answer to a request that could not be read to its end."""

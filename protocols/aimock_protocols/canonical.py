@@ -117,7 +117,7 @@ class ErrorReply:
     code: Any = None
     status: int = 500
     retry_after: float | None = None
-    """Seconds; only a 429 sends it (default 1)."""
+    """Seconds; a 429 without it says 1."""
     fallthrough: bool = True
     """Whether OpenRouter's failover may go past it to the next model."""
     metadata: Any = attrs.field(default=None, hash=False)
@@ -150,6 +150,8 @@ class ChatRequest:
     stream: bool = False
     endpoint: str = "chat"
     """Endpoint type, one of those of the fixture format (`chat`, `embedding`, `image`, …)."""
+    objection: ErrorReply | None = None
+    """Why the provider would refuse the request, although it can be answered: strict servers refuse it too."""
 
 
 ENTROPY_BYTES = 64
@@ -205,12 +207,45 @@ class Route(NamedTuple):
     template: str
 
 
-class ErrorBody(NamedTuple):
-    """An error as it goes on the wire."""
+class WireResponse(NamedTuple):
+    """A whole response as it goes on the wire, but for the headers that every response of its protocol has."""
 
     status: int
     headers: Headers
     body: bytes
+
+
+@attrs.frozen
+class Allowance:
+    """How much of its quota a client has used, for the provider's rate limit headers."""
+
+    limit_requests: int
+    remaining_requests: int
+    requests_reset: float
+    """Seconds until none of it is used."""
+    limit_tokens: int
+    remaining_tokens: int
+    tokens_reset: float
+
+
+class Keepalive(NamedTuple):
+    """What a provider sends while its model is silent."""
+
+    frame: Frame
+    interval: float
+    """Seconds of silence before each."""
+
+
+@attrs.frozen
+class SideRequest:
+    """A request to a side route: one beside the chat, that no fixture answers (a model list, a token count)."""
+
+    head: Head
+    params: Mapping[str, str]
+    body: bytes
+    stamp: Stamp
+    models: tuple[str, ...]
+    """The models that there are: those that fixtures name, or some well-known ones."""
 
 
 class ChatProtocol(Protocol):
@@ -224,10 +259,19 @@ class ChatProtocol(Protocol):
 
     @property
     def whole_headers(self) -> Headers:
-        """Headers of a whole response, content type included, length not."""
+        """Headers of a whole response, content type included; length, rate limits and fresh headers not."""
 
     @property
     def stream_headers(self) -> Headers: ...
+
+    @property
+    def keepalive(self) -> Keepalive | None: ...
+
+    def fresh_headers(self, stamp: Stamp) -> Headers:
+        """Headers of this response alone, an error's too."""
+
+    def rate_limits(self, allowance: Allowance, now: float) -> Headers:
+        """The rate limit headers of a response at `now`, Unix time in seconds."""
 
     def decode(self, head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
         """Wire to canonical. Raises WireError with the provider's own 4xx. `params` come from the route's template."""
@@ -253,8 +297,8 @@ class ChatProtocol(Protocol):
         Raises WireError on a body that tells an error, ValueError on any other that is not a reply of this protocol.
         """
 
-    def error(self, error: ErrorReply, stamp: Stamp) -> ErrorBody:
-        """An error in the provider's envelope."""
+    def error(self, error: ErrorReply, stamp: Stamp) -> WireResponse:
+        """An error in the provider's envelope; one without a type has that which its status calls for."""
 
     def error_frame(self, error: ErrorReply, stamp: Stamp) -> Frame:
         """An error inside a stream that has begun."""

@@ -19,9 +19,18 @@ from aimock_protocols.openai_chat.decode import chat_request
 from aimock_protocols.openai_chat.shape import Shape as ChatShape
 from aimock_protocols.openai_chat.shape import shape as chat_shape
 from aimock_protocols.openai_chat.stream import DONE
+from aimock_protocols.openai_platform import KEEPALIVE as keepalive
 from aimock_protocols.openai_platform import STREAM_HEADERS as stream_headers
 from aimock_protocols.openai_platform import WHOLE_HEADERS as whole_headers
-from aimock_protocols.openai_platform import error, error_frame, invalid_type, missing, read_object
+from aimock_protocols.openai_platform import (
+    error,
+    error_frame,
+    fresh_headers,
+    invalid_type,
+    missing,
+    rate_limits,
+    read_object,
+)
 from aimock_protocols.slicing import slices
 
 __all__ = [
@@ -31,9 +40,12 @@ __all__ = [
     "error",
     "error_frame",
     "frames",
+    "fresh_headers",
     "heeds",
+    "keepalive",
     "name",
     "parse",
+    "rate_limits",
     "shape",
     "stream_headers",
     "whole_headers",

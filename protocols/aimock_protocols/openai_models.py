@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 
-from aimock_protocols.canonical import ErrorReply
+from aimock_protocols.canonical import ErrorReply, SideRequest, WireError, WireResponse
+from aimock_protocols.openai_platform import WHOLE_HEADERS
 
 CREATED = 1686935002
 OWNED_BY = "aimock"
 
 
-def encode_list(ids: Iterable[str], created: int = CREATED, owned_by: str = OWNED_BY) -> bytes:
-    """The body that lists the models `ids`, in their order."""
-    return orjson.dumps({"object": "list", "data": [_model(model, created, owned_by) for model in ids]})
+def list_models(request: SideRequest) -> WireResponse:
+    """All models, in the order in which fixtures name them."""
+    body = {"object": "list", "data": [_model(model) for model in request.models]}
+    return WireResponse(200, WHOLE_HEADERS, orjson.dumps(body))
 
 
-def encode_one(model: str, created: int = CREATED, owned_by: str = OWNED_BY) -> bytes:
-    """The body that describes one model."""
-    return orjson.dumps(_model(model, created, owned_by))
+def retrieve_model(request: SideRequest) -> WireResponse:
+    """One model; its id may hold slashes, percent-encoded or not. Raises WireError if there is none of that name."""
+    model = unquote(request.params["model"])
+    if model not in request.models:
+        message = f"The model '{model}' does not exist"
+        raise WireError(ErrorReply(message, "invalid_request_error", "model", "model_not_found", 404))
+    return WireResponse(200, WHOLE_HEADERS, orjson.dumps(_model(model)))
 
 
-def model_id(params: Mapping[str, str]) -> str:
-    """The model that a path of RETRIEVE_ROUTE names, percent-decoded; it may hold slashes."""
-    return unquote(params["model"])
-
-
-def not_found(model: str) -> ErrorReply:
-    """The answer for a model that is not in the list."""
-    message = f"The model '{model}' does not exist"
-    return ErrorReply(message, "invalid_request_error", "model", "model_not_found", 404)
-
-
-def _model(model: str, created: int, owned_by: str) -> dict[str, Any]:
-    return {"id": model, "object": "model", "created": created, "owned_by": owned_by}
+def _model(model: str) -> dict[str, Any]:
+    return {"id": model, "object": "model", "created": CREATED, "owned_by": OWNED_BY}

@@ -11,29 +11,23 @@ from typing import Any
 import orjson
 
 from aimock_protocols import sse
-from aimock_protocols.canonical import ErrorBody, ErrorReply, Frame, FrameKind, Headers, Stamp, WireError
+from aimock_protocols.canonical import (
+    Allowance,
+    ErrorReply,
+    Frame,
+    FrameKind,
+    Headers,
+    Keepalive,
+    Stamp,
+    WireError,
+    WireResponse,
+)
 
 _IDENTITY: Headers = (
     ("openai-version", "2020-10-01"),
     ("openai-organization", "org-aimock"),
     ("openai-project", "proj_aimock"),
     ("openai-processing-ms", "10"),
-)
-_LIMITS: Headers = (
-    ("x-ratelimit-limit-requests", "10000"),
-    ("x-ratelimit-limit-tokens", "2000000"),
-    ("x-ratelimit-remaining-requests", "9999"),
-    ("x-ratelimit-remaining-tokens", "1999976"),
-    ("x-ratelimit-reset-requests", "6ms"),
-    ("x-ratelimit-reset-tokens", "0s"),
-)
-_LIMITS_REACHED: Headers = (
-    ("x-ratelimit-limit-requests", "60"),
-    ("x-ratelimit-limit-tokens", "150000"),
-    ("x-ratelimit-remaining-requests", "0"),
-    ("x-ratelimit-remaining-tokens", "0"),
-    ("x-ratelimit-reset-requests", "1s"),
-    ("x-ratelimit-reset-tokens", "6m0s"),
 )
 _JSON: Headers = (("content-type", "application/json"),)
 _EVENTS: Headers = (
@@ -42,8 +36,9 @@ _EVENTS: Headers = (
     ("x-accel-buffering", "no"),
 )
 
-WHOLE_HEADERS: Headers = _JSON + _IDENTITY + _LIMITS
-STREAM_HEADERS: Headers = _EVENTS + _IDENTITY + _LIMITS
+WHOLE_HEADERS: Headers = _JSON + _IDENTITY
+STREAM_HEADERS: Headers = _EVENTS + _IDENTITY
+KEEPALIVE: Keepalive | None = None
 
 _JSON_TYPES = {
     dict: "an object",
@@ -91,14 +86,39 @@ def read_optional(body: dict[str, Any], param: str, kind: type, expected: str) -
     return value
 
 
-def error(error: ErrorReply, stamp: Stamp) -> ErrorBody:
-    """An error response; a 429 also says when to come back."""
+def fresh_headers(stamp: Stamp) -> Headers:
+    """None: what is this response's alone is `x-request-id`, which every response of this server has."""
+    return ()
+
+
+def rate_limits(allowance: Allowance, now: float) -> Headers:
+    """The `x-ratelimit-…` family."""
+    return (
+        ("x-ratelimit-limit-requests", str(allowance.limit_requests)),
+        ("x-ratelimit-limit-tokens", str(allowance.limit_tokens)),
+        ("x-ratelimit-remaining-requests", str(allowance.remaining_requests)),
+        ("x-ratelimit-remaining-tokens", str(allowance.remaining_tokens)),
+        ("x-ratelimit-reset-requests", duration(allowance.requests_reset)),
+        ("x-ratelimit-reset-tokens", duration(allowance.tokens_reset)),
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as these headers have them: `0s`, `6ms`, `1s`, `8.64s`, `6m0s`."""
+    milliseconds = math.ceil(seconds * 1000)
+    if 0 < milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    return (f"{minutes}m" if minutes else "") + f"{rest / 1000:g}s"
+
+
+def error(error: ErrorReply, stamp: Stamp) -> WireResponse:
+    """An error response; a 429 always says when to come back."""
     headers = WHOLE_HEADERS
-    if error.status == 429:
-        wait = 1.0 if error.retry_after is None else error.retry_after
-        retry = (("retry-after", str(math.ceil(wait))), ("retry-after-ms", str(round(wait * 1000))))
-        headers = _JSON + _IDENTITY + _LIMITS_REACHED + retry
-    return ErrorBody(error.status, headers, _envelope(error))
+    wait = 1.0 if error.retry_after is None and error.status == 429 else error.retry_after
+    if wait is not None:
+        headers += (("retry-after", str(math.ceil(wait))), ("retry-after-ms", str(round(wait * 1000))))
+    return WireResponse(error.status, headers, _envelope(error))
 
 
 def error_frame(error: ErrorReply, stamp: Stamp) -> Frame:

@@ -11,11 +11,24 @@ from typing import NamedTuple, cast
 from aimock_protocols.canonical import ChatProtocol, Route
 
 
+class SideRoute(NamedTuple):
+    """A route beside the chat. `function` is a member of the protocol's module: (SideRequest) -> WireResponse, raising
+    WireError for what it refuses."""
+
+    method: str
+    template: str
+    function: str
+
+
 class Registered(NamedTuple):
     """A protocol by the name of its module."""
 
     name: str
     routes: tuple[Route, ...]
+    sides: tuple[SideRoute, ...] = ()
+    known_by: str | None = None
+    """A request header that all its clients send: by it they are told apart on paths that several APIs share. The side
+    routes are then reached only with it, and paths that nobody has are refused in this protocol's words."""
 
     def load(self) -> ChatProtocol:
         return cast(ChatProtocol, importlib.import_module(f"aimock_protocols.{self.name}"))
@@ -27,6 +40,10 @@ CHAT_PROTOCOLS: tuple[Registered, ...] = (
         (
             Route("POST", "/v1/chat/completions"),
             Route("POST", "/openai/deployments/{deployment}/chat/completions"),
+        ),
+        (
+            SideRoute("GET", "/v1/models", "list_models"),
+            SideRoute("GET", "/v1/models/{model:path}", "retrieve_model"),
         ),
     ),
     Registered(

@@ -80,7 +80,7 @@ def test_an_unknown_path_that_looks_like_openai_s_is_a_404_in_its_style(call: Ca
     )
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/api/nope", "/healthz", "/HEALTH", "/metrics", "/foo%2Fbar"])
+@pytest.mark.parametrize("path", ["//", "/nope", "/api/nope", "/healthz", "/HEALTH", "/metrics", "/foo%2Fbar"])
 def test_any_other_path_is_a_plain_404(call: Call, path: str) -> None:
     response = call("GET", path)
     assert response.status == 404

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from aimock_protocols import openai_chat
-from aimock_protocols.canonical import ChatRequest, Stamp
+from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
 
 
 @attrs.frozen
@@ -40,3 +40,13 @@ def ask(head: Head) -> Callable[..., ChatRequest]:
         return openai_chat.decode(head, {}, orjson.dumps(body))
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def side_request(head: Head, stamp: Stamp) -> Callable[..., SideRequest]:
+    """A request to a side route: side_request("a", "b", model="a") where there are models a and b, with parameters."""
+
+    def make(*models: str, body: bytes = b"", **params: str) -> SideRequest:
+        return SideRequest(head, params, body, stamp, models)
+
+    return make

@@ -11,8 +11,8 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types import Completion, Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from aimock_protocols import openai_chat, openai_completions, openai_models, sse
-from aimock_protocols.canonical import ChatRequest, Frame, Head, Reply, Stamp, Text, ToolCall
+from aimock_protocols import openai_chat, openai_completions, sse
+from aimock_protocols.canonical import ChatRequest, Frame, Head, Reply, SideRequest, Stamp, Text, ToolCall
 
 Ask = Callable[..., ChatRequest]
 
@@ -109,7 +109,7 @@ def test_completions_have_the_sdk_s_types(head: Head, stamp: Stamp, reply: Reply
     assert texts == [choice.text for choice in whole.choices]
 
 
-def test_models_have_the_sdk_s_type() -> None:
-    Model.model_validate_json(openai_models.encode_one("o3"), strict=True)
-    for model in orjson.loads(openai_models.encode_list(["a", "b"]))["data"]:
+def test_models_have_the_sdk_s_type(side_request: Callable[..., SideRequest]) -> None:
+    Model.model_validate_json(openai_chat.retrieve_model(side_request("o3", model="o3")).body, strict=True)
+    for model in orjson.loads(openai_chat.list_models(side_request("a", "b")).body)["data"]:
         Model.model_validate(model, strict=True)

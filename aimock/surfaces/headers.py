@@ -1,0 +1,61 @@
+"""The headers of a protocol's responses: its own, its rate limits as they stand, and those that let pages call."""
+
+from __future__ import annotations
+
+from aimock.cors import CORS
+from aimock.exchange import Exchange
+from aimock.net.exchange import Whole
+from aimock_protocols.canonical import Allowance, ChatProtocol, Headers, WireResponse
+
+PLENTY = Allowance(10_000, 9_999, 0.006, 2_000_000, 1_999_976, 0.0)
+"""What responses tell where no quota is kept."""
+
+SPENT = Allowance(60, 0, 1.0, 150_000, 0, 360.0)
+"""What a 429 tells that no quota has caused."""
+
+
+class ResponseHeaders:
+    """One protocol's. Those that many responses share are one tuple a second, which net encodes once."""
+
+    def __init__(self, protocol: ChatProtocol) -> None:
+        self._protocol = protocol
+        self._second = -1
+        self._whole: Headers = ()
+        self._stream: Headers = ()
+        self._bare_whole: Headers = (*protocol.whole_headers, *CORS)
+        self._bare_stream: Headers = (*protocol.stream_headers, *CORS)
+
+    def whole(self, exchange: Exchange) -> Headers:
+        """Of a whole response, fresh ones not included."""
+        if exchange.allowance is not None:
+            return self._bare_whole
+        if int(exchange.stamp.created) != self._second:
+            self._renew(exchange.stamp.created)
+        return self._whole
+
+    def stream(self, exchange: Exchange) -> Headers:
+        if exchange.allowance is not None:
+            return self._bare_stream
+        if int(exchange.stamp.created) != self._second:
+            self._renew(exchange.stamp.created)
+        return self._stream
+
+    def fresh(self, exchange: Exchange) -> Headers:
+        """This exchange's alone."""
+        fresh = exchange.fresh_headers + self._protocol.fresh_headers(exchange.stamp)
+        if exchange.allowance is None:
+            return fresh
+        return fresh + self._protocol.rate_limits(exchange.allowance, exchange.stamp.created)
+
+    def respond(self, exchange: Exchange, response: WireResponse) -> Whole:
+        """A response that came with headers of its own: an error's, or a side route's."""
+        status, headers, body = response
+        if exchange.allowance is None:
+            headers += self._protocol.rate_limits(SPENT if status == 429 else PLENTY, exchange.stamp.created)
+        return Whole(status, headers + CORS, body, self.fresh(exchange))
+
+    def _renew(self, now: float) -> None:
+        limits = self._protocol.rate_limits(PLENTY, now)
+        self._whole = (*self._protocol.whole_headers, *limits, *CORS)
+        self._stream = (*self._protocol.stream_headers, *limits, *CORS)
+        self._second = int(now)
