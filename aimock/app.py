@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
-from aimock.net.exchange import Answer, Head, Headers, Refusal, Request, Whole
+from aimock.net.exchange import Answer, Head, Headers, Refusal, Request, Task, Whole
 from aimock.routing import Router
 from aimock.state import State
 from aimock.steering import steering_of
@@ -92,10 +92,10 @@ class App:
         plan: Plan = request.head.memo or self._plan(request.head)
         exchange = Exchange(request, plan, self._state)
         try:
-            return plan.answer(exchange)
+            answer = plan.answer(exchange)
         except Exception as error:
-            logger.exception("%s %s failed", request.head.method, request.head.path)
-            return exchange.json(500, {"error": {"message": str(error), "type": "server_error"}})
+            return _failed(exchange, error)
+        return Task(functools.partial(_guarded, answer, exchange)) if isinstance(answer, Task) else answer
 
     def refuse(self, head: Head | None, refusal: Refusal) -> Whole:
         """The answer to a request that net could not read."""
@@ -150,6 +150,21 @@ class App:
 
         nearest = difflib.get_close_matches(path[:200], self._templates, n=1, cutoff=0.6)
         return {"hint": f"the nearest route is {nearest[0]}"} if nearest and nearest[0] != path else {}
+
+
+async def _guarded(task: Task, exchange: Exchange) -> Answer:
+    answer: Answer = task
+    try:
+        while isinstance(answer, Task):
+            answer = await answer.run()
+        return answer
+    except Exception as error:
+        return _failed(exchange, error)
+
+
+def _failed(exchange: Exchange, error: Exception) -> Whole:
+    logger.error("%s %s failed", exchange.head.method, exchange.head.path, exc_info=error)
+    return exchange.json(500, {"error": {"message": str(error), "type": "server_error"}})
 
 
 _UNREADABLE = Head("GET", "", "", "", {}, ())

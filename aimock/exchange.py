@@ -10,6 +10,7 @@ import orjson
 
 from aimock.cors import CORS
 from aimock.fixtures import Fixture
+from aimock.fixtures.faults import Fault
 from aimock.journal import Entry, Neutral, request_id
 from aimock.net.exchange import Answer, Head, Request, Whole
 from aimock.state import State
@@ -44,6 +45,10 @@ class Exchange:
     """Gives the neutral body of the request for the journal; None until the request has been understood."""
     allowance: Allowance | None = None
     """What is left of the client's quota; None where none is kept."""
+    fault: Fault | None = None
+    """What chaos has in store for it."""
+    entry: Entry | None = None
+    """Its entry in the journal, once there is one."""
     _stamp: Stamp | None = None
 
     @property
@@ -75,8 +80,9 @@ class Exchange:
         """The time and randomness of this exchange, drawn when they are first asked for."""
         stamp = self._stamp
         if stamp is None:
-            state = self.state
-            stamp = self._stamp = Stamp(state.settings.wall_clock(), state.randomness.fork(self.plan.scope))
+            state, request = self.state, self.request
+            entropy = state.randomness.fork(self.plan.scope, request.head.target, request.body)
+            stamp = self._stamp = Stamp(state.settings.wall_clock(), entropy)
         return stamp
 
     @property
@@ -85,7 +91,7 @@ class Exchange:
 
     def record(self, status: int, fixture: Fixture | None = None) -> Entry:
         """Journals the exchange. The one place where that happens."""
-        entry = Entry(self.stamp, self.request, self.plan, status, self.neutral, fixture)
+        entry = self.entry = Entry(self.stamp, self.request, self.plan, status, self.neutral, fixture, self.fault)
         self.state.journal.add(entry)
         return entry
 

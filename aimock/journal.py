@@ -13,6 +13,7 @@ import attrs
 import orjson
 
 from aimock.fixtures import Fixture, describe
+from aimock.fixtures.faults import Fault
 from aimock.net.exchange import Outcome, Request
 from aimock.redaction import redact_headers, redact_target
 from aimock.steering import Steering
@@ -51,15 +52,19 @@ class Entry:
     neutral: Neutral | dict[str, Any] | None = None
     """The neutral request body, or what makes it of the request; None for requests that have none."""
     fixture: Fixture | None = None
+    fault: Fault | None = None
+    """What chaos did to the answer."""
     strict_override: bool | None = None
     interrupted: bool = False
     interrupt_reason: str | None = None
+    planned: str | None = None
+    """The fixture key or the fault that is to end the answer early."""
 
-    def ended(self, outcome: Outcome, planned: str | None = None) -> None:
-        """Notes how the stream ended; `planned` names the fixture key that was to end it early."""
-        if outcome is not Outcome.DELIVERED or planned is not None:
+    def ended(self, outcome: Outcome) -> None:
+        """Notes how the answer ended."""
+        if outcome is not Outcome.DELIVERED or self.planned is not None:
             self.interrupted = True
-            self.interrupt_reason = planned if outcome is Outcome.DELIVERED else None
+            self.interrupt_reason = self.planned if outcome is Outcome.DELIVERED else None
 
     def body(self) -> dict[str, Any] | None:
         """The neutral request body."""
@@ -72,6 +77,9 @@ class Entry:
             "status": self.status,
             "fixture": describe(self.fixture) if self.fixture is not None else None,
         }
+        if self.fault is not None:
+            response["chaosAction"] = self.fault.name
+            response["source"] = "internal" if self.fixture is None else "fixture"
         if self.interrupted:
             response["interrupted"] = True
         if self.interrupt_reason is not None:

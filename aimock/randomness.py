@@ -1,20 +1,25 @@
 """The one source of randomness of a server: a seed, forked for each request.
 
-The entropy of a request depends on the seed, the test id and the number of the request within that test id, and on
-nothing else, so a run repeats from its seed and parallel tests do not disturb each other.
+The entropy of a request follows from the seed, the test id, what was asked, and how often that was asked before under
+the test id; from nothing else. So a run repeats from its seed, tests that run side by side do not disturb each other,
+and neither do the requests of one test, in whatever order they arrive.
 """
 
 from __future__ import annotations
 
 import hashlib
-import random
 import secrets
 from collections.abc import Iterator
 
+from aimock.bounded import Bounded
 from aimock_protocols.canonical import ENTROPY_BYTES
 
 _FLOAT_BITS = 53
-_DRAWN_AT_ONCE = 32
+_DRAWN_AT_ONCE = 16
+
+_GENERATION = 16_384
+"""So many contents are counted, and as many that came before them; what is older is counted anew."""
+_MAX_KEYS = 1_024
 
 
 def uniforms(entropy: bytes, label: str) -> Iterator[float]:
@@ -27,19 +32,20 @@ def uniforms(entropy: bytes, label: str) -> Iterator[float]:
 
 
 class _Source:
-    """The entropy of one test id's requests, one after the other; drawn many at a time, which costs a tenth."""
+    """The entropy of requests with the same content, one after the other. Most content comes once; what comes again
+    is drawn many at a time, which costs a tenth."""
 
-    __slots__ = ("_block", "_position", "_random")
+    __slots__ = ("_block", "_position")
 
-    def __init__(self, seed: str) -> None:
-        self._random = random.Random(seed)
-        self._block = b""
+    def __init__(self, first: bytes) -> None:
+        self._block = first
         self._position = 0
 
     def next(self) -> bytes:
         start = self._position
         if start == len(self._block):
-            self._block = self._random.randbytes(ENTROPY_BYTES * _DRAWN_AT_ONCE)
+            last = self._block[-ENTROPY_BYTES:]
+            self._block = hashlib.shake_256(last).digest(ENTROPY_BYTES * _DRAWN_AT_ONCE)
             start = 0
         self._position = start + ENTROPY_BYTES
         return self._block[start : start + ENTROPY_BYTES]
@@ -48,21 +54,32 @@ class _Source:
 class Randomness:
     """Entropy for requests, from one seed."""
 
-    def __init__(self, seed: int | None = None, max_test_ids: int = 500) -> None:
-        """`seed`: None draws a fresh one. Of more than `max_test_ids` test ids the oldest is forgotten (0: none is)."""
+    def __init__(self, seed: int | None = None) -> None:
+        """`seed`: None draws a fresh one."""
         self.seed = secrets.randbits(32) if seed is None else seed
-        self._max_test_ids = max_test_ids
-        self._sources: dict[str, _Source] = {}
+        self._young: dict[int, _Source] = {}  # by a hash: contents are large, and their hash is known anyway
+        self._old: dict[int, _Source] = {}
+        self._keys: Bounded[tuple[str, str], bytes] = Bounded(_MAX_KEYS)
 
-    def fork(self, test_id: str) -> bytes:
-        """The entropy of the next request under this test id."""
-        source = self._sources.get(test_id)
+    def fork(self, scope: str, target: str, body: bytes) -> bytes:
+        """The entropy of the next request for `target` with this body, under a test id or another scope."""
+        content = hash((scope, target, body))
+        source = self._young.get(content)
         if source is None:
-            if 0 < self._max_test_ids <= len(self._sources):
-                del self._sources[next(iter(self._sources))]
-            source = self._sources[test_id] = _Source(f"{self.seed} {test_id}")
+            source = self._old.pop(content, None) or _Source(self._first(scope, target, body))
+            if len(self._young) >= _GENERATION:
+                self._old, self._young = self._young, {}
+            self._young[content] = source
         return source.next()
 
+    def _first(self, scope: str, target: str, body: bytes) -> bytes:
+        key = self._keys.get((scope, target))
+        if key is None:
+            key = hashlib.blake2b(repr((self.seed, scope, target)).encode()).digest()
+            self._keys.keep((scope, target), key)
+        return hashlib.blake2b(body, key=key, digest_size=ENTROPY_BYTES).digest()
+
     def rewind(self) -> None:
-        """Starts every test id over from its first request."""
-        self._sources.clear()
+        """Starts all content over from its first request."""
+        self._young.clear()
+        self._old.clear()

@@ -7,8 +7,13 @@ import time
 from collections.abc import Callable
 
 import attrs
+import trio
 
+from aimock.chaos import QUIET
+from aimock.fixtures import Chaos, StreamingProfile
 from aimock.fixtures.question import Transform
+from aimock.physics import Tempo
+from aimock.quotas import Quota
 
 _TRUE = frozenset({"1", "true"})
 
@@ -19,6 +24,8 @@ class Settings:
 
     latency: float = 0.0
     """Before every frame of a stream."""
+    streaming_profile: StreamingProfile | None = None
+    """The timing of streams whose fixture says nothing of it."""
     chunk_size: int = 20
     """Characters per slice of streamed text."""
     replay_speed: float = 1.0
@@ -30,8 +37,18 @@ class Settings:
     journal_max_entries: int = 1000
     fixture_counts_max_test_ids: int = 500
     seed: int | None = None
+    chaos: Chaos = QUIET
+    """The server's level at start."""
+    quota: Quota | None = None
+    clock: Callable[[], float] = trio.current_time
+    """Seconds that only go forward: quotas are kept by it."""
     wall_clock: Callable[[], float] = time.time
     """Unix time in seconds: what `created` fields, the journal and the Date header say."""
+    tempo: Tempo = attrs.field(init=False)
+
+    @tempo.default
+    def _tempo(self) -> Tempo:
+        return Tempo(self.latency, self.streaming_profile, self.replay_speed)
 
 
 def strict_turns() -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from aimock.chaos import ServerChaos
 from aimock.fixtures import Counters, FixtureBook
 from aimock.injected import InjectedErrors
 from aimock.journal import Journal
+from aimock.net.exchange import Outcome
+from aimock.quotas import Quotas
 from aimock.randomness import Randomness
 from aimock.settings import Settings
 
@@ -18,7 +23,21 @@ class State:
         self.counters = Counters(settings.fixture_counts_max_test_ids)
         self.journal = Journal(settings.journal_max_entries)
         self.injected = InjectedErrors()
-        self.randomness = Randomness(settings.seed, settings.fixture_counts_max_test_ids)
+        self.chaos = ServerChaos(settings.chaos)
+        self.quotas = Quotas(settings.quota, settings.clock) if settings.quota is not None else None
+        self.streams = 0
+        """Paced streams under way."""
+        self.randomness = Randomness(settings.seed)
+
+    def under_way(self, on_end: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
+        """Counts a stream until it ends, of which `on_end` is told."""
+        self.streams += 1
+
+        def ended(outcome: Outcome) -> None:
+            self.streams -= 1
+            on_end(outcome)
+
+        return ended
 
     def clear_fixtures(self) -> None:
         """Fixtures and queued errors: the control API has always cleared the two together."""
@@ -31,4 +50,7 @@ class State:
         self.clear_fixtures()
         self.journal.clear()
         self.counters.reset()
+        self.chaos.reset()
+        if self.quotas is not None:
+            self.quotas.reset()
         self.randomness.rewind()

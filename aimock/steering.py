@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import urllib.parse
+from collections.abc import Callable
+from typing import Any
 
 import attrs
 
-from aimock.fixtures import DEFAULT_TEST_ID
+from aimock.chaos import latency_from_text, rate_from_text
+from aimock.fixtures import DEFAULT_TEST_ID, Chaos
+from aimock.fixtures.faults import read_faults
 from aimock.net.exchange import Head
+
+logger = logging.getLogger("aimock")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _SWITCH = {"true": True, "1": True, "false": False, "0": False}
@@ -24,9 +31,21 @@ class Steering:
     context: str | None
     request_id: str | None
     """The caller's own, if it is fit to be echoed."""
+    chaos: Chaos | None = None
+    """What the request wishes to go wrong with it."""
 
 
-_HEADERS = frozenset({"x-test-id", "x-request-id", "x-aimock-strict", "x-aimock-context"})
+_FAULT = "x-aimock-fault"
+_CHAOS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "x-aimock-chaos-drop": ("drop_rate", rate_from_text),
+    "x-aimock-chaos-malformed": ("malformed_rate", rate_from_text),
+    "x-aimock-chaos-ratelimit": ("rate_limit_rate", rate_from_text),
+    "x-aimock-chaos-disconnect": ("disconnect_rate", rate_from_text),
+    "x-aimock-chaos-latency": ("latency_ms", latency_from_text),
+    _FAULT: ("faults", read_faults),
+}
+"""Header to field, and its reader; a reader's ValueError says what was expected."""
+_HEADERS = frozenset({"x-test-id", "x-request-id", "x-aimock-strict", "x-aimock-context", *_CHAOS})
 _UNSTEERED = Steering(DEFAULT_TEST_ID, None, None, None)
 
 
@@ -42,7 +61,27 @@ def steering_of(head: Head) -> Steering:
         strict=_SWITCH.get(headers.get("x-aimock-strict", "").strip().lower()),
         context=headers.get("x-aimock-context") or None,
         request_id=request_id if _REQUEST_ID.fullmatch(request_id) else None,
+        chaos=_chaos_of(head),
     )
+
+
+def _chaos_of(head: Head) -> Chaos | None:
+    """What the chaos headers ask for. One that cannot be read is passed over with a warning, and so the level below
+    holds; `?fault=` stands in where no header can be set."""
+    wishes: dict[str, Any] = {}
+    for header, (field, read) in _CHAOS.items():
+        texts = [value.strip() for name, value in head.header_lines if name == header and value.strip()]
+        if header == _FAULT and not texts:
+            texts = [text for text in [query_value(head.query, "fault")] if text]
+        if not texts:
+            continue
+        if len(set(texts)) > 1:
+            logger.warning("%s is said more than once: %r is used", header, texts[0])
+        try:
+            wishes[field] = read(texts[0])
+        except ValueError as error:
+            logger.warning("%s: %r is ignored: %s", header, texts[0][:80], error)
+    return Chaos(**wishes) if wishes else None
 
 
 def query_value(query: str, key: str) -> str | None:

@@ -5,13 +5,8 @@ from __future__ import annotations
 from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.net.exchange import Whole
-from aimock_protocols.canonical import Allowance, ChatProtocol, Headers, WireResponse
-
-PLENTY = Allowance(10_000, 9_999, 0.006, 2_000_000, 1_999_976, 0.0)
-"""What responses tell where no quota is kept."""
-
-SPENT = Allowance(60, 0, 1.0, 150_000, 0, 360.0)
-"""What a 429 tells that no quota has caused."""
+from aimock.quotas import PLENTY, SPENT
+from aimock_protocols.canonical import ChatProtocol, Headers, WireResponse
 
 
 class ResponseHeaders:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Hashable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import attrs
 
 from aimock.bounded import Bounded
+from aimock.chaos import Odds, odds
 from aimock.exchange import Exchange, Plan
-from aimock.fixtures import Fixture, Kind, Missed, Question, Response, respond
+from aimock.faults import ERROR_EVENT, Spoiler, beset, delay_of, limit_of, spoiled_frames, spoiled_reply
+from aimock.fixtures import Fixture, Found, Kind, Missed, Question, Response, respond
+from aimock.fixtures.faults import Fault
 from aimock.fixtures.response import Factory
-from aimock.net.exchange import Answer, Request, Stream, Task, Whole
-from aimock.physics import interrupt, is_instant, pace_of, schedule
+from aimock.net.exchange import Answer, Outcome, Request, Stream, Task, Whole
+from aimock.physics import Limit, Pace, Surroundings, interrupt, kept_alive, schedule
 from aimock.randomness import uniforms
 from aimock.rendering import Renderer, Renderings
 from aimock.settings import model_list, strict_turns
@@ -64,13 +67,44 @@ class LLMSurface:
             if exchange.strict:
                 return self._error(exchange, asked.objection)
             logger.warning("%s; a strict server would refuse it", asked.objection.message)
+        if state.quotas is not None:
+            refused = self._over_quota(exchange, asked)
+            if refused is not None:
+                return refused
         injected = state.injected.take(steering.test_id, asked.endpoint)
         if injected is not None:
             return self._respond(exchange, asked, injected, injected.response)
-        question = asked.question
-        found = state.book.match(question, state.counters, strict_turns=state.book.is_scripted and strict_turns())
+        found = state.book.match(asked.question, state.counters, strict_turns=state.book.is_scripted and strict_turns())
+        fixture = None if isinstance(found, Missed) else found.fixture
+        if state.chaos.is_quiet and steering.chaos is None and (fixture is None or fixture.chaos is None):
+            return self._serve(exchange, asked, found)
+        risks = odds(state.chaos.at(steering.test_id), fixture, steering.chaos)
+        return self._serve(exchange, asked, found) if risks is None else self._risk(exchange, asked, found, risks)
+
+    def _over_quota(self, exchange: Exchange, asked: _Asked) -> Whole | None:
+        assert exchange.state.quotas is not None
+        tokens = max(asked.question.prompt_tokens, asked.question.answer_tokens)
+        exchange.allowance, excess = exchange.state.quotas.take(exchange.head.headers, asked.model, tokens)
+        return None if excess is None else self._error(exchange, self._protocol.rate_limited(excess))
+
+    def _risk(self, exchange: Exchange, asked: _Asked, found: Found | Missed, risks: Odds) -> Answer:
+        """The answer under chaos."""
+        fixture = None if isinstance(found, Missed) else found.fixture
+        spoiler = Spoiler(
+            exchange,
+            self._protocol,
+            fixture,
+            asked.model,
+            asked.stream,
+            serve=lambda: self._serve(exchange, asked, found),
+            fail=lambda error: self._error(exchange, error, fixture),
+            empty=lambda: self._headers.stream(exchange) if asked.stream else self._headers.whole(exchange),
+        )
+        return beset(spoiler, risks)
+
+    def _serve(self, exchange: Exchange, asked: _Asked, found: Found | Missed) -> Answer:
         if isinstance(found, Missed):
-            return self._miss(exchange, question, found)
+            return self._miss(exchange, asked.question, found)
         return self._respond(exchange, asked, found.fixture, found.fixture.response)
 
     def _understand(self, exchange: Exchange) -> _Asked:
@@ -134,6 +168,8 @@ class LLMSurface:
     def _reply(self, exchange: Exchange, asked: _Asked, fixture: Fixture, reply: Reply) -> Answer:
         if reply.reasoning or reply.reasoning_signature or reply.redacted_thinking:
             reply = _gated(reply, asked.model, exchange.strict)
+        if exchange.fault is not None:
+            reply = spoiled_reply(reply, exchange.fault)
         if asked.stream:
             return self._stream(exchange, asked, fixture, reply)
         body = asked.renderings.whole(_source(fixture, reply), reply, exchange.stamp)
@@ -148,28 +184,47 @@ class LLMSurface:
         entry = exchange.record(200, fixture)
         rendering = (_source(fixture, reply), reply, exchange.stamp, chunk_size)
         headers, fresh = self._headers.stream(exchange), self._headers.fresh(exchange)
-        interrupted = fixture.truncate_after_chunks is not None or fixture.disconnect_after_ms is not None
-        if not interrupted and is_instant(fixture, settings.latency):
+        limits = _limits(fixture, exchange.fault)
+        if not limits and exchange.fault is None and settings.tempo.is_instant(fixture):
             body = asked.renderings.stream(*rendering)
             return Whole(200, headers, body, fresh, chunked=True, on_end=entry.ended)
-        pace = pace_of(fixture, settings.latency, settings.replay_speed)
-        frames = asked.renderings.frames(*rendering)
-        timed: Iterable[tuple[float, Frame]] = schedule(frames, pace, uniforms(exchange.stamp.entropy, "jitter"))
+        pace = settings.tempo.pace_of(fixture)
+        timed = self._timed(exchange, asked, asked.renderings.frames(*rendering), pace)
+        on_end: Callable[[Outcome], None] = entry.ended
+        if pace.profile is not None and pace.profile.load_factor is not None:
+            on_end = exchange.state.under_way(on_end)
         interruption = None
-        if interrupted:
+        if limits:
             timed = tuple(timed)
-            interruption = interrupt(timed, fixture.truncate_after_chunks, fixture.disconnect_after_ms)
+            interruption = interrupt(timed, limits)
         if interruption is None:
-            return Stream(200, headers, self._guarded(timed, exchange), fresh, on_end=entry.ended)
+            return Stream(200, headers, self._guarded(timed, exchange), fresh, on_end=on_end)
+        entry.planned = interruption.limit.reason
         return Stream(
             200,
             headers,
             self._guarded(interruption.schedule, exchange),
             fresh,
-            ending=interruption.ending,
+            ending=interruption.limit.ending,
             ends_at=interruption.ends_at,
-            on_end=functools.partial(entry.ended, planned=interruption.reason),
+            on_end=on_end,
         )
+
+    def _timed(
+        self, exchange: Exchange, asked: _Asked, frames: Iterable[Frame], pace: Pace
+    ) -> Iterable[tuple[float, Frame]]:
+        """Each frame with its offset in seconds; keepalives between those that are far apart."""
+        state, stamp = exchange.state, exchange.stamp
+        delay = 0.0
+        if exchange.fault is not None:
+            frames = spoiled_frames(frames, exchange.fault, lambda: self._protocol.error_frame(ERROR_EVENT, stamp))
+            delay = delay_of(exchange.fault)
+        around = Surroundings(
+            uniforms(stamp.entropy, "jitter"), lambda: asked.question.prompt_tokens, lambda: state.streams
+        )
+        timed = schedule(frames, pace, around, delay)
+        keepalive = self._protocol.keepalive
+        return timed if keepalive is None else kept_alive(timed, keepalive)
 
     def _guarded(self, timed: Iterable[tuple[float, Frame]], exchange: Exchange) -> Iterator[tuple[float, bytes]]:
         """The frames' bytes; a fault on the way becomes an error event, since the head has gone out already."""
@@ -209,6 +264,17 @@ class LLMSurface:
     def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
         """The answer to a request that could not be read to its end."""
         return self._error(exchange, ErrorReply(message, type="invalid_request_error", status=status))
+
+
+def _limits(fixture: Fixture, fault: Fault | None) -> list[Limit]:
+    """Where a stream is to be cut short."""
+    limits = []
+    if fixture.truncate_after_chunks is not None:
+        limits.append(Limit("truncateAfterChunks", after_chunks=fixture.truncate_after_chunks))
+    if fixture.disconnect_after_ms is not None:
+        limits.append(Limit("disconnectAfterMs", after_ms=fixture.disconnect_after_ms))
+    cut = limit_of(fault) if fault is not None else None
+    return limits if cut is None else [*limits, cut]
 
 
 def _source(fixture: Fixture, reply: Reply) -> Fixture | None:

@@ -228,6 +228,21 @@ class Allowance:
     tokens_reset: float
 
 
+@attrs.frozen
+class Excess:
+    """Too much asked for: a request that a quota does not allow."""
+
+    unit: str
+    """`requests` or `tokens`."""
+    limit: int
+    """A minute."""
+    used: int
+    requested: int
+    wait: float
+    """Seconds until it would be allowed."""
+    model: str
+
+
 class Keepalive(NamedTuple):
     """What a provider sends while its model is silent."""
 
@@ -296,6 +311,9 @@ class ChatProtocol(Protocol):
 
         Raises WireError on a body that tells an error, ValueError on any other that is not a reply of this protocol.
         """
+
+    def rate_limited(self, excess: Excess) -> ErrorReply:
+        """The 429 that the provider gives for it."""
 
     def error(self, error: ErrorReply, stamp: Stamp) -> WireResponse:
         """An error in the provider's envelope; one without a type has that which its status calls for."""

@@ -28,6 +28,7 @@ from aimock_protocols.openai_platform import (
     fresh_headers,
     invalid_type,
     missing,
+    rate_limited,
     rate_limits,
     read_object,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "keepalive",
     "name",
     "parse",
+    "rate_limited",
     "rate_limits",
     "shape",
     "stream_headers",

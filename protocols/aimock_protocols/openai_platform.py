@@ -14,6 +14,7 @@ from aimock_protocols import sse
 from aimock_protocols.canonical import (
     Allowance,
     ErrorReply,
+    Excess,
     Frame,
     FrameKind,
     Headers,
@@ -110,6 +111,20 @@ def duration(seconds: float) -> str:
         return f"{milliseconds}ms"
     minutes, rest = divmod(milliseconds, 60_000)
     return (f"{minutes}m" if minutes else "") + f"{rest / 1000:g}s"
+
+
+_UNITS = {"requests": "requests per min (RPM)", "tokens": "tokens per min (TPM)"}
+
+
+def rate_limited(excess: Excess) -> ErrorReply:
+    """A 429 of type `requests` or `tokens`."""
+    figures = f"Limit {excess.limit}, Used {excess.used}, Requested {excess.requested}"
+    where = f"for {excess.model or 'default'} in organization org-aimock on {_UNITS[excess.unit]}"
+    if excess.requested > excess.limit:
+        message = f"Request too large {where}: Limit {excess.limit}, Requested {excess.requested}."
+    else:
+        message = f"Rate limit reached {where}: {figures}. Please try again in {duration(excess.wait)}."
+    return ErrorReply(message, excess.unit, code="rate_limit_exceeded", status=429, retry_after=excess.wait)
 
 
 def error(error: ErrorReply, stamp: Stamp) -> WireResponse:

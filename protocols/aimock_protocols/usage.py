@@ -85,7 +85,7 @@ def prompt_length(messages: Any) -> int:
     """UTF-16 units of all text in a list of messages."""
     length = 0
     for message in messages if isinstance(messages, list) else ():
-        content = message.get("content")
+        content = message.get("content") if isinstance(message, dict) else None
         if isinstance(content, str):
             length += utf16_length(content)
         elif isinstance(content, list):

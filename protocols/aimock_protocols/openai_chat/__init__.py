@@ -11,7 +11,7 @@ from aimock_protocols.openai_models import list_models, retrieve_model
 from aimock_protocols.openai_platform import KEEPALIVE as keepalive
 from aimock_protocols.openai_platform import STREAM_HEADERS as stream_headers
 from aimock_protocols.openai_platform import WHOLE_HEADERS as whole_headers
-from aimock_protocols.openai_platform import error, error_frame, fresh_headers, rate_limits
+from aimock_protocols.openai_platform import error, error_frame, fresh_headers, rate_limited, rate_limits
 
 name = "openai_chat"
 heeds: tuple[str, ...] = ()
@@ -30,6 +30,7 @@ __all__ = [
     "list_models",
     "name",
     "parse",
+    "rate_limited",
     "rate_limits",
     "read_stream",
     "retrieve_model",

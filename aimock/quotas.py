@@ -1,0 +1,157 @@
+"""Quotas: so many requests and tokens a minute for each key or model, in token buckets that refill all the time.
+
+A request costs one request, and as many tokens as OpenAI would count before it answers: the estimate of its prompt, or
+the answer that it asks for at most, whichever is more. One that finds too little left is refused before it is matched,
+so that no sequence moves on, and costs nothing. What is left is told in the provider's rate limit headers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from aimock.bounded import Bounded
+from aimock.redaction import CREDENTIAL_HEADERS
+from aimock_protocols.canonical import Allowance, Excess
+
+PLENTY = Allowance(10_000, 9_999, 0.006, 2_000_000, 1_999_976, 0.0)
+"""What responses tell where no quota is kept."""
+
+SPENT = Allowance(60, 0, 1.0, 150_000, 0, 360.0)
+"""What a 429 tells that no quota has caused."""
+
+_MAX_BUCKETS = 4_096
+_UNLIMITED = 10**9
+
+
+class Per(StrEnum):
+    """Whose quota it is."""
+
+    KEY = "key"
+    MODEL = "model"
+
+
+@attrs.frozen
+class Quota:
+    """What a client may ask for. None: without limit."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    per: Per = Per.KEY
+
+
+class QuotaError(ValueError):
+    """A quota that cannot be; the text names the field and what was expected."""
+
+
+_FIELDS = {"requestsPerMinute": "requests_per_minute", "tokensPerMinute": "tokens_per_minute", "per": "per"}
+
+
+def quota_from_json(given: Any) -> Quota:
+    """`{"requestsPerMinute": 60, "tokensPerMinute": 10000, "per": "key"}`. Raises QuotaError."""
+    if isinstance(given, Quota):
+        return given
+    if not isinstance(given, Mapping):
+        raise QuotaError("expected an object")
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in _FIELDS:
+            raise QuotaError(f"{key}: unknown field; known are {', '.join(_FIELDS)}")
+        if key == "per":
+            if value not in list(Per):
+                raise QuotaError(f"per: expected one of {', '.join(Per)}, got {value!r:.40}")
+            values[key] = Per(value)
+        elif type(value) is not int or not 1 <= value <= _UNLIMITED:
+            raise QuotaError(f"{key}: expected a whole number of 1 or more, got {value!r:.40}")
+        else:
+            values[key] = value
+    if not values.keys() - {"per"}:
+        raise QuotaError("expected requestsPerMinute, tokensPerMinute, or both")
+    return Quota(**{_FIELDS[key]: value for key, value in values.items()})
+
+
+class _Bucket:
+    """Full at first; a minute refills it from empty."""
+
+    __slots__ = ("_at", "_left", "limit")
+
+    def __init__(self, limit: int, now: float) -> None:
+        self.limit = limit
+        self._left = float(limit)
+        self._at = now
+
+    def refill(self, now: float) -> None:
+        self._left = min(self.limit, self._left + (now - self._at) * self.limit / 60)
+        self._at = now
+
+    def wait_for(self, cost: int) -> float:
+        """Seconds until there is enough; 0 if there is."""
+        return max(0.0, (min(cost, self.limit) - self._left) * 60 / self.limit)
+
+    def holds(self, cost: int) -> bool:
+        return cost <= self._left
+
+    def take(self, cost: int) -> None:
+        self._left -= cost
+
+    @property
+    def remaining(self) -> int:
+        return max(0, math.floor(self._left))
+
+    @property
+    def reset(self) -> float:
+        """Seconds until it is full."""
+        return (self.limit - self._left) * 60 / self.limit
+
+
+class Quotas:
+    """The buckets of one server. `clock` gives seconds that only go forward."""
+
+    def __init__(self, quota: Quota, clock: Callable[[], float]) -> None:
+        self._quota = quota
+        self._clock = clock
+        self._buckets: Bounded[str, tuple[_Bucket, _Bucket]] = Bounded(_MAX_BUCKETS)
+
+    def take(self, headers: Mapping[str, str], model: str, tokens: int) -> tuple[Allowance, Excess | None]:
+        """Charges a request, unless it is too much: then the second tells of what. The first tells what is left."""
+        now = self._clock()
+        requests, budget = self._of(model if self._quota.per is Per.MODEL else _digest(headers), now)
+        excess = None
+        for unit, bucket, cost in (("requests", requests, 1), ("tokens", budget, tokens)):
+            if not bucket.holds(cost):
+                used = bucket.limit - bucket.remaining
+                excess = Excess(unit, bucket.limit, used, cost, bucket.wait_for(cost), model)
+                break
+        else:
+            requests.take(1)
+            budget.take(tokens)
+        left = Allowance(
+            requests.limit, requests.remaining, requests.reset, budget.limit, budget.remaining, budget.reset
+        )
+        return left, excess
+
+    def _of(self, owner: str, now: float) -> tuple[_Bucket, _Bucket]:
+        buckets = self._buckets.get(owner)
+        if buckets is None:
+            limits = self._quota.requests_per_minute, self._quota.tokens_per_minute
+            requests, tokens = (_Bucket(_UNLIMITED if limit is None else limit, now) for limit in limits)
+            buckets = requests, tokens
+            self._buckets.keep(owner, buckets)
+        for bucket in buckets:
+            bucket.refill(now)
+        return buckets
+
+    def reset(self) -> None:
+        """Everybody's quota is whole again."""
+        self._buckets.clear()
+
+
+def _digest(headers: Mapping[str, str]) -> str:
+    """Stands for the caller's key, which is not kept. Callers without a key share a quota."""
+    key = next((headers[name] for name in sorted(CREDENTIAL_HEADERS) if name in headers), "")
+    return hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
