@@ -17,7 +17,7 @@ import attrs
 from aimock.bounded import Bounded
 from aimock.fixtures import Chaos, Fixture
 from aimock.fixtures.faults import Fault, FaultError, FaultName, read_faults
-from aimock.fixtures.structure import camel
+from aimock.fixtures.structure import camel, converter
 
 MAX_LATENCY_MS = 30_000
 _MAX_TEST_IDS = 1_024
@@ -78,6 +78,12 @@ def chaos_from_json(given: Any) -> Chaos:
         except ValueError as error:
             raise ChaosError(f"{key}: expected {error}, got {value!r:.40}") from error
     return Chaos(**values)
+
+
+def chaos_to_json(chaos: Chaos) -> dict[str, Any]:
+    """The fields that are set, as `chaos_from_json` reads them."""
+    shown: dict[str, Any] = converter.unstructure(chaos)
+    return shown
 
 
 _ATTRIBUTES = {camel(name): name for name in FIELDS}

@@ -12,12 +12,16 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 
 from aimock import __version__
-from aimock.config import LOG_LEVELS, PORT, Config, ConfigError, load_config, number, seed, whole_number
+from aimock.config import LOG_LEVELS, PORT, Config, ConfigError, load_config, moment, number, seed, whole_number
+
+if TYPE_CHECKING:  # a wrong flag is told before any of these is imported
+    from aimock.fixtures import Chaos, StreamingProfile
+    from aimock.quotas import Quota
 
 DEFAULT_PORT = 4010
 DEFAULT_FIXTURES = "./fixtures"
@@ -26,7 +30,6 @@ SHUTDOWN_GRACE = 8.0
 
 _FLAG_OF_LATER_VERSIONS = (
     *("watch", "metrics", "record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
-    *(f"chaos-{kind}" for kind in ("drop", "malformed", "disconnect", "ratelimit", "latency")),
     *(f"provider-{name}" for name in ["openai", "anthropic", "gemini", "vertexai", "bedrock", "azure"]),
     *(f"provider-{name}" for name in ["ollama", "cohere", "openrouter", "byteplus"]),
     *("upstream-timeout-ms", "body-timeout-ms", "max-proxy-buffer-bytes", "max-proxy-buffer-frames", "agui-upstream"),
@@ -84,11 +87,24 @@ def _serve_parser() -> argparse.ArgumentParser:
         help=f"file or directory; repeatable ({DEFAULT_FIXTURES})",
     )
     add("-l", "--latency", type=_real(number(0)), metavar="MS", help="before every frame of a stream (default 0)")
+    add("--profile", type=_named(PROFILE_NAMES), metavar="NAME", help=f"timing of streams: {', '.join(PROFILE_NAMES)}")
     add("-c", "--chunk-size", type=_whole(whole_number(1)), metavar="N", help="characters a slice (default 20)")
     add("--replay-speed", type=_real(number(0, exclusive=True)), metavar="X", help="divides every delay (default 1)")
     add("--strict", action="store_true", default=None, help="answer 503, not 404, when no fixture matches")
     add("--validate-on-load", action="store_true", default=None, help="refuse to start with a faulty fixture")
-    add("--seed", type=_whole(seed), metavar="N", help="repeats a run: ids and jitter follow from it")
+    for kind in CHAOS_FLAGS:
+        add(f"--chaos-{kind}", metavar="MS" if kind == "latency" else "RATE", help=CHAOS_FLAGS[kind][1])
+    add("--chaos-fault", action="append", metavar="FAULT", help="a fault by name, as NAME;KEY=VALUE; repeatable")
+    add("--quota-requests", type=_whole(whole_number(1)), metavar="N", help="requests a minute for each key")
+    add("--quota-tokens", type=_whole(whole_number(1)), metavar="N", help="tokens a minute for each key")
+    add(
+        "--quota-per",
+        type=_named(("key", "model")),
+        metavar="WHOM",
+        help="whose quotas: key (default) or model",
+    )
+    add("--seed", type=_whole(seed), metavar="N", help="repeats a run: ids, jitter and chaos follow from it")
+    add("--frozen-time", type=_time, metavar="TIME", help="what the clock says: Unix seconds, or ISO 8601")
     add("--journal-max", type=_whole(whole_number(0)), metavar="N", help="requests remembered; 0: all (default 1000)")
     add(
         "--fixture-counts-max", type=_whole(whole_number(0)), metavar="N", help="test ids counted; 0: all (default 500)"
@@ -104,6 +120,85 @@ def _serve_parser() -> argparse.ArgumentParser:
 class _Refuse(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
         raise Failure(f"{option}: this version does not support it")
+
+
+PROFILE_NAMES = ("fast", "standard", "reasoning", "overloaded")
+CHAOS_FLAGS = {
+    "drop": ("drop_rate", "probability of a 500"),
+    "malformed": ("malformed_rate", "probability of a body that is not JSON"),
+    "ratelimit": ("rate_limit_rate", "probability of a 429"),
+    "disconnect": ("disconnect_rate", "probability of a connection cut without an answer"),
+    "latency": ("latency_ms", "delay of every answer, 0 to 30000"),
+}
+"""Flag to field of the server's chaos, and what it does."""
+
+
+def _named(names: Sequence[str]) -> Callable[[str], str]:
+    """An argparse type for one of some names."""
+
+    def read(text: str) -> str:
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"expected one of {', '.join(names)}, got {text!r}")
+        return text
+
+    return read
+
+
+def _time(text: str) -> float:
+    try:
+        return moment(float(text) if text.replace(".", "", 1).isdecimal() else text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected {error}, got {text!r}") from error
+
+
+def _chaos(flags: argparse.Namespace, from_file: Chaos | None) -> Chaos | None:
+    """The server's chaos: of each field what a flag says, else the config file."""
+    texts = {kind: text for kind in CHAOS_FLAGS if (text := getattr(flags, f"chaos_{kind}")) is not None}
+    if not texts and not flags.chaos_fault:
+        return from_file
+    from aimock.chaos import QUIET, latency_from_text, rate_from_text
+    from aimock.fixtures.faults import FaultError, read_faults
+
+    chosen: dict[str, Any] = {}
+    for kind, text in texts.items():
+        try:
+            chosen[CHAOS_FLAGS[kind][0]] = (latency_from_text if kind == "latency" else rate_from_text)(text)
+        except ValueError as error:
+            raise Failure(f"--chaos-{kind}: expected {error}, got {text!r}") from error
+    if flags.chaos_fault:
+        try:
+            chosen["faults"] = read_faults(flags.chaos_fault)
+        except FaultError as error:
+            raise Failure(f"--chaos-fault: {error}") from error
+    return attrs.evolve(from_file or QUIET, **chosen)
+
+
+def _quota(flags: argparse.Namespace, from_file: Quota | None) -> Quota | None:
+    """Likewise."""
+    chosen = {
+        "requests_per_minute": flags.quota_requests,
+        "tokens_per_minute": flags.quota_tokens,
+        "per": flags.quota_per,
+    }
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    if not chosen:
+        return from_file
+    from aimock.quotas import Per, Quota
+
+    if "per" in chosen:
+        chosen["per"] = Per(chosen["per"])
+    quota = attrs.evolve(from_file or Quota(), **chosen)
+    if quota.requests_per_minute is None and quota.tokens_per_minute is None:
+        raise Failure("--quota-per needs --quota-requests or --quota-tokens")
+    return quota
+
+
+def _profile(flags: argparse.Namespace) -> StreamingProfile | None:
+    if flags.profile is None:
+        return None
+    from aimock.fixtures.options import PROFILES
+
+    return PROFILES[flags.profile]
 
 
 def _text(text: str) -> str:
@@ -148,8 +243,12 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "host": flags.host or os.environ.get("AIMOCK_HOST") or None,
         "strict": flags.strict,
         "seed": flags.seed,
+        "frozen_time": flags.frozen_time,
         "fixtures": tuple(flags.fixtures) if flags.fixtures else None,
         "latency": flags.latency,
+        "streaming_profile": _profile(flags),
+        "chaos": _chaos(flags, from_file.chaos),
+        "quota": _quota(flags, from_file.quota),
         "chunk_size": flags.chunk_size,
         "replay_speed": flags.replay_speed,
         "log_level": flags.log_level,

@@ -5,11 +5,16 @@ Relative paths in it are taken from the working directory, and where nothing lie
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:  # flags are judged before any of these is imported
+    from aimock.fixtures import Chaos, StreamingProfile
+    from aimock.quotas import Quota
 
 
 class ConfigError(Exception):
@@ -24,14 +29,24 @@ class Config:
     host: str | None = None
     strict: bool | None = None
     seed: int | None = None
+    frozen_time: float | None = None
     fixtures: tuple[str, ...] | None = None
     latency: float | None = None
+    streaming_profile: StreamingProfile | None = None
+    chaos: Chaos | None = None
+    quota: Quota | None = None
     chunk_size: int | None = None
     replay_speed: float | None = None
     log_level: str | None = None
     validate_on_load: bool | None = None
     journal_max: int | None = None
     fixture_counts_max: int | None = None
+
+    @property
+    def wall_clock(self) -> Callable[[], float]:
+        """Gives the Unix time in seconds; always the same, if it is frozen."""
+        now = self.frozen_time
+        return time.time if now is None else lambda: now
 
 
 LOG_LEVELS = ("silent", "warn", "info", "debug")
@@ -72,6 +87,57 @@ def seed(value: Any) -> int:
     return value
 
 
+def moment(value: Any) -> float:
+    """Checks a time: Unix seconds, or text by ISO 8601, which without a zone is UTC."""
+    if type(value) in (int, float) and 0 <= value < 10**11:
+        return float(value)
+    if isinstance(value, str):
+        import datetime  # for the few who freeze the time
+
+        try:
+            read = datetime.datetime.fromisoformat(value)
+        except ValueError:
+            pass
+        else:
+            return (read if read.tzinfo else read.replace(tzinfo=datetime.UTC)).timestamp()
+    raise ValueError("Unix seconds, or a time by ISO 8601")
+
+
+def profile(value: Any) -> StreamingProfile:
+    """Checks a streaming profile: its name, or an object as in a fixture. Raises ConfigError."""
+    from aimock.fixtures import FixtureError, StreamingProfile, make_fixture
+
+    if isinstance(value, StreamingProfile):
+        return value
+    try:
+        checked = make_fixture({"match": {}, "response": {"content": "x"}, "streamingProfile": value})
+    except FixtureError as error:
+        raise ConfigError(error.findings[0].message.removeprefix("streamingProfile").removeprefix(": ")) from None
+    if checked.streaming_profile is None:
+        raise ValueError("the name of a profile, or an object")
+    return checked.streaming_profile
+
+
+def chaos(value: Any) -> Chaos:
+    """Checks the server's chaos, an object as in a fixture. Raises ConfigError."""
+    from aimock.chaos import ChaosError, chaos_from_json
+
+    try:
+        return chaos_from_json(value)
+    except ChaosError as error:
+        raise ConfigError(str(error)) from None
+
+
+def quota(value: Any) -> Quota:
+    """Checks a quota: `{"requestsPerMinute": …, "tokensPerMinute": …, "per": "key"}`. Raises ConfigError."""
+    from aimock.quotas import QuotaError, quota_from_json
+
+    try:
+        return quota_from_json(value)
+    except QuotaError as error:
+        raise ConfigError(str(error)) from None
+
+
 def _boolean(value: Any) -> bool:
     if type(value) is not bool:
         raise ValueError("true or false")
@@ -98,8 +164,12 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "host": ("host", _string),
     "strict": ("strict", _boolean),
     "seed": ("seed", seed),
+    "frozenTime": ("frozen_time", moment),
     "llm.fixtures": ("fixtures", _sources),
     "llm.latency": ("latency", number(0)),
+    "llm.streamingProfile": ("streaming_profile", profile),
+    "llm.chaos": ("chaos", chaos),
+    "llm.quota": ("quota", quota),
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
     "llm.logLevel": ("log_level", log_level),
@@ -109,9 +179,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 """JSON path to attribute and check; a check's ValueError says what was expected."""
 
-NOT_YET = frozenset(
-    {"metrics", "auth", "mcp", "a2a", "agui", "vector", "services", "llm.chaos", "llm.record", "llm.watch"}
-)
+NOT_YET = frozenset({"metrics", "auth", "mcp", "a2a", "agui", "vector", "services", "llm.record", "llm.watch"})
 """Keys of the reference that this version does not honour, and therefore refuses."""
 
 
@@ -132,6 +200,8 @@ def load_config(path: Path) -> Config:
         attribute, check = _known(path, key)
         try:
             values[attribute] = check(value)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {key}: {error}") from error
         except ValueError as error:
             shown = orjson.dumps(value).decode()[:80]
             raise ConfigError(f"{path}: {key}: expected {error}, got {shown}") from error

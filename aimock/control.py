@@ -5,6 +5,7 @@ Errors here have a plain string under `error`; they are this server's own and re
 
 from __future__ import annotations
 
+import logging
 import re
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +14,14 @@ from typing import Any
 import orjson
 
 from aimock.app import CONTROL_PREFIX
+from aimock.chaos import ChaosError, chaos_from_json, chaos_to_json
 from aimock.exchange import Exchange
 from aimock.fixtures import DEFAULT_TEST_ID, Fixture, FixtureError, describe, entries_from_json, make_fixture
 from aimock.journal import Entry
 from aimock.net.exchange import Whole
 from aimock.steering import query_value
+
+logger = logging.getLogger("aimock")
 
 _DEPRECATION = "POST /__aimock/reset/fixtures is deprecated: use /__aimock/reset, or /__aimock/reset/journal."
 
@@ -126,6 +130,39 @@ def injected_error(body: Mapping[str, Any]) -> Fixture:
     return make_fixture({"match": {}, "response": {"error": error, "status": status}})
 
 
+# -- chaos ---------------------------------------------------------------------------------------------------------
+
+
+def _show_chaos(exchange: Exchange) -> Whole:
+    """What holds for the scope of the request: its test id, or all."""
+    return exchange.json(200, {"chaos": chaos_to_json(exchange.state.chaos.at(_chaos_scope(exchange) or "").chaos)})
+
+
+def _install_chaos(exchange: Exchange) -> Whole:
+    scope = _chaos_scope(exchange)
+    before = chaos_to_json(exchange.state.chaos.at(scope or "").chaos)
+    try:
+        installed = chaos_from_json(_body(exchange))
+        exchange.state.chaos.install(installed, scope)
+    except ChaosError as error:
+        raise ControlError(str(error)) from error
+    gone = [field for field in before if field not in chaos_to_json(installed)]
+    if gone:
+        logger.warning("chaos was replaced, and says nothing of %s any more", ", ".join(gone))
+    return _show_chaos(exchange)
+
+
+def _forget_chaos(exchange: Exchange) -> Whole:
+    exchange.state.chaos.forget(_chaos_scope(exchange))
+    return _show_chaos(exchange)
+
+
+def _chaos_scope(exchange: Exchange) -> str | None:
+    if exchange.head.headers.get("x-test-id", "-").strip() == "":
+        raise ControlError("X-Test-Id: expected a test id, or no such header")
+    return _scope(exchange)
+
+
 # -- the journal ---------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +240,9 @@ _ROUTES: dict[tuple[str, str], Callable[[Exchange], Whole]] = {
     ("POST", "/reset/journal"): _reset_journal,
     ("POST", "/reset/fixtures"): _reset_fixtures,
     ("POST", "/error"): _queue_error,
+    ("GET", "/chaos"): _show_chaos,
+    ("POST", "/chaos"): _install_chaos,
+    ("DELETE", "/chaos"): _forget_chaos,
 }
 
 

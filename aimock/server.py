@@ -26,9 +26,19 @@ import trio
 
 from aimock import logs
 from aimock.app import App
-from aimock.config import PORT, number, whole_number
+from aimock.config import PORT, ConfigError, number, profile, whole_number
+from aimock.config import chaos as chaos_of
+from aimock.config import quota as quota_of
 from aimock.control import ControlError, injected_error
-from aimock.fixtures import Fixture, entries_from_json, fixture_from, load_source, make_fixture
+from aimock.fixtures import (
+    Chaos,
+    Fixture,
+    StreamingProfile,
+    entries_from_json,
+    fixture_from,
+    load_source,
+    make_fixture,
+)
 from aimock.fixtures.findings import MATCH_KEYS
 from aimock.fixtures.question import Transform
 from aimock.fixtures.structure import camel
@@ -36,6 +46,7 @@ from aimock.journal import Journal
 from aimock.net.limits import Limits
 from aimock.net.listen import open_listeners, url_of
 from aimock.net.server import HTTPServer
+from aimock.quotas import Quota
 from aimock.settings import Settings
 from aimock.state import State
 
@@ -57,6 +68,9 @@ class AIMock:
         latency: float = 0.0,
         chunk_size: int = 20,
         replay_speed: float = 1.0,
+        streaming_profile: str | Mapping[str, Any] | StreamingProfile | None = None,
+        chaos: Mapping[str, Any] | Chaos | None = None,
+        quota: Mapping[str, Any] | Quota | None = None,
         strict: bool = False,
         log_level: str | None = None,
         journal_max_entries: int = 1000,
@@ -69,7 +83,8 @@ class AIMock:
         """`latency` in ms before each frame; `fixtures`: files or directories; `port` 0 takes a free one.
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
-        leaves the logger `aimock` to the program. Raises ValueError on a number that the command line would refuse.
+        leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
+        fixtures. Raises ValueError on what the command line or a config file would refuse.
         """
         if log_level is not None:
             logs.show(log_level)
@@ -81,6 +96,9 @@ class AIMock:
                 latency=_checked("latency", latency, number(0)),
                 chunk_size=_checked("chunk_size", max(1, chunk_size), whole_number(1)),
                 replay_speed=_checked("replay_speed", replay_speed, number(0, exclusive=True)),
+                streaming_profile=None if streaming_profile is None else _given("streaming_profile", streaming_profile),
+                chaos=_given("chaos", chaos or {}),
+                quota=None if quota is None else _given("quota", quota),
                 strict=strict,
                 request_transform=request_transform,
                 journal_max_entries=_checked("journal_max_entries", journal_max_entries, whole_number(0)),
@@ -223,6 +241,21 @@ class AIMock:
     def strict(self, value: bool) -> None:
         self._state.settings.strict = value
 
+    # -- chaos -----------------------------------------------------------------------------------------------------
+
+    def set_chaos(self, chaos: Mapping[str, Any] | Chaos, *, test_id: str | None = None) -> Self:
+        """Replaces the server's chaos, for one test id or for all. Raises ValueError."""
+        wanted = _given("chaos", chaos)
+        self._do(lambda: self._state.chaos.install(wanted, test_id))
+        return self
+
+    def clear_chaos(self, *, test_id: str | None = None) -> Self:
+        """No chaos for all; or, for one test id, what holds for all."""
+        if test_id is None:
+            return self.set_chaos({})
+        self._do(lambda: self._state.chaos.forget(test_id))
+        return self
+
     # -- fixtures --------------------------------------------------------------------------------------------------
 
     def add_fixture(self, fixture: Fixture | Mapping[str, Any], response: Any = None, **options: Any) -> Self:
@@ -332,7 +365,7 @@ class AIMock:
 
         def clear() -> None:
             self._state.journal.clear()
-            self._state.counters.reset()
+            self._state.rewind()
 
         self._do(clear)
         return self
@@ -340,8 +373,8 @@ class AIMock:
     reset_journal = clear_requests
 
     def reset_match_counts(self, test_id: str | None = None) -> Self:
-        """Rewinds the sequences of one test id, or of all."""
-        self._do(lambda: self._state.counters.reset(test_id))
+        """Rewinds the sequences, and the faults that strike so many times, of one test id, or of all."""
+        self._do(lambda: self._state.rewind(test_id))
         return self
 
     def reset(self) -> Self:
@@ -358,6 +391,17 @@ class AIMock:
 
 LLMock = AIMock
 """The reference's name for it."""
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {"streaming_profile": profile, "chaos": chaos_of, "quota": quota_of}
+
+
+def _given(name: str, value: Any) -> Any:
+    """What a config file has as an object, checked as it would be there. Raises ValueError."""
+    try:
+        return _CHECKS[name](value)
+    except ConfigError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _checked(name: str, value: Any, check: Callable[[Any], T]) -> T:

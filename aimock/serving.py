@@ -41,7 +41,7 @@ async def _serve(choice: Config, grace: float) -> Failure | None:
         return Failure(error.strerror or str(error))
     url = url_of(listeners[0])
     opening = Opening()
-    server = HTTPServer(opening)
+    server = HTTPServer(opening, wall_clock=choice.wall_clock)
     failures: list[Failure] = []
     # Signals are heard before readiness is told: a supervisor may send SIGTERM the instant it reads that line.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -7,6 +7,7 @@ import logging
 
 from aimock import logs
 from aimock.app import App
+from aimock.chaos import QUIET
 from aimock.cli import Failure
 from aimock.config import Config
 from aimock.fixtures import FixtureSourceError, Problem, load_source
@@ -27,6 +28,10 @@ def build(choice: Config) -> App:
             journal_max_entries=choice.journal_max or 0,
             fixture_counts_max_test_ids=choice.fixture_counts_max or 0,
             seed=choice.seed,
+            streaming_profile=choice.streaming_profile,
+            chaos=choice.chaos or QUIET,
+            quota=choice.quota,
+            wall_clock=choice.wall_clock,
         )
     )
     _load(state, choice)

@@ -45,6 +45,11 @@ class State:
         self.book.clear()
         self.injected.clear()
 
+    def rewind(self, test_id: str | None = None) -> None:
+        """Everything that happens so many times, or in turn, begins anew, under one test id or all."""
+        self.counters.reset(test_id)
+        self.chaos.rewind(test_id)
+
     def reset(self) -> None:
         """Back to an empty server: the one reset behind the API, the control routes and the test plugin."""
         self.clear_fixtures()

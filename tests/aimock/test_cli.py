@@ -222,7 +222,7 @@ REFUSED = [
     ("validate --nonsense x", "--nonsense"),
     *((f"--{flag}", f"--{flag}") for flag in cli._FLAG_OF_LATER_VERSIONS),
     *((f"--{flag} 1", f"--{flag}") for flag in cli._FLAG_OF_LATER_VERSIONS),
-    *((f"--{flag}=1", f"--{flag}") for flag in ("chaos-drop", "provider-openai", "record")),
+    *((f"--{flag}=1", f"--{flag}") for flag in ("proxy-only", "provider-openai", "record")),
 ]
 
 

@@ -35,7 +35,6 @@ def test_health(call: Call) -> None:
         ("PUT", "/__aimock/fixtures"),
         ("POST", "/__aimock/fixtures/"),
         ("DELETE", "/__aimock/journal"),
-        ("GET", "/__aimock/chaos"),
     ],
 )
 def test_an_unknown_control_route_is_a_404_that_names_it(call: Call, method: str, path: str) -> None:

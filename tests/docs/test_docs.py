@@ -49,6 +49,8 @@ from aimock.fixtures import (
     patterns,
     validate_fixtures,
 )
+from aimock.fixtures.findings import PROFILE_KEYS
+from aimock.fixtures.options import PROFILES, StreamingProfile
 from aimock.fixtures.selection import select
 from aimock.net.limits import Limits
 from aimock_protocols.reasoning import NOT_REASONING
@@ -351,6 +353,18 @@ def routes_of(provider: str) -> list[str]:
 
 def check_not_reasoning() -> None:
     check("not-reasoning", NOT_REASONING)
+
+
+def check_profiles() -> None:
+    documented = [
+        StreamingProfile(ttft=float(ttft), tps=float(tps), jitter=float(jitter))
+        for _, ttft, tps, jitter, _ in TABLES["profiles"]
+    ]
+    assert dict(zip(firsts("profiles"), documented, strict=True)) == PROFILES
+
+
+def check_profile_keys() -> None:
+    check("profile-keys", PROFILE_KEYS)
 
 
 def check_control_routes() -> None:
