@@ -10,19 +10,26 @@ import functools
 import importlib
 import logging
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
-from aimock.net.exchange import Answer, Head, Refusal, Request, Whole
+from aimock.net.exchange import Answer, Handler, Head, Refusal, Request, Whole
 from aimock.routing import Router
 from aimock.state import State
 from aimock.steering import steering_of
 from aimock_protocols.registry import CHAT_PROTOCOLS, Registered
 
+if TYPE_CHECKING:
+    from aimock.auth import Guard
+
 logger = logging.getLogger("aimock")
 
 CONTROL_PREFIX = "/__aimock"
+
+_UNKNOWN_PATH = "{unknown}"
+_UNKNOWN_CONTROL_PATH = f"{CONTROL_PREFIX}/{{other}}"
+"""Labels of the paths that are no route's."""
 
 _UNSCOPED = "__server__"
 """Scope of the randomness that probes and the control API use, so that polling them changes no test's ids."""
@@ -38,8 +45,18 @@ class Target(NamedTuple):
     """Whether the exchange belongs to a test: then its randomness is counted under the test id."""
 
 
+def handler_of(state: State) -> Handler:
+    """The handler that net serves, over one server's state. Only a server that counts has anything to do with it."""
+    app = App(state)
+    if state.metrics is None:
+        return app
+    from aimock.metrics import Metered
+
+    return Metered(app, state.metrics)
+
+
 class App:
-    """The handler that net serves, over one server's state."""
+    """Request to Answer, over one server's state."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -54,10 +71,18 @@ class App:
             ("GET", "/v1/models/{model:path}", _models("retrieve_model")),
         ):
             self._add(method, path, functools.partial(_same, target))
+        if state.metrics is not None:
+            scrape = Target(_deferred("aimock.metrics", "scrape"), _refuse)
+            self._add("GET", "/metrics", functools.partial(_same, scrape))
         for registered in CHAT_PROTOCOLS:
             surface = functools.cache(functools.partial(_chat_surface, registered))
             for route in registered.routes:
                 self._add(route.method, route.template, surface)
+        self._guard: Guard | None = None
+        if state.settings.api_keys:
+            from aimock.auth import Guard  # most servers have no keys
+
+            self._guard = Guard(state.settings.api_keys)
 
     def _add(self, method: str, template: str, target: Callable[[], Target]) -> None:
         self._router.add(method, template, target)
@@ -71,28 +96,60 @@ class App:
             return plan.answer(exchange)
         except Exception as error:
             logger.exception("%s %s failed", request.head.method, request.head.path)
+            if exchange.entry is None and plan.scope != _UNSCOPED:
+                exchange.record(500)
+            if exchange.entry is not None:
+                exchange.entry.failed(500)
             return exchange.json(500, {"error": {"message": str(error), "type": "server_error"}})
 
     def refuse(self, head: Head | None, refusal: Refusal) -> Whole:
         """The answer to a request that net could not read."""
-        plan = self._plan(head or _UNREADABLE)
-        return plan.refuse(Exchange(Request(head or _UNREADABLE), plan, self._state), refusal.status, refusal.message)
+        if head is None:  # and nobody can say who asks, or what for
+            head = Head("GET", "", "", "", {}, ())
+            plan = Plan(self._no_route, _refuse, {}, steering_of(head), _UNSCOPED, _UNKNOWN_PATH)
+        else:
+            plan = self._plan(head)
+        exchange = Exchange(Request(head), plan, self._state)
+        answer = plan.refuse(exchange, refusal.status, refusal.message)
+        if exchange.entry is not None:
+            exchange.entry.refused()
+        return answer
+
+    def label(self, head: Head | None) -> str:
+        """What metrics call the path of a request; `head` is None if it could not be read."""
+        if head is None:
+            return _UNKNOWN_PATH
+        plan: Plan = head.memo or self._plan(head)
+        return plan.label
 
     def _plan(self, head: Head) -> Plan:
-        """Who answers requests with this head: control, preflights, then the routes."""
+        """Who answers requests with this head: the guard, control, preflights, then the routes."""
         steering = steering_of(head)
         params: Mapping[str, str] = {}
-        if head.method == "OPTIONS":
+        resolved = self._router.resolve(head.method, head.path)
+        label = resolved.label if resolved is not None else self._label(head.path)
+        if self._guard is not None and not self._guard.admits(head):
+            target = Target(self._guard.reject, self._guard.reject)
+        elif head.method == "OPTIONS" and (self._guard is None or self._guard.lets_ask(head)):
             target = Target(_preflight, _refuse)
         elif head.path.startswith(CONTROL_PREFIX):
             target = Target(_deferred("aimock.control", "answer"), _refuse)
-        elif (resolved := self._router.resolve(head.method, head.path)) is not None:
+        elif resolved is not None:
             target, params = resolved.target(), resolved.params
         else:
             target = Target(self._no_route, _refuse)
-        plan = Plan(target.answer, target.refuse, params, steering, steering.test_id if target.scoped else _UNSCOPED)
+        scope = steering.test_id if target.scoped else _UNSCOPED
+        plan = Plan(target.answer, target.refuse, params, steering, scope, label)
         head.memo = plan
         return plan
+
+    def _label(self, path: str) -> str:
+        """Of a path that is no route's with this method."""
+        if path.startswith(CONTROL_PREFIX):
+            from aimock.control import PATHS
+
+            return path if path in PATHS else _UNKNOWN_CONTROL_PATH
+        return self._router.label(path) or _UNKNOWN_PATH
 
     def _no_route(self, exchange: Exchange) -> Whole:
         """404, or 405 if only the method is wrong, in OpenAI's envelope where the path looks like OpenAI's."""
@@ -116,10 +173,6 @@ class App:
 
         nearest = difflib.get_close_matches(path[:200], self._templates, n=1, cutoff=0.6)
         return {"hint": f"the nearest route is {nearest[0]}"} if nearest and nearest[0] != path else {}
-
-
-_UNREADABLE = Head("GET", "", "", "", {}, ())
-"""Stands for a head that could not be read."""
 
 
 def _same(target: Target) -> Target:

@@ -17,7 +17,18 @@ from typing import Any, NoReturn
 import attrs
 
 from aimock import __version__
-from aimock.config import LOG_LEVELS, PORT, Config, ConfigError, load_config, number, seed, whole_number
+from aimock.config import (
+    LOG_LEVELS,
+    PORT,
+    Config,
+    ConfigError,
+    UnfitKeys,
+    api_keys,
+    load_config,
+    number,
+    seed,
+    whole_number,
+)
 
 DEFAULT_PORT = 4010
 DEFAULT_FIXTURES = "./fixtures"
@@ -25,7 +36,7 @@ SHUTDOWN_GRACE = 8.0
 """Seconds that streams have to finish after the first SIGTERM or SIGINT; a container runtime kills after ten."""
 
 _FLAG_OF_LATER_VERSIONS = (
-    *("watch", "metrics", "record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
+    *("watch", "record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
     *(f"chaos-{kind}" for kind in ("drop", "malformed", "disconnect", "ratelimit", "latency")),
     *(f"provider-{name}" for name in ["openai", "anthropic", "gemini", "vertexai", "bedrock", "azure"]),
     *(f"provider-{name}" for name in ["ollama", "cohere", "openrouter", "byteplus"]),
@@ -93,6 +104,7 @@ def _serve_parser() -> argparse.ArgumentParser:
     add(
         "--fixture-counts-max", type=_whole(whole_number(0)), metavar="N", help="test ids counted; 0: all (default 500)"
     )
+    add("--metrics", action="store_true", default=None, help="count requests, and answer GET /metrics")
     add("--log-level", choices=LOG_LEVELS, help="silent, warn, info (default) or debug")
     add("--version", action="version", version=f"aimock {__version__}")
     add("--help", action="help", help="show this and exit")
@@ -140,6 +152,17 @@ def _expected(error: ValueError, default: str, text: str) -> str:
     return f"expected {default if said.startswith(('invalid', 'could not')) else said}, got {text!r}"
 
 
+def _ambient_keys() -> tuple[str, ...] | None:
+    """The keys that the environment lists; None if the variable is not set. Set to nothing, it is wrong."""
+    listed = os.environ.get("AIMOCK_API_KEYS")
+    if listed is None:
+        return None
+    try:
+        return api_keys(listed.split(","))
+    except UnfitKeys as error:
+        raise Failure(f"AIMOCK_API_KEYS{error}") from error
+
+
 def _chosen(flags: argparse.Namespace) -> Config:
     """Flags over environment over config file over defaults."""
     from_file = load_config(Path(flags.config)) if flags.config is not None else Config()
@@ -156,6 +179,8 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "validate_on_load": flags.validate_on_load,
         "journal_max": flags.journal_max,
         "fixture_counts_max": flags.fixture_counts_max,
+        "metrics": flags.metrics,
+        "api_keys": _ambient_keys(),
     }
     defaults = {
         # As the reference has it, each of its two executables in its own way: a config file means a free port.
@@ -170,6 +195,8 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "validate_on_load": False,
         "journal_max": 1000,
         "fixture_counts_max": 500,
+        "metrics": False,
+        "api_keys": (),
     }
     chosen: dict[str, Any] = {}
     for name in attrs.fields_dict(Config):

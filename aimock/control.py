@@ -17,6 +17,7 @@ from aimock.exchange import Exchange
 from aimock.fixtures import DEFAULT_TEST_ID, Fixture, FixtureError, describe, entries_from_json, make_fixture
 from aimock.journal import Entry
 from aimock.net.exchange import Whole
+from aimock.redaction import CREDENTIAL_QUERY_KEYS
 from aimock.steering import query_value
 
 _DEPRECATION = "POST /__aimock/reset/fixtures is deprecated: use /__aimock/reset, or /__aimock/reset/journal."
@@ -205,6 +206,9 @@ _ROUTES: dict[tuple[str, str], Callable[[Exchange], Whole]] = {
     ("POST", "/error"): _queue_error,
 }
 
+PATHS = frozenset(CONTROL_PREFIX + path for _, path in _ROUTES)
+"""Of the control API."""
+
 
 # -- reading requests ----------------------------------------------------------------------------------------------
 
@@ -221,6 +225,9 @@ def _body(exchange: Exchange) -> dict[str, Any]:
 
 def _query(exchange: Exchange, known: set[str]) -> dict[str, str]:
     parameters = dict(urllib.parse.parse_qsl(exchange.head.query, keep_blank_values=True))
+    if exchange.state.settings.api_keys:
+        for name in CREDENTIAL_QUERY_KEYS:
+            parameters.pop(name, None)  # it has let the request in
     unknown = next((name for name in parameters if name not in known), None)
     if unknown is not None:
         raise ControlError(f"{unknown}: unknown parameter; expected one of {', '.join(sorted(known))}")

@@ -30,6 +30,11 @@ _MEASURED_FROM = MAX_BODY_BYTES - 1024
 _TRUNCATION_NOTE = "The request body was larger than the journal keeps; its size is that of the neutral JSON form."
 
 
+INTERNAL = "internal"
+
+_REFUSED = {408: "request body took too long", 413: "request body exceeded size limit"}
+"""Why a request was not read to its end, by the status that it was refused with."""
+
 Neutral = Callable[[Request, "Plan"], dict[str, Any]]
 """Makes the neutral body of a request."""
 
@@ -48,18 +53,34 @@ class Entry:
     plan: Plan
     status: int
     """HTTP status of the answer; 0 if there was none."""
+    seed: int
+    """Of everything random in the server."""
     neutral: Neutral | dict[str, Any] | None = None
     """The neutral request body, or what makes it of the request; None for requests that have none."""
     fixture: Fixture | None = None
+    source: str | None = None
+    """Where an answer comes from that no fixture and no miss gave: `internal` for this server's own errors."""
     strict_override: bool | None = None
     interrupted: bool = False
     interrupt_reason: str | None = None
 
     def ended(self, outcome: Outcome, planned: str | None = None) -> None:
-        """Notes how the stream ended; `planned` names the fixture key that was to end it early."""
-        if outcome is not Outcome.DELIVERED or planned is not None:
+        """Notes how the answer ended; `planned` names the fixture key that was to end it early."""
+        if outcome is not Outcome.DELIVERED:
             self.interrupted = True
-            self.interrupt_reason = planned if outcome is Outcome.DELIVERED else None
+        elif planned is not None:
+            self.interrupted, self.interrupt_reason = True, planned
+
+    def refused(self) -> None:
+        """Notes that the request was not read to its end."""
+        self.source = INTERNAL
+        self.interrupted = True
+        self.interrupt_reason = _REFUSED.get(self.status, "malformed request")
+
+    def failed(self, status: int) -> None:
+        """Notes that making the answer failed: whatever was to be sent, this status was."""
+        self.source = INTERNAL
+        self.status = status
 
     def body(self) -> dict[str, Any] | None:
         """The neutral request body."""
@@ -72,6 +93,8 @@ class Entry:
             "status": self.status,
             "fixture": describe(self.fixture) if self.fixture is not None else None,
         }
+        if self.source is not None:
+            response["source"] = self.source
         if self.interrupted:
             response["interrupted"] = True
         if self.interrupt_reason is not None:
@@ -86,6 +109,7 @@ class Entry:
             "headers": redact_headers(head.header_lines) | {"x-request-id": request_id(self.plan.steering, self.stamp)},
             "body": self.body(),
             "response": response,
+            "seed": self.seed,
         }
 
 

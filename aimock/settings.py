@@ -30,6 +30,10 @@ class Settings:
     journal_max_entries: int = 1000
     fixture_counts_max_test_ids: int = 500
     seed: int | None = None
+    metrics: bool = False
+    """Whether requests are counted, and `GET /metrics` answered."""
+    api_keys: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """Of which a request must present one; none: everybody may ask."""
     wall_clock: Callable[[], float] = time.time
     """Unix time in seconds: what `created` fields, the journal and the Date header say."""
 

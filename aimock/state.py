@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aimock.fixtures import Counters, FixtureBook
 from aimock.injected import InjectedErrors
 from aimock.journal import Journal
 from aimock.randomness import Randomness
 from aimock.settings import Settings
+
+if TYPE_CHECKING:
+    from aimock.metrics import Metrics
 
 
 class State:
@@ -19,6 +24,7 @@ class State:
         self.journal = Journal(settings.journal_max_entries)
         self.injected = InjectedErrors()
         self.randomness = Randomness(settings.seed, settings.fixture_counts_max_test_ids)
+        self.metrics: Metrics | None = _metrics(self.book) if settings.metrics else None
 
     def clear_fixtures(self) -> None:
         """Fixtures and queued errors: the control API has always cleared the two together."""
@@ -32,3 +38,9 @@ class State:
         self.journal.clear()
         self.counters.reset()
         self.randomness.rewind()
+
+
+def _metrics(book: FixtureBook) -> Metrics:
+    from aimock.metrics import Metrics  # the Prometheus client takes longer to import than the rest of a start
+
+    return Metrics(fixtures_loaded=book.__len__)

@@ -132,8 +132,8 @@ class LLMSurface:
         if asked.stream:
             return self._stream(exchange, asked, fixture, reply)
         body = asked.renderings.whole(_source(fixture, reply), reply, exchange.stamp)
-        exchange.record(200, fixture)
-        return Whole(200, self._whole_headers, body, exchange.fresh_headers)
+        entry = exchange.record(200, fixture)
+        return Whole(200, self._whole_headers, body, exchange.fresh_headers, on_end=entry.ended)
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class LLMSurface:
         entry = exchange.record(reply.status, fixture)
         entry.strict_override = exchange.strict_override if fixture is None else None
         status, headers, body = self._protocol.error(reply, exchange.stamp)
-        return Whole(status, (*headers, *CORS), body, exchange.fresh_headers)
+        return Whole(status, (*headers, *CORS), body, exchange.fresh_headers, on_end=entry.ended)
 
     def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
         """The answer to a request that could not be read to its end."""

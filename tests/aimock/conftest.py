@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from aimock import AIMock
-from aimock.app import App
+from aimock.app import handler_of
 from aimock.net.memory import MemoryClient, connect
 from aimock.net.server import HTTPServer
 from aimock.net.transport import PeerGone
@@ -169,7 +169,7 @@ def memory(nursery: trio.Nursery) -> Callable[..., Memory]:
 
     def start(**settings: Any) -> Memory:
         state = State(Settings(**settings))
-        server = HTTPServer(App(state), wall_clock=state.settings.wall_clock)
+        server = HTTPServer(handler_of(state), wall_clock=state.settings.wall_clock)
         nursery.start_soon(server.serve)
         return Memory(state, server)
 
