@@ -96,24 +96,32 @@ class App:
             return plan.answer(exchange)
         except Exception as error:
             logger.exception("%s %s failed", request.head.method, request.head.path)
-            if exchange.entry is None and plan.scope != _UNSCOPED:
-                exchange.record(500)
-            if exchange.entry is not None:
-                exchange.entry.failed(500)
+            self._note_failure(exchange)
             return exchange.json(500, {"error": {"message": str(error), "type": "server_error"}})
 
     def refuse(self, head: Head | None, refusal: Refusal) -> Whole:
         """The answer to a request that net could not read."""
         if head is None:  # and nobody can say who asks, or what for
             head = Head("GET", "", "", "", {}, ())
-            plan = Plan(self._no_route, _refuse, {}, steering_of(head), _UNSCOPED, _UNKNOWN_PATH)
+            plan = Plan(
+                self._no_route, _refuse, {}, steering_of(head), _UNSCOPED, _UNKNOWN_PATH, self._state.randomness.seed
+            )
         else:
             plan = self._plan(head)
         exchange = Exchange(Request(head), plan, self._state)
         answer = plan.refuse(exchange, refusal.status, refusal.message)
-        if exchange.entry is not None:
-            exchange.entry.refused()
+        entry = self._state.journal.of(exchange.stamp)
+        if entry is not None:
+            entry.refused()
         return answer
+
+    def _note_failure(self, exchange: Exchange) -> None:
+        """In the journal, if the exchange is one for it, whether or not it is there by now."""
+        entry = self._state.journal.of(exchange.stamp)
+        if entry is None and exchange.plan.scope != _UNSCOPED:
+            entry = exchange.record(500)
+        if entry is not None:
+            entry.failed(500)
 
     def label(self, head: Head | None) -> str:
         """What metrics call the path of a request; `head` is None if it could not be read."""
@@ -139,7 +147,7 @@ class App:
         else:
             target = Target(self._no_route, _refuse)
         scope = steering.test_id if target.scoped else _UNSCOPED
-        plan = Plan(target.answer, target.refuse, params, steering, scope, label)
+        plan = Plan(target.answer, target.refuse, params, steering, scope, label, self._state.randomness.seed)
         head.memo = plan
         return plan
 

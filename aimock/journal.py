@@ -30,6 +30,8 @@ _MEASURED_FROM = MAX_BODY_BYTES - 1024
 _TRUNCATION_NOTE = "The request body was larger than the journal keeps; its size is that of the neutral JSON form."
 
 
+_DELIVERED = Outcome.DELIVERED  # every request asks for it, and looking it up in the enum takes as long as the rest
+
 INTERNAL = "internal"
 
 _REFUSED = {408: "request body took too long", 413: "request body exceeded size limit"}
@@ -53,8 +55,6 @@ class Entry:
     plan: Plan
     status: int
     """HTTP status of the answer; 0 if there was none."""
-    seed: int
-    """Of everything random in the server."""
     neutral: Neutral | dict[str, Any] | None = None
     """The neutral request body, or what makes it of the request; None for requests that have none."""
     fixture: Fixture | None = None
@@ -66,7 +66,7 @@ class Entry:
 
     def ended(self, outcome: Outcome, planned: str | None = None) -> None:
         """Notes how the answer ended; `planned` names the fixture key that was to end it early."""
-        if outcome is not Outcome.DELIVERED:
+        if outcome is not _DELIVERED:
             self.interrupted = True
         elif planned is not None:
             self.interrupted, self.interrupt_reason = True, planned
@@ -109,7 +109,7 @@ class Entry:
             "headers": redact_headers(head.header_lines) | {"x-request-id": request_id(self.plan.steering, self.stamp)},
             "body": self.body(),
             "response": response,
-            "seed": self.seed,
+            "seed": self.plan.seed,
         }
 
 
@@ -125,6 +125,10 @@ class Journal:
             entry.neutral = _bounded(entry)
             entry.request = attrs.evolve(entry.request, body=b"")
         self._entries.append(entry)
+
+    def of(self, stamp: Stamp) -> Entry | None:
+        """The entry of the exchange with this very stamp, if it has one."""
+        return next((entry for entry in reversed(self._entries) if entry.stamp is stamp), None)
 
     def clear(self) -> None:
         self._entries.clear()

@@ -358,15 +358,19 @@ def test_f1_several_sources_are_concatenated_in_order(
     assert texts == ["z.json", "d/a.json", "d/b.json", "d/sub/0.json"]
 
 
-def test_the_choices_reach_the_server(served: Callable[..., State | int], fixtures: Callable[..., Path]) -> None:
+def test_the_choices_reach_the_server(
+    served: Callable[..., State | int], fixtures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     fixtures("a", HI)
     fixtures("b", HI)
+    monkeypatch.setenv("AIMOCK_API_KEYS", "sk-1,sk-2")
     state = served(EVERY_FLAG.replace("--log-level warn", "--log-level silent"))
     assert isinstance(state, State)
     settings = state.settings
     assert (settings.latency, settings.chunk_size, settings.replay_speed, settings.strict) == (1.5, 3, 2.0, True)
     assert (settings.journal_max_entries, settings.fixture_counts_max_test_ids, settings.seed) == (0, 7, 9)
     assert state.randomness.seed == 9
+    assert (settings.metrics, state.metrics is not None, settings.api_keys) == (True, True, ("sk-1", "sk-2"))
 
 
 @pytest.mark.parametrize(("level", "out", "err"), [("silent", 0, 0), ("warn", 0, 1), ("info", 2, 1), ("debug", 2, 1)])

@@ -245,6 +245,7 @@ async def test_the_duration_of_a_stream_is_all_of_it(autojump_clock: MockClock, 
     server = await served(memory, {"content": "0123456789"}, latency=100)
     streamed = await server.stream()
     assert streamed.ended_at == 400
+    await wait_all_tasks_blocked()
     assert scraped(server.state) == {("POST", CHAT, "200"): 1}
     name = "aimock_request_duration_seconds"
     assert scraped(server.state, f"{name}_sum")["POST", CHAT] == pytest.approx(0.4)
@@ -274,6 +275,7 @@ async def test_e7_a_cut_stream_is_destroyed(autojump_clock: MockClock, memory: C
     """core-lessons E7"""
     server = await served(memory, {"content": "0123456789"}, **options)
     assert not (await server.stream()).whole
+    await wait_all_tasks_blocked()
     assert scraped(server.state) == {("POST", CHAT, "destroyed"): 1}
     assert scraped(server.state, "aimock_request_duration_seconds_count") == {("POST", CHAT): 1}
 
