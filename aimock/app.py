@@ -110,14 +110,14 @@ class App:
             plan = self._plan(head)
         exchange = Exchange(Request(head), plan, self._state)
         answer = plan.refuse(exchange, refusal.status, refusal.message)
-        entry = self._state.journal.of(exchange.stamp)
+        entry = self._state.journal.last(exchange.stamp)
         if entry is not None:
             entry.refused()
         return answer
 
     def _note_failure(self, exchange: Exchange) -> None:
         """In the journal, if the exchange is one for it, whether or not it is there by now."""
-        entry = self._state.journal.of(exchange.stamp)
+        entry = self._state.journal.last(exchange.stamp)
         if entry is None and exchange.plan.scope != _UNSCOPED:
             entry = exchange.record(500)
         if entry is not None:

@@ -27,12 +27,13 @@ MAX_BODY_BYTES = 65536
 _MEASURED_FROM = MAX_BODY_BYTES - 1024
 """Bytes of a raw body from which on its neutral form, which says a little more, is measured."""
 
+_DELIVERED = Outcome.DELIVERED  # every request asks for it, and looking it up in the enum takes as long as the rest
+
 _TRUNCATION_NOTE = "The request body was larger than the journal keeps; its size is that of the neutral JSON form."
 
 
-_DELIVERED = Outcome.DELIVERED  # every request asks for it, and looking it up in the enum takes as long as the rest
-
 INTERNAL = "internal"
+"""The `source` of an answer that tells of this server's own trouble."""
 
 _REFUSED = {408: "request body took too long", 413: "request body exceeded size limit"}
 """Why a request was not read to its end, by the status that it was refused with."""
@@ -59,7 +60,7 @@ class Entry:
     """The neutral request body, or what makes it of the request; None for requests that have none."""
     fixture: Fixture | None = None
     source: str | None = None
-    """Where an answer comes from that no fixture and no miss gave: `internal` for this server's own errors."""
+    """Where the answer came from, if it was neither a fixture nor a miss."""
     strict_override: bool | None = None
     interrupted: bool = False
     interrupt_reason: str | None = None
@@ -126,9 +127,9 @@ class Journal:
             entry.request = attrs.evolve(entry.request, body=b"")
         self._entries.append(entry)
 
-    def of(self, stamp: Stamp) -> Entry | None:
-        """The entry of the exchange with this very stamp, if it has one."""
-        return next((entry for entry in reversed(self._entries) if entry.stamp is stamp), None)
+    def last(self, stamp: Stamp) -> Entry | None:
+        """The last entry, if it is that of the exchange with this very stamp."""
+        return self._entries[-1] if self._entries and self._entries[-1].stamp is stamp else None
 
     def clear(self) -> None:
         self._entries.clear()

@@ -1,18 +1,24 @@
 """What is counted, for Prometheus (spec: core-metrics). Imported only by a server that counts.
 
-The values are the Prometheus client's, in a registry of this server's own. What they are written as is ours: types
-but no help, metrics and series in the order in which they were first used, numbers as short as can be.
+The model is the Prometheus client's, and so is the registry, one for each server. The values are not: where
+PROMETHEUS_MULTIPROC_DIR is set, as in a web project's tests, the client keeps them in files that all registries share.
+Nor is the writing: types but no help, metrics and series in the order in which they were first used, numbers as short
+as can be.
 """
 
 from __future__ import annotations
 
+import bisect
 import functools
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import attrs
 import trio
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 from aimock.app import App
 from aimock.cors import CORS
@@ -35,23 +41,74 @@ _HEADERS: Headers = (("content-type", "text/plain; version=0.0.4; charset=utf-8"
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
+class _Counter(Collector):
+    """Counts, by the values of the labels."""
+
+    def __init__(self, name: str, labels: Sequence[str]) -> None:
+        self._name = name
+        self._labels = labels
+        self._counts: dict[tuple[str, ...], int] = {}
+
+    def add(self, labels: tuple[str, ...]) -> None:
+        self._counts[labels] = self._counts.get(labels, 0) + 1
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(self._name, "", labels=self._labels)
+        for labels, count in self._counts.items():
+            family.add_metric(labels, count)
+        yield family
+
+
+class _Durations(Collector):
+    """How often it took how long, by the values of the labels."""
+
+    def __init__(self, name: str, labels: Sequence[str]) -> None:
+        self._name = name
+        self._labels = labels
+        self._counts: dict[tuple[str, ...], list[int]] = {}  # up to each bound, but above the one before it
+        self._sums: dict[tuple[str, ...], float] = {}
+
+    def add(self, labels: tuple[str, ...], seconds: float) -> None:
+        counts = self._counts.setdefault(labels, [0] * (len(_BOUNDS) + 1))
+        counts[bisect.bisect_left(_BOUNDS, seconds)] += 1
+        self._sums[labels] = self._sums.get(labels, 0.0) + seconds
+
+    def collect(self) -> Iterator[Metric]:
+        family = HistogramMetricFamily(self._name, "", labels=self._labels)
+        for labels, counts in self._counts.items():
+            buckets = zip([*map(str, _BOUNDS), "+Inf"], itertools.accumulate(counts), strict=True)
+            family.add_metric(labels, list(buckets), self._sums[labels])
+        yield family
+
+
+class _Asked(Collector):
+    """A number that is asked for when it is wanted."""
+
+    def __init__(self, name: str, number: Callable[[], int]) -> None:
+        self._name = name
+        self._number = number
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(self._name, "", value=self._number())
+
+
 class Metrics:
     """The numbers of one server. A metric, and each of its series, is there from its first use."""
 
     def __init__(self, fixtures_loaded: Callable[[], int]) -> None:
         """`fixtures_loaded` is asked at every scrape."""
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._counters: dict[str, Counter] = {}
-        self._durations: Histogram | None = None
-        Gauge("aimock_fixtures_loaded", "", registry=self._registry).set_function(fixtures_loaded)
+        self._registry = CollectorRegistry()
+        self._counters: dict[str, _Counter] = {}
+        self._durations: _Durations | None = None
+        self._registry.register(_Asked("aimock_fixtures_loaded", fixtures_loaded))
 
     def request(self, method: str, path: str, status: str, seconds: float) -> None:
         """A request whose answer has ended. The labels are the caller's to bound."""
         self._count("aimock_requests_total", method=method, path=path, status=status)
         if self._durations is None:
-            name, labels = "aimock_request_duration_seconds", ("method", "path")
-            self._durations = Histogram(name, "", labels, buckets=_BOUNDS, registry=self._registry)
-        self._durations.labels(method, path).observe(seconds)
+            self._durations = _Durations("aimock_request_duration_seconds", ("method", "path"))
+            self._registry.register(self._durations)
+        self._durations.add((method, path), seconds)
 
     def chaos_triggered(self, action: str, source: str) -> None:
         """Chaos that came to pass: `drop`, `malformed`, … of `fixture`, `proxy` or `internal`."""
@@ -64,8 +121,9 @@ class Metrics:
     def _count(self, name: str, **labels: str) -> None:
         counter = self._counters.get(name)
         if counter is None:
-            counter = self._counters[name] = Counter(name, "", tuple(labels), registry=self._registry)
-        counter.labels(*labels.values()).inc()
+            counter = self._counters[name] = _Counter(name, tuple(labels))
+            self._registry.register(counter)
+        counter.add(tuple(labels.values()))
 
     def exposition(self) -> str:
         """All of it in Prometheus' text format."""
@@ -141,8 +199,6 @@ def rendered(metric: Metric) -> str:
     name = f"{metric.name}_total" if metric.type == "counter" else metric.name
     lines = [f"# TYPE {name} {metric.type}\n"]
     for sample in metric.samples:
-        if sample.name == f"{metric.name}_created":
-            continue  # not of this format
         line = f"{sample.name}{{{_labels(sample.labels)}}} {_number(sample.value)}\n"
         # The client gives a histogram's count before its sum.
         lines.insert(len(lines) - (sample.name == f"{metric.name}_sum"), line)
@@ -151,12 +207,8 @@ def rendered(metric: Metric) -> str:
 
 def _labels(labels: dict[str, str]) -> str:
     """By name, but a bucket's bound comes last."""
-    pairs: Iterable[tuple[str, str]] = sorted(labels.items(), key=lambda pair: (pair[0] == "le", pair[0]))
-    return ",".join(f'{name}="{_bound(value) if name == "le" else value.translate(_ESCAPES)}"' for name, value in pairs)
-
-
-def _bound(text: str) -> str:
-    return text.removesuffix(".0")
+    pairs = sorted(labels.items(), key=lambda pair: (pair[0] == "le", pair[0]))
+    return ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in pairs)
 
 
 def _number(value: float) -> str:

@@ -149,6 +149,7 @@ def test_a_key_in_the_query_is_one_more_credential(
 
 
 def test_field_52_accepted_keys_are_redacted(mock: AIMock, raw: Callable[..., Told]) -> None:
+    """field 2.52, core-lessons C17"""
     lines = [("Authorization", f"Bearer {KEY}"), *((name, KEY) for name in CREDENTIAL_HEADERS - {"authorization"})]
     assert raw(lines, target=f"{CHAT}?key={KEY}").status == 200
     assert KEY not in json.dumps(mock.get_requests())

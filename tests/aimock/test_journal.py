@@ -110,10 +110,12 @@ def test_field_52_no_credential_in_a_query_is_kept(mock: AIMock, call: Call, key
     ],
 )
 def test_field_52_a_key_is_found_however_it_is_written(target: str, shown: str) -> None:
+    """field 2.52"""
     assert redact_target(target) == shown
 
 
 def test_field_52_no_secret_is_in_a_repr(mock: AIMock, call: Call) -> None:
+    """field 2.52"""
     call("POST", f"/v1/chat/completions?key={SECRET}", asked("hello"), {"Authorization": f"Bearer {SECRET}"})
     (entry,) = mock.journal
     assert "/v1/chat/completions" in repr(entry)
@@ -124,7 +126,7 @@ def test_field_52_no_secret_is_in_a_repr(mock: AIMock, call: Call) -> None:
 def test_field_52_no_secret_is_logged(
     mock: AIMock, call: Call, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    """Neither by a miss nor by a failure."""
+    """field 2.52: neither by a miss nor by a failure."""
     mock.on_message("hello", {"content": "Hi"})
     if text == "hello":
         monkeypatch.setattr(Renderings, "whole", failing)
@@ -304,6 +306,7 @@ REFUSALS = [
 async def test_c11_a_request_that_is_not_read_to_its_end_is_journaled_as_such(
     autojump_clock: MockClock, memory: Call, sent: bytes, status: int, reason: str
 ) -> None:
+    """core-lessons C11, field 2.51"""
     server = memory(limits=Limits(body_bytes=100))
     await trio.testing.wait_all_tasks_blocked()
     client = connect(server.server)
@@ -336,6 +339,7 @@ async def test_c11_elsewhere_it_is_not_journaled(autojump_clock: MockClock, memo
 async def test_field_41_a_whole_answer_that_its_client_did_not_wait_for_was_interrupted(
     autojump_clock: MockClock, memory: Call, text: str, stays: bool
 ) -> None:
+    """field 2.41"""
     server = memory()
     await trio.testing.wait_all_tasks_blocked()
     server.state.book.append([make_fixture({"match": {"userMessage": "hello"}, "response": {"content": "Hi"}})])
@@ -356,6 +360,7 @@ async def test_field_41_a_whole_answer_that_its_client_did_not_wait_for_was_inte
 async def test_field_41_an_answer_that_was_made_when_its_client_had_left_was_not_delivered(
     autojump_clock: MockClock, memory: Call
 ) -> None:
+    """field 2.41, core-lessons C12"""
     server = memory()
     await trio.testing.wait_all_tasks_blocked()
     clients: list[MemoryClient] = []

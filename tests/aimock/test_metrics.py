@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 import trio
 from hypothesis import example, given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -509,30 +510,30 @@ def test_chaos_is_counted_from_its_first_use() -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@given(values=st.lists(st.tuples(TEXT, TEXT), unique=True, min_size=1), amount=st.floats(0, 1e300))
-@example(values=[('"', "\\"), ("\n", "\\n"), ('\\"', 'a="b",c="d"} 1\n'), ("", "{}")], amount=0.1)
-def test_any_label_survives_a_parser(values: list[tuple[str, str]], amount: float) -> None:
-    registry = CollectorRegistry()
-    counter = Counter("c_total", "", ("b", "a"), registry=registry)
-    for each in values:
-        counter.labels(*each).inc(amount)
-    (metric,) = registry.collect()
-    assert counted(rendered(metric), "c_total") == {(second, first): amount for first, second in values}
+@given(values=st.lists(st.tuples(TEXT, TEXT), unique=True, min_size=1))
+@example(values=[('"', "\\"), ("\n", "\\n"), ('\\"', 'a="b",c="d"} 1\n'), ("", "{}"), ("é\r\x85\u2028", "🚀")])
+def test_any_label_survives_a_parser(values: list[tuple[str, str]]) -> None:
+    metrics = Metrics(lambda: 0)
+    for number, (action, source) in enumerate(values, start=1):
+        for _ in range(number):
+            metrics.chaos_triggered(action, source)
+    seen = counted(metrics.exposition(), "aimock_chaos_triggered_total")
+    assert seen == {each: number for number, each in enumerate(values, start=1)}
 
 
 @given(st.lists(st.floats(0, 1e9), min_size=1), TEXT)
-def test_a_histogram_survives_a_parser(observed: list[float], label: str) -> None:
-    registry = CollectorRegistry()
-    histogram = Histogram("h", "", ("z",), buckets=(0.5, 1, 2), registry=registry)
+@example([0.005, 1, 10], "a bound is within its bucket")
+def test_a_histogram_survives_a_parser(observed: list[float], path: str) -> None:
+    metrics = Metrics(lambda: 0)
     for value in observed:
-        histogram.labels(label).observe(value)
-    (metric,) = registry.collect()
-    text = rendered(metric)
-    buckets = counted(text, "h_bucket")
-    for bound in (0.5, 1.0, 2.0):
-        assert buckets[f"{bound:g}", label] == sum(value <= bound for value in observed)
-    assert buckets["+Inf", label] == len(observed) == counted(text, "h_count")[(label,)]
-    assert counted(text, "h_sum")[(label,)] == pytest.approx(sum(observed))
+        metrics.request("GET", path, "200", value)
+    text, name = metrics.exposition(), "aimock_request_duration_seconds"
+    buckets = {bound: count for (bound, _, _), count in counted(text, f"{name}_bucket").items()}
+    assert len(buckets) == 12
+    for bound, count in buckets.items():
+        assert count == sum(value <= float(bound) for value in observed), bound
+    assert counted(text, f"{name}_count") == {("GET", path): len(observed)}
+    assert counted(text, f"{name}_sum")["GET", path] == pytest.approx(sum(observed))
 
 
 @pytest.mark.parametrize(
@@ -540,8 +541,22 @@ def test_a_histogram_survives_a_parser(observed: list[float], label: str) -> Non
     [(1, "1"), (0, "0"), (0.022873114, "0.022873114"), (1e16, "1e+16"), (-2.5, "-2.5"), (1e-7, "1e-07")],
 )
 def test_numbers_are_as_short_as_can_be(value: float, text: str) -> None:
-    registry = CollectorRegistry()
-    Gauge("g", "help", registry=registry).set(value)
-    (metric,) = registry.collect()
+    metric = GaugeMetricFamily("g", "help", value=value)
     assert rendered(metric) == f"# TYPE g gauge\ng{{}} {text}\n"
     assert counted(rendered(metric), "g") == {(): value}
+
+
+def test_d9_field_54_a_directory_of_another_program_s_metrics_is_left_alone(tmp_path: Path) -> None:
+    """core-lessons D9, field 2.54: with it the Prometheus client's own values would be shared by all servers."""
+    code = """
+from aimock.metrics import Metrics
+one, other = Metrics(lambda: 1), Metrics(lambda: 2)
+for metrics in (one, other, other):
+    metrics.request("GET", "/", "200", 0.1)
+print([line for metrics in (one, other) for line in metrics.exposition().splitlines() if "requests_total{" in line])
+"""
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    label = 'aimock_requests_total{method="GET",path="/",status="200"}'
+    assert done.stdout == f"{[f'{label} 1', f'{label} 2']}\n"
+    assert list(tmp_path.iterdir()) == []
