@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
-from aimock.net.exchange import Answer, Head, Headers, Refusal, Request, Task, Whole
+from aimock.net.exchange import Answer, Handler, Head, Headers, Refusal, Request, Task, Whole
 from aimock.routing import Router
 from aimock.state import State
 from aimock.steering import steering_of
@@ -22,11 +22,16 @@ from aimock_protocols.canonical import ErrorReply
 from aimock_protocols.registry import CHAT_PROTOCOLS, Registered
 
 if TYPE_CHECKING:
+    from aimock.auth import Guard
     from aimock.surfaces.sides import SideSurface
 
 logger = logging.getLogger("aimock")
 
 CONTROL_PREFIX = "/__aimock"
+
+_UNKNOWN_PATH = "{unknown}"
+_UNKNOWN_CONTROL_PATH = f"{CONTROL_PREFIX}/{{other}}"
+"""Labels of the paths that are no route's."""
 
 _UNSCOPED = "__server__"
 """Scope of the randomness that probes and the control API use, so that polling them changes no test's ids."""
@@ -50,8 +55,18 @@ class _Claim(NamedTuple):
     sides: Callable[[], SideSurface]
 
 
+def handler_of(state: State) -> Handler:
+    """The handler that net serves, over one server's state. Only a server that counts has anything to do with it."""
+    app = App(state)
+    if state.metrics is None:
+        return app
+    from aimock.metrics import Metered
+
+    return Metered(app, state.metrics)
+
+
 class App:
-    """The handler that net serves, over one server's state."""
+    """Requests to answers, over one server's state."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -66,8 +81,16 @@ class App:
             ("DELETE", "/v1/_requests", Target(_deferred("aimock.control", "clear_requests"), _refuse)),
         ):
             self._add(self._router, method, path, functools.partial(_same, target))
+        if state.metrics is not None:
+            scrape = Target(_deferred("aimock.metrics", "scrape"), _refuse)
+            self._add(self._router, "GET", "/metrics", functools.partial(_same, scrape))
         for registered in CHAT_PROTOCOLS:
             self._register(registered)
+        self._guard: Guard | None = None
+        if state.settings.api_keys:
+            from aimock.auth import Guard  # most servers have no keys
+
+            self._guard = Guard(state.settings.api_keys)
 
     def _register(self, registered: Registered) -> None:
         chat = functools.cache(functools.partial(_chat_target, registered))
@@ -99,28 +122,55 @@ class App:
 
     def refuse(self, head: Head | None, refusal: Refusal) -> Whole:
         """The answer to a request that net could not read."""
-        plan = self._plan(head or _UNREADABLE)
-        return plan.refuse(Exchange(Request(head or _UNREADABLE), plan, self._state), refusal.status, refusal.message)
+        if head is None:  # and nobody can say who asks, or what for
+            head = Head("GET", "", "", "", {}, ())
+            nobody = functools.partial(self._no_route, None)
+            plan = Plan(nobody, _refuse, {}, steering_of(head), _UNSCOPED, _UNKNOWN_PATH, self._state.randomness.seed)
+        else:
+            plan = self._plan(head)
+        exchange = Exchange(Request(head), plan, self._state)
+        answer = plan.refuse(exchange, refusal.status, refusal.message)
+        if exchange.entry is not None:
+            exchange.entry.refused()
+        return answer
+
+    def label(self, head: Head | None) -> str:
+        """What metrics call the path of a request; `head` is None if it could not be read."""
+        if head is None:
+            return _UNKNOWN_PATH
+        plan: Plan = head.memo or self._plan(head)
+        return plan.label
 
     def _plan(self, head: Head) -> Plan:
-        """Who answers requests with this head: control, preflights, then the routes."""
+        """Who answers requests with this head: the guard, control, preflights, then the routes."""
         steering = steering_of(head)
         params: Mapping[str, str] = {}
-        if head.method == "OPTIONS":
+        claim = next((claim for claim in self._claims if claim.header in head.headers), None)
+        resolved = claim.router.resolve(head.method, head.path) if claim is not None else None
+        resolved = resolved or self._router.resolve(head.method, head.path)
+        if self._guard is not None and not self._guard.admits(head):
+            target = Target(self._guard.reject, self._guard.reject)
+        elif head.method == "OPTIONS" and (self._guard is None or self._guard.lets_ask(head)):
             target = Target(_preflight, _refuse)
         elif head.path.startswith(CONTROL_PREFIX):
             target = Target(_deferred("aimock.control", "answer"), _refuse)
+        elif resolved is not None:
+            target, params = resolved.target(), resolved.params
         else:
-            claim = next((claim for claim in self._claims if claim.header in head.headers), None)
-            resolved = claim.router.resolve(head.method, head.path) if claim is not None else None
-            resolved = resolved or self._router.resolve(head.method, head.path)
-            if resolved is not None:
-                target, params = resolved.target(), resolved.params
-            else:
-                target = Target(functools.partial(self._no_route, claim), _refuse)
-        plan = Plan(target.answer, target.refuse, params, steering, steering.test_id if target.scoped else _UNSCOPED)
+            target = Target(functools.partial(self._no_route, claim), _refuse)
+        scope = steering.test_id if target.scoped else _UNSCOPED
+        label = resolved.label if resolved is not None else self._label(head.path)
+        plan = Plan(target.answer, target.refuse, params, steering, scope, label, self._state.randomness.seed)
         head.memo = plan
         return plan
+
+    def _label(self, path: str) -> str:
+        """Of a path that is no route's with this method."""
+        if path.startswith(CONTROL_PREFIX):
+            from aimock.control import PATHS
+
+            return path if path in PATHS else _UNKNOWN_CONTROL_PATH
+        return self._router.label(path) or _UNKNOWN_PATH
 
     def _no_route(self, claim: _Claim | None, exchange: Exchange) -> Whole:
         """404, or 405 if only the method is wrong: in the words of the API that the client is known to speak, else in
@@ -163,12 +213,13 @@ async def _guarded(task: Task, exchange: Exchange) -> Answer:
 
 
 def _failed(exchange: Exchange, error: Exception) -> Whole:
+    """The answer where making one failed; the journal says so, whether or not the exchange was in it by then."""
     logger.error("%s %s failed", exchange.head.method, exchange.head.path, exc_info=error)
+    if exchange.entry is None and exchange.plan.scope != _UNSCOPED:
+        exchange.record(500)
+    if exchange.entry is not None:
+        exchange.entry.failed(500)
     return exchange.json(500, {"error": {"message": str(error), "type": "server_error"}})
-
-
-_UNREADABLE = Head("GET", "", "", "", {}, ())
-"""Stands for a head that could not be read."""
 
 
 def _same(target: Target) -> Target:

@@ -22,6 +22,10 @@ from aimock.config import LOG_LEVELS, PORT, Config, ConfigError, load_config, mo
 if TYPE_CHECKING:  # a wrong flag is told before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
     from aimock.quotas import Quota
+from aimock.config import (
+    UnfitKeys,
+    api_keys,
+)
 
 DEFAULT_PORT = 4010
 DEFAULT_FIXTURES = "./fixtures"
@@ -29,7 +33,7 @@ SHUTDOWN_GRACE = 8.0
 """Seconds that streams have to finish after the first SIGTERM or SIGINT; a container runtime kills after ten."""
 
 _FLAG_OF_LATER_VERSIONS = (
-    *("watch", "metrics", "record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
+    *("watch", "record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
     *(f"provider-{name}" for name in ["openai", "anthropic", "gemini", "vertexai", "bedrock", "azure"]),
     *(f"provider-{name}" for name in ["ollama", "cohere", "openrouter", "byteplus"]),
     *("upstream-timeout-ms", "body-timeout-ms", "max-proxy-buffer-bytes", "max-proxy-buffer-frames", "agui-upstream"),
@@ -109,6 +113,7 @@ def _serve_parser() -> argparse.ArgumentParser:
     add(
         "--fixture-counts-max", type=_whole(whole_number(0)), metavar="N", help="test ids counted; 0: all (default 500)"
     )
+    add("--metrics", action="store_true", default=None, help="count requests, and answer GET /metrics")
     add("--log-level", choices=LOG_LEVELS, help="silent, warn, info (default) or debug")
     add("--version", action="version", version=f"aimock {__version__}")
     add("--help", action="help", help="show this and exit")
@@ -235,6 +240,17 @@ def _expected(error: ValueError, default: str, text: str) -> str:
     return f"expected {default if said.startswith(('invalid', 'could not')) else said}, got {text!r}"
 
 
+def _ambient_keys() -> tuple[str, ...] | None:
+    """The keys that the environment lists; None if the variable is not set. Set to nothing, it is wrong."""
+    listed = os.environ.get("AIMOCK_API_KEYS")
+    if listed is None:
+        return None
+    try:
+        return api_keys(listed.split(","))
+    except UnfitKeys as error:
+        raise Failure(f"AIMOCK_API_KEYS{error}") from error
+
+
 def _chosen(flags: argparse.Namespace) -> Config:
     """Flags over environment over config file over defaults."""
     from_file = load_config(Path(flags.config)) if flags.config is not None else Config()
@@ -255,6 +271,8 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "validate_on_load": flags.validate_on_load,
         "journal_max": flags.journal_max,
         "fixture_counts_max": flags.fixture_counts_max,
+        "metrics": flags.metrics,
+        "api_keys": _ambient_keys(),
     }
     defaults = {
         # As the reference has it, each of its two executables in its own way: a config file means a free port.
@@ -269,6 +287,8 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "validate_on_load": False,
         "journal_max": 1000,
         "fixture_counts_max": 500,
+        "metrics": False,
+        "api_keys": (),
     }
     chosen: dict[str, Any] = {}
     for name in attrs.fields_dict(Config):

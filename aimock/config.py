@@ -41,6 +41,8 @@ class Config:
     validate_on_load: bool | None = None
     journal_max: int | None = None
     fixture_counts_max: int | None = None
+    metrics: bool | None = None
+    api_keys: tuple[str, ...] | None = attrs.field(default=None, repr=False)
 
     @property
     def wall_clock(self) -> Callable[[], float]:
@@ -157,6 +159,27 @@ def _sources(value: Any) -> tuple[str, ...]:
     return tuple(paths)
 
 
+class UnfitKeys(ValueError):
+    """A list of API keys that cannot be used. The text goes after the name of the list, and shows no key."""
+
+
+def api_keys(value: Any) -> tuple[str, ...]:
+    """Checks a list of API keys and takes the blanks off their ends, as HTTP does. Raises UnfitKeys."""
+    if not isinstance(value, list | tuple) or not value:
+        raise UnfitKeys(": expected a list of one or more strings")
+    keys: list[str] = []
+    for index, key in enumerate(value):
+        trimmed = key.strip(" \t") if isinstance(key, str) else ""
+        if not trimmed:
+            raise UnfitKeys(f"[{index}]: expected a string that is not empty")
+        if not trimmed.isprintable():
+            raise UnfitKeys(f"[{index}]: expected a string without control characters")
+        if trimmed in keys:
+            raise UnfitKeys(f"[{index}]: expected another key than [{keys.index(trimmed)}]")
+        keys.append(trimmed)
+    return tuple(keys)
+
+
 PORT = whole_number(0, 65535)
 
 _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -176,10 +199,12 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "llm.validateOnLoad": ("validate_on_load", _boolean),
     "journal.max": ("journal_max", whole_number(0)),
     "journal.fixtureCountsMax": ("fixture_counts_max", whole_number(0)),
+    "metrics": ("metrics", _boolean),
+    "auth.apiKeys": ("api_keys", api_keys),
 }
 """JSON path to attribute and check; a check's ValueError says what was expected."""
 
-NOT_YET = frozenset({"metrics", "auth", "mcp", "a2a", "agui", "vector", "services", "llm.record", "llm.watch"})
+NOT_YET = frozenset({"mcp", "a2a", "agui", "vector", "services", "llm.record", "llm.watch"})
 """Keys of the reference that this version does not honour, and therefore refuses."""
 
 
@@ -200,6 +225,8 @@ def load_config(path: Path) -> Config:
         attribute, check = _known(path, key)
         try:
             values[attribute] = check(value)
+        except UnfitKeys as error:
+            raise ConfigError(f"{path}: {key}{error}") from error
         except ConfigError as error:
             raise ConfigError(f"{path}: {key}: {error}") from error
         except ValueError as error:

@@ -32,6 +32,10 @@ class Plan:
     steering: Steering
     scope: str
     """What the exchange's randomness is counted under: its test id, unless it is none of a test's business."""
+    label: str
+    """What metrics call the path; there are few of them, whatever clients ask for."""
+    seed: int
+    """Of the server: every entry of the journal says it, and here it costs nothing for each."""
 
 
 @attrs.define(eq=False)

@@ -25,8 +25,9 @@ import sniffio
 import trio
 
 from aimock import logs
-from aimock.app import App
-from aimock.config import PORT, ConfigError, number, profile, whole_number
+from aimock.app import handler_of
+from aimock.config import PORT, ConfigError, UnfitKeys, number, profile, whole_number
+from aimock.config import api_keys as checked_keys
 from aimock.config import chaos as chaos_of
 from aimock.config import quota as quota_of
 from aimock.control import ControlError, injected_error
@@ -79,6 +80,8 @@ class AIMock:
         seed: int | None = None,
         wall_clock: Callable[[], float] = time.time,
         limits: Limits | None = None,
+        metrics: bool = False,
+        api_keys: Sequence[str] | None = None,
     ) -> None:
         """`latency` in ms before each frame; `fixtures`: files or directories; `port` 0 takes a free one.
 
@@ -106,6 +109,8 @@ class AIMock:
                     "fixture_counts_max_test_ids", fixture_counts_max_test_ids, whole_number(0)
                 ),
                 seed=seed,
+                metrics=metrics,
+                api_keys=_keys(api_keys),
                 wall_clock=wall_clock,
             )
         )
@@ -193,7 +198,7 @@ class AIMock:
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         listeners = open_listeners(self._host, self._port)
-        server = HTTPServer(App(self._state), self._limits, self._state.settings.wall_clock)
+        server = HTTPServer(handler_of(self._state), self._limits, self._state.settings.wall_clock)
         failure: Exception | None = None
         async with trio.open_nursery() as nursery:
             await nursery.start(server.serve, listeners)
@@ -409,6 +414,13 @@ def _checked(name: str, value: Any, check: Callable[[Any], T]) -> T:
         return check(value)
     except ValueError as expected:
         raise ValueError(f"{name}: expected {expected}, got {value!r}") from None
+
+
+def _keys(api_keys: Sequence[str] | None) -> tuple[str, ...]:
+    try:
+        return checked_keys(api_keys) if api_keys is not None else ()
+    except UnfitKeys as error:
+        raise ValueError(f"api_keys{error}") from None
 
 
 def _run_in(token: trio.lowlevel.TrioToken, act: Callable[[], T]) -> T:

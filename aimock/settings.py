@@ -42,6 +42,10 @@ class Settings:
     quota: Quota | None = None
     clock: Callable[[], float] = trio.current_time
     """Seconds that only go forward: quotas are kept by it."""
+    metrics: bool = False
+    """Whether requests are counted, and `GET /metrics` answered."""
+    api_keys: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """Of which a request must present one; none: everybody may ask."""
     wall_clock: Callable[[], float] = time.time
     """Unix time in seconds: what `created` fields, the journal and the Date header say."""
     tempo: Tempo = attrs.field(init=False)

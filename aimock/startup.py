@@ -6,18 +6,19 @@ import gc
 import logging
 
 from aimock import logs
-from aimock.app import App
+from aimock.app import handler_of
 from aimock.chaos import QUIET
 from aimock.cli import Failure
 from aimock.config import Config
 from aimock.fixtures import FixtureSourceError, Problem, load_source
+from aimock.net.exchange import Handler
 from aimock.settings import Settings
 from aimock.state import State
 
 logger = logging.getLogger("aimock")
 
 
-def build(choice: Config) -> App:
+def build(choice: Config) -> Handler:
     """The handler, and on the log what it consists of. `choice` has every value but the seed. Raises Failure."""
     state = State(
         Settings(
@@ -32,12 +33,14 @@ def build(choice: Config) -> App:
             chaos=choice.chaos or QUIET,
             quota=choice.quota,
             wall_clock=choice.wall_clock,
+            metrics=bool(choice.metrics),
+            api_keys=choice.api_keys or (),
         )
     )
     _load(state, choice)
     _tune_collector()
     logger.info("seed %d", state.randomness.seed)
-    return App(state)
+    return handler_of(state)
 
 
 def _load(state: State, choice: Config) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from aimock.chaos import ServerChaos
 from aimock.fixtures import Counters, FixtureBook
@@ -12,6 +13,9 @@ from aimock.net.exchange import Outcome
 from aimock.quotas import Quotas
 from aimock.randomness import Randomness
 from aimock.settings import Settings
+
+if TYPE_CHECKING:
+    from aimock.metrics import Metrics
 
 
 class State:
@@ -28,6 +32,7 @@ class State:
         self.streams = 0
         """Paced streams under way."""
         self.randomness = Randomness(settings.seed)
+        self.metrics: Metrics | None = _metrics(self.book) if settings.metrics else None
 
     def under_way(self, on_end: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
         """Counts a stream until it ends, of which `on_end` is told."""
@@ -59,3 +64,9 @@ class State:
         if self.quotas is not None:
             self.quotas.reset()
         self.randomness.rewind()
+
+
+def _metrics(book: FixtureBook) -> Metrics:
+    from aimock.metrics import Metrics  # the Prometheus client takes longer to import than the rest of a start
+
+    return Metrics(fixtures_loaded=book.__len__)

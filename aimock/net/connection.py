@@ -185,7 +185,7 @@ class HTTPConnection:
             await self._refuse(None, Refusal(431, f"More than {self._limits.header_lines} header lines"))
         head = make_head(event.method.decode("ascii"), event.target.decode("ascii", "replace"), lines)
         if head is None:
-            await self._refuse(None, Refusal(400, f"Request target {event.target[:200]!r} is not one of a server"))
+            await self._refuse(None, Refusal(400, f"Request target {_shown_target(event)!r} is not one of a server"))
         head.http_version = event.http_version.decode("ascii")
         head.keep_alive = _keeps_alive(event)
         if int(head.headers.get("content-length", "0")) > self._limits.body_bytes:
@@ -215,7 +215,7 @@ class HTTPConnection:
     async def _refuse(self, head: Head | None, refusal: Refusal) -> NoReturn:
         """Answers and ends the connection, since where the next request would begin is not known."""
         answer = self._setting.handler.refuse(head, refusal)
-        await self._send(self._setting.writer.whole(answer, head, close=True))
+        await self._pour(Unsent(self._setting.writer.whole(answer, head, close=True), answer.on_end))
         await self._hang_up()
         raise _NoMore
 
@@ -234,6 +234,8 @@ class HTTPConnection:
             close = close or head.http_version != "1.1"
             await self._perform_stream(answer, head, close)
         elif isinstance(answer, Cut):
+            if answer.on_end is not None:
+                answer.on_end(Outcome.DELIVERED)
             await self._end(answer.ending)
         if close:
             await self._hang_up()
@@ -251,13 +253,18 @@ class HTTPConnection:
                 client_left = True
                 nursery.cancel_scope.cancel()
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch)
-            while isinstance(answer, Task):
-                answer = await answer.run()
-            nursery.cancel_scope.cancel()
-        if client_left:
-            raise PeerGone
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(watch)
+                while isinstance(answer, Task):
+                    answer = await answer.run()
+                nursery.cancel_scope.cancel()
+            if client_left:
+                raise PeerGone
+        except BaseException:  # it may have been made already, and nobody will perform it
+            if not isinstance(answer, Task) and answer.on_end is not None:
+                answer.on_end(Outcome.CLIENT_LEFT if client_left else Outcome.STOPPED)
+            raise
         return answer
 
     async def _perform_whole(self, answer: Whole, head: Head, close: bool) -> None:
@@ -362,6 +369,11 @@ def _keeps_alive(request: h11.Request) -> bool:
     """h11's own rule, which its state does not show when the client proposes to switch protocols."""
     wishes = b",".join(value for name, value in request.headers if name == b"connection").lower().split(b",")
     return request.http_version >= b"1.1" and b"close" not in {wish.strip() for wish in wishes}
+
+
+def _shown_target(request: h11.Request) -> str:
+    """The beginning of a target, without its query, where keys travel."""
+    return request.target.partition(b"?")[0][:200].decode("ascii", "replace")
 
 
 def _too_large(limits: Limits) -> Refusal:

@@ -173,8 +173,8 @@ class LLMSurface:
         if asked.stream:
             return self._stream(exchange, asked, fixture, reply)
         body = asked.renderings.whole(_source(fixture, reply), reply, exchange.stamp)
-        exchange.record(200, fixture)
-        return Whole(200, self._headers.whole(exchange), body, self._headers.fresh(exchange))
+        entry = exchange.record(200, fixture)
+        return Whole(200, self._headers.whole(exchange), body, self._headers.fresh(exchange), on_end=entry.ended)
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
@@ -259,7 +259,8 @@ class LLMSurface:
     def _error(self, exchange: Exchange, reply: ErrorReply, fixture: Fixture | None = None) -> Whole:
         entry = exchange.record(reply.status, fixture)
         entry.strict_override = exchange.strict_override if fixture is None else None
-        return self._headers.respond(exchange, self._protocol.error(reply, exchange.stamp))
+        response = self._protocol.error(reply, exchange.stamp)
+        return attrs.evolve(self._headers.respond(exchange, response), on_end=entry.ended)
 
     def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
         """The answer to a request that could not be read to its end."""

@@ -15,7 +15,8 @@ import pytest
 import trio
 
 from aimock import AIMock
-from aimock.app import App
+from aimock.app import handler_of
+from aimock.net.limits import Limits
 from aimock.net.memory import MemoryClient, connect
 from aimock.net.server import HTTPServer
 from aimock.net.transport import PeerGone
@@ -118,9 +119,11 @@ class Memory:
     state: State
     server: HTTPServer
 
-    def send(self, text: str = "hello", headers: Mapping[str, str] = {}, **more: Any) -> MemoryClient:
-        """Asks on a connection of its own."""
-        client = connect(self.server)
+    def send(
+        self, text: str = "hello", headers: Mapping[str, str] = {}, *, capacity: int | None = None, **more: Any
+    ) -> MemoryClient:
+        """Asks on a connection of its own, whose client leaves at most `capacity` bytes unread."""
+        client = connect(self.server, capacity=capacity)
         body = json.dumps(question(text, **more)).encode()
         lines = {"Host": "mock", "Content-Length": len(body), **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
@@ -167,9 +170,9 @@ class Memory:
 def memory(nursery: trio.Nursery) -> Callable[..., Memory]:
     """Starts a server in memory: `memory(seed=1, latency=50)`, with the fields of Settings."""
 
-    def start(**settings: Any) -> Memory:
+    def start(limits: Limits | None = None, **settings: Any) -> Memory:
         state = State(Settings(**settings))
-        server = HTTPServer(App(state), wall_clock=state.settings.wall_clock)
+        server = HTTPServer(handler_of(state), limits, state.settings.wall_clock)
         nursery.start_soon(server.serve)
         return Memory(state, server)
 

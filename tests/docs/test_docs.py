@@ -52,7 +52,9 @@ from aimock.fixtures import (
 from aimock.fixtures.findings import PROFILE_KEYS
 from aimock.fixtures.options import PROFILES, StreamingProfile
 from aimock.fixtures.selection import select
+from aimock.metrics import Metrics
 from aimock.net.limits import Limits
+from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock_protocols.reasoning import NOT_REASONING
 from aimock_protocols.registry import CHAT_PROTOCOLS
 
@@ -416,6 +418,23 @@ def shown_parameters(function: Callable[..., Any]) -> str:
     parameters = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
     parameters = [each for each in parameters if each.name != "self"]
     return str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))[1:-1]
+
+
+def check_metrics() -> None:
+    metrics = Metrics(lambda: 1)
+    metrics.request("GET", "/", "200", 0.1)
+    metrics.chaos_triggered("drop", "fixture")
+    metrics.chaos_bypassed("malformed", "proxy", "sse_streamed")
+    kinds = dict(re.findall(r"# TYPE (\S+) (\S+)", metrics.exposition()))
+    assert {code(row[0])[0]: row[1] for row in TABLES["metrics"]} == kinds
+    for row in TABLES["metrics"]:
+        labels = re.search(rf"(?m)^{code(row[0])[0]}(?:_count)?{{(.*?)}}", metrics.exposition())
+        assert labels is not None
+        assert code(row[2]) == re.findall(r"(\w+)=", labels[1])
+
+
+def check_credentials() -> None:
+    check("credentials", CREDENTIAL_HEADERS | {f"?{key}=" for key in CREDENTIAL_QUERY_KEYS})
 
 
 def check_limits() -> None:
