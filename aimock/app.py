@@ -93,16 +93,21 @@ class App:
             self._guard = Guard(state.settings.api_keys)
 
     def _register(self, registered: Registered) -> None:
+        sides = functools.cache(functools.partial(_side_surface, registered))
+        claimed: Router[Callable[[], Target]] | None = None
+        if registered.known_by is not None:
+            claimed = Router()
+            self._claims.append(_Claim(registered.known_by, claimed, sides))
+        # Side routes come first: theirs are the special cases of what a chat route's template takes in.
+        for method, template, function in registered.sides:
+            side = functools.partial(_side_target, sides, function)
+            if claimed is not None:
+                self._add(claimed, method, template, side)
+            if claimed is None or not self._router.methods(template):
+                self._add(self._router, method, template, side)
         chat = functools.cache(functools.partial(_chat_target, registered))
         for method, template in registered.routes:
             self._add(self._router, method, template, chat)
-        sides = functools.cache(functools.partial(_side_surface, registered))
-        router = self._router
-        if registered.known_by is not None:
-            router = Router()
-            self._claims.append(_Claim(registered.known_by, router, sides))
-        for method, template, function in registered.sides:
-            self._add(router, method, template, functools.partial(_side_target, sides, function))
 
     def _add(
         self, router: Router[Callable[[], Target]], method: str, template: str, target: Callable[[], Target]
