@@ -120,14 +120,20 @@ class Memory:
     server: HTTPServer
 
     def send(
-        self, text: str = "hello", headers: Mapping[str, str] = {}, *, capacity: int | None = None, **more: Any
+        self,
+        text: str = "hello",
+        headers: Mapping[str, str] = {},
+        *,
+        path: str = "/v1/chat/completions",
+        capacity: int | None = None,
+        **more: Any,
     ) -> MemoryClient:
         """Asks on a connection of its own, whose client leaves at most `capacity` bytes unread."""
         client = connect(self.server, capacity=capacity)
         body = json.dumps(question(text, **more)).encode()
         lines = {"Host": "mock", "Content-Length": len(body), **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        client.send(f"POST /v1/chat/completions HTTP/1.1\r\n{head}\r\n".encode() + body)
+        client.send(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
         return client
 
     async def stream(self, text: str = "hello", headers: Mapping[str, str] = {}, **more: Any) -> Streamed:

@@ -97,6 +97,9 @@ MASKS = [
     (r"\bcall_[0-9A-Za-z]{24}\b", "call_ID"),
     (r"\breq_[0-9a-f]{32}\b", "req_ID"),
     (r"\breq-[0-9A-Za-z]{16}\b", "req-ID"),
+    (r"\breq_011C[0-9A-Za-z]{20}\b", "req_011C-ID"),
+    (r"\b(msg|toolu)_01[0-9A-Za-z]{22}\b", r"\1_ID"),
+    (r"(?m)^(anthropic-ratelimit-.*-reset): .*$", r"\1: TIME"),
     (r'("created":) ?\d{10}\b', r"\1 TIME"),
     (r'("timestamp":) ?\d{13}\b', r"\1 TIME"),
     (r"(?m)^date: .* GMT$", "date: TIME"),
@@ -267,10 +270,13 @@ def curl(words: list[str]) -> str:
     return "\n".join([*(head if shows_head else []), received.decode(), complaint])
 
 
+_AMBIENT = ("AIMOCK_", "ANTHROPIC_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")
+
+
 @pytest.fixture(autouse=True)
 def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
-        if name.startswith(("AIMOCK_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")) or name.lower().endswith("_proxy"):
+        if name.startswith(_AMBIENT) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
 
 
@@ -344,6 +350,10 @@ def check_turns() -> None:
 
 def check_openai_routes() -> None:
     check("openai-routes", routes_of("openai"))
+
+
+def check_anthropic_routes() -> None:
+    check("anthropic-routes", routes_of("anthropic"))
 
 
 def routes_of(provider: str) -> list[str]:
