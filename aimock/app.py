@@ -12,6 +12,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+import attrs
+
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
 from aimock.net.exchange import Answer, Handler, Head, Headers, Refusal, Request, Task, Whole
@@ -184,21 +186,20 @@ class App:
         allowed = self._router.methods(path)
         if claim is not None:
             allowed |= claim.router.methods(path)
+        headers: Headers = (("allow", ", ".join(sorted(allowed))),) if allowed else ()
+        if claim is not None:
             message, status = ("Method Not Allowed", 405) if allowed else ("Not Found", 404)
-            error = ErrorReply(message, status=status, hint=self._nearest(path).get("hint"))
-            return claim.sides().refuse(exchange, error)
+            refusal = ErrorReply(message, status=status, hint=self._nearest(path).get("hint"))
+            told = claim.sides().refuse(exchange, refusal)
+            return attrs.evolve(told, headers=told.headers + headers)
         if not path.startswith(("/v1/", "/openai/")) and not allowed:
             return exchange.json(404, {"error": {"message": "Not found", "type": "not_found", **self._nearest(path)}})
-        told = {"message": f"Invalid URL ({method} {path})", "type": "invalid_request_error"}
-        status = 404
-        headers: Headers = ()
+        message, status = f"Invalid URL ({method} {path})", 404
         if allowed:
+            message = f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
             status = 405
-            headers = (("allow", ", ".join(sorted(allowed))),)
-            told["message"] = (
-                f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
-            )
-        return exchange.json(status, {"error": {**told, "param": None, "code": None, **self._nearest(path)}}, headers)
+        error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+        return exchange.json(status, {"error": error | self._nearest(path)}, headers)
 
     def _nearest(self, path: str) -> dict[str, str]:
         import difflib  # only a wrong path needs it

@@ -189,7 +189,7 @@ def test_the_401_is_the_same_everywhere(raw: Callable[..., Told], method: str, t
         "access-control-allow-origin": "*",
         "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
         "access-control-allow-headers": "*",
-        "access-control-expose-headers": "X-Total-Count, X-Request-Id",
+        "access-control-expose-headers": "*, X-Total-Count, X-Request-Id",
     }
 
 
