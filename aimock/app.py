@@ -63,6 +63,10 @@ class App:
         self._router.add(method, template, target)
         self._templates.append(template)
 
+    def use(self, state: State) -> None:
+        """From the next request on, answers from another state. What has begun stays with the one it began in."""
+        self._state = state
+
     def answer(self, request: Request) -> Answer:
         """The contract with net: awaits nothing, raises nothing."""
         plan: Plan = request.head.memo or self._plan(request.head)
@@ -98,8 +102,10 @@ class App:
         """404, or 405 if only the method is wrong, in OpenAI's envelope where the path looks like OpenAI's."""
         method, path = exchange.head.method, exchange.head.path
         allowed = self._router.methods(path)
+        nearest = self._nearest(path)
+        exchange.unexpected(f"{method} is not allowed" if allowed else nearest.get("hint", "no route has this path"))
         if not path.startswith(("/v1/", "/openai/")) and not allowed:
-            return exchange.json(404, {"error": {"message": "Not found", "type": "not_found", **self._nearest(path)}})
+            return exchange.json(404, {"error": {"message": "Not found", "type": "not_found", **nearest}})
         error = {"message": f"Invalid URL ({method} {path})", "type": "invalid_request_error"}
         status = 404
         headers: tuple[tuple[str, str], ...] = ()
@@ -109,7 +115,7 @@ class App:
             error["message"] = (
                 f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
             )
-        return exchange.json(status, {"error": {**error, "param": None, "code": None, **self._nearest(path)}}, headers)
+        return exchange.json(status, {"error": {**error, "param": None, "code": None, **nearest}}, headers)
 
     def _nearest(self, path: str) -> dict[str, str]:
         import difflib  # only a wrong path needs it

@@ -87,6 +87,11 @@ class Exchange:
         self.state.journal.add(entry)
         return entry
 
+    def unexpected(self, why: str) -> None:
+        """Says that nothing here is meant to answer this request."""
+        if self.state.on_unexpected is not None:
+            self.state.on_unexpected(self, why)
+
     def json(self, status: int, body: Any, headers: Headers = ()) -> Whole:
         """A JSON response of our own, in no provider's style."""
         return Whole(status, _JSON_HEADERS + headers, orjson.dumps(body), self.fresh_headers)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from aimock.fixtures import Counters, FixtureBook
 from aimock.injected import InjectedErrors
 from aimock.journal import Journal
 from aimock.randomness import Randomness
 from aimock.settings import Settings
+
+if TYPE_CHECKING:
+    from aimock.exchange import Exchange
 
 
 class State:
@@ -19,6 +25,8 @@ class State:
         self.journal = Journal(settings.journal_max_entries)
         self.injected = InjectedErrors()
         self.randomness = Randomness(settings.seed, settings.fixture_counts_max_test_ids)
+        self.on_unexpected: Callable[[Exchange, str], object] | None = None
+        """Told of each request that no fixture or no route answers, and why."""
 
     def clear_fixtures(self) -> None:
         """Fixtures and queued errors: the control API has always cleared the two together."""
