@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -74,14 +73,13 @@ def test_what_cannot_be_is_refused(mock: AIMock) -> None:
             guest.stop()
 
 
-async def test_it_works_inside_trio() -> None:
-    body = json.dumps({"model": "m", "messages": []}).encode()
+async def test_it_works_inside_trio(call: Callable[..., Any]) -> None:
+    question = {"model": "m", "messages": []}
     async with AIMock() as host:
         guest = AIMock().on({}, {"content": "guest"})
         with host.hosting(guest):
-            request = f"{host.url}/v1/chat/completions"
-            answer = await trio.to_thread.run_sync(lambda: json.load(urllib.request.urlopen(request, body)))
-        assert answer["choices"][0]["message"]["content"] == "guest"
+            ask = functools.partial(call, "POST", "/v1/chat/completions", question, port=host.port)
+            assert (await trio.to_thread.run_sync(ask)).content == "guest"
         assert host.get_requests() == []
 
 
@@ -92,7 +90,7 @@ async def test_what_has_begun_stays_with_the_state_it_began_in(
     first.book.append(AIMock().on({}, {"content": "a" * 50}, latency=100, chunk_size=10).fixtures)
     app = App(first)
     running = attrs.evolve(memory(), state=first, server=HTTPServer(app))
-    nursery.start_soon(running.server.serve)
+    await nursery.start(running.server.serve)
 
     async with trio.open_nursery() as asking:
 

@@ -32,14 +32,10 @@ def test_nothing_of_a_test_is_left_for_the_next(suite: pytest.Pytester) -> None:
 
 def test_what_comes_by_the_control_api_is_the_tests_too(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
-        import json, urllib.request
-        from asking import ask
-
-        def post(mock, path, body):
-            urllib.request.urlopen(mock.url + "/__aimock" + path, json.dumps(body).encode()).read()
+        from asking import ask, post
 
         def test_one(aimock):
-            post(aimock, "/fixtures", {"fixtures": [{"match": {}, "response": {"content": "Hi"}}]})
+            post(aimock, "/__aimock/fixtures", {"fixtures": [{"match": {}, "response": {"content": "Hi"}}]})
             assert ask(aimock) == "Hi"
 
         def test_two(aimock):
@@ -47,7 +43,7 @@ def test_what_comes_by_the_control_api_is_the_tests_too(suite: pytest.Pytester) 
 
         def test_three(aimock, aimock_session):
             aimock_session.on({}, {"content": "for all"})
-            post(aimock, "/reset", {})
+            post(aimock, "/__aimock/reset", {})
             assert ask(aimock) == 404
 
         def test_four(aimock):
@@ -194,14 +190,13 @@ def test_what_is_given_to_the_server_of_the_run_is_seen_at_once(suite: pytest.Py
 def test_the_ids_of_a_test_follow_from_the_seed_and_its_name_alone(suite: pytest.Pytester) -> None:
     """field 2.54"""
     suite.makepyfile("""
-        import pathlib, urllib.request, json
         import pytest
+        from asking import post
 
         @pytest.mark.parametrize("name", ["a", "b"])
         def test_it(aimock, name, pytestconfig):
             aimock.on({}, {"content": "Hi"})
-            body = json.dumps({"model": "m", "messages": []}).encode()
-            answer = json.load(urllib.request.urlopen(aimock.url + "/v1/chat/completions", body))
+            status, answer = post(aimock, "/v1/chat/completions", {"model": "m", "messages": []})
             with open("ids.txt", "a") as file:
                 print(answer["id"], file=file)
     """)
