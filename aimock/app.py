@@ -57,16 +57,6 @@ class _Claim(NamedTuple):
     sides: Callable[[], SideSurface]
 
 
-def handler_of(state: State) -> Handler:
-    """The handler that net serves, over one server's state. Only a server that counts has anything to do with it."""
-    app = App(state)
-    if state.metrics is None:
-        return app
-    from aimock.metrics import Metered
-
-    return Metered(app, state.metrics)
-
-
 class App:
     """Requests to answers, over one server's state."""
 
@@ -117,6 +107,18 @@ class App:
         router.add(method, template, target)
         self._templates.append(template)
 
+    def counted(self) -> Handler:
+        """The handler that net serves: this, or what counts its requests, if they are to be counted."""
+        if self._state.metrics is None:
+            return self
+        from aimock.metrics import Metered
+
+        return Metered(self, self._state.metrics)
+
+    def use(self, state: State) -> None:
+        """From the next request on, answers from another state. What has begun stays with the one it began in."""
+        self._state = state
+
     def answer(self, request: Request) -> Answer:
         """The contract with net: awaits nothing, raises nothing."""
         plan: Plan = request.head.memo or self._plan(request.head)
@@ -132,7 +134,7 @@ class App:
         if head is None:  # and nobody can say who asks, or what for
             head = Head("GET", "", "", "", {}, ())
             nobody = functools.partial(self._no_route, None)
-            plan = Plan(nobody, _refuse, {}, steering_of(head), _UNSCOPED, _UNKNOWN_PATH, self._state.randomness.seed)
+            plan = Plan(nobody, _refuse, {}, steering_of(head), _UNSCOPED, _UNKNOWN_PATH)
         else:
             plan = self._plan(head)
         exchange = Exchange(Request(head), plan, self._state)
@@ -167,7 +169,7 @@ class App:
             target = Target(functools.partial(self._no_route, claim), _refuse)
         scope = steering.test_id if target.scoped else _UNSCOPED
         label = resolved.label if resolved is not None else self._label(head.path)
-        plan = Plan(target.answer, target.refuse, params, steering, scope, label, self._state.randomness.seed)
+        plan = Plan(target.answer, target.refuse, params, steering, scope, label)
         head.memo = plan
         return plan
 
@@ -184,22 +186,23 @@ class App:
         OpenAI's where the path looks like OpenAI's."""
         method, path = exchange.head.method, exchange.head.path
         allowed = self._router.methods(path)
+        nearest = self._nearest(path)
         if claim is not None:
             allowed |= claim.router.methods(path)
         headers: Headers = (("allow", ", ".join(sorted(allowed))),) if allowed else ()
+        exchange.unexpected(f"{method} is not allowed" if allowed else nearest.get("hint", "no route has this path"))
         if claim is not None:
             message, status = ("Method Not Allowed", 405) if allowed else ("Not Found", 404)
-            refusal = ErrorReply(message, status=status, hint=self._nearest(path).get("hint"))
-            told = claim.sides().refuse(exchange, refusal)
+            told = claim.sides().refuse(exchange, ErrorReply(message, status=status, hint=nearest.get("hint")))
             return attrs.evolve(told, headers=told.headers + headers)
         if not path.startswith(("/v1/", "/openai/")) and not allowed:
-            return exchange.json(404, {"error": {"message": "Not found", "type": "not_found", **self._nearest(path)}})
+            return exchange.json(404, {"error": {"message": "Not found", "type": "not_found", **nearest}})
         message, status = f"Invalid URL ({method} {path})", 404
         if allowed:
             message = f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
             status = 405
         error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
-        return exchange.json(status, {"error": error | self._nearest(path)}, headers)
+        return exchange.json(status, {"error": error | nearest}, headers)
 
     def _nearest(self, path: str) -> dict[str, str]:
         import difflib  # only a wrong path needs it

@@ -53,6 +53,8 @@ class Entry:
     """One exchange."""
 
     stamp: Stamp
+    seed: int
+    """The seed in force, from which this exchange can be repeated."""
     request: Request
     plan: Plan
     status: int
@@ -119,7 +121,7 @@ class Entry:
             "headers": redact_headers(head.header_lines) | {"x-request-id": request_id(self.plan.steering, self.stamp)},
             "body": self.body(),
             "response": response,
-            "seed": self.plan.seed,
+            "seed": self.seed,
         }
 
 

@@ -16,7 +16,7 @@ import concurrent.futures
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,7 +25,7 @@ import sniffio
 import trio
 
 from aimock import logs
-from aimock.app import handler_of
+from aimock.app import App
 from aimock.config import PORT, ConfigError, UnfitKeys, number, profile, whole_number
 from aimock.config import api_keys as checked_keys
 from aimock.config import chaos as chaos_of
@@ -114,6 +114,7 @@ class AIMock:
                 wall_clock=wall_clock,
             )
         )
+        self._app: App | None = None
         self._url: str | None = None
         self._token: trio.lowlevel.TrioToken | None = None
         self._thread: threading.Thread | None = None
@@ -188,6 +189,27 @@ class AIMock:
         assert inside is not None
         return await inside.__aexit__(kind, error, trace)
 
+    @contextlib.contextmanager
+    def hosting(self, guest: AIMock) -> Iterator[None]:
+        """Answers from the guest's state (fixtures, journal, settings, …) in place of its own, at the same address.
+
+        So tests can share a server and nothing else. An answer that has begun stays with the state it began in. Raises
+        RuntimeError if this server is not running or has a guest, or if the guest is running itself.
+        """
+        url, app = self.url, self._app
+        assert app is not None
+        if guest._url is not None or self._has_guest:
+            raise RuntimeError("the guest is already running" if guest._url is not None else "there is a guest already")
+        self._do(lambda: app.use(guest._state))
+        self._has_guest = True
+        guest._url, guest._token = url, self._token
+        try:
+            yield
+        finally:
+            guest._url = guest._token = None
+            self._has_guest = False
+            self._do(lambda: app.use(self._state))
+
     async def _run_until_stopped(self, started: concurrent.futures.Future[None]) -> None:
         self._stopping = trio.Event()
         self._grace = GRACE
@@ -198,7 +220,8 @@ class AIMock:
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         listeners = open_listeners(self._host, self._port)
-        server = HTTPServer(handler_of(self._state), self._limits, self._state.settings.wall_clock)
+        self._app = App(self._state)
+        server = HTTPServer(self._app.counted(), self._limits, self._state.settings.wall_clock)
         failure: Exception | None = None
         async with trio.open_nursery() as nursery:
             await nursery.start(server.serve, listeners)
@@ -215,6 +238,7 @@ class AIMock:
             raise failure
 
     _grace: float = GRACE
+    _has_guest: bool = False
 
     @property
     def url(self) -> str:
@@ -332,6 +356,10 @@ class AIMock:
         """Requests whose last message is the result of the call `call_id`."""
         return self.on({"toolCallId": call_id}, response, **options)
 
+    def on_embedding(self, pattern: Any, response: Any, **options: Any) -> Self:
+        """`pattern`: text that the input of an embedding contains."""
+        return self.on({"inputText": pattern}, response, **options)
+
     def on_turn(self, turn: int, pattern: Any, response: Any, **options: Any) -> Self:
         """The request after `turn` answers of the assistant."""
         return self.on({"turnIndex": turn, "userMessage": pattern}, response, **options)
@@ -361,6 +389,8 @@ class AIMock:
         """The journal's entries, oldest first, as the control API shows them."""
         return self._do(lambda: [entry.to_json() for entry in self.journal])
 
+    get_journal = get_requests
+
     def get_last_request(self) -> dict[str, Any] | None:
         requests = self.get_requests()
         return requests[-1] if requests else None
@@ -386,6 +416,8 @@ class AIMock:
         """Back to an empty server: no fixtures, no queued errors, an empty journal, every sequence at its start."""
         self._do(self._state.reset)
         return self
+
+    reset_fixtures = reset
 
     def _do(self, act: Callable[[], T]) -> T:
         """Runs in the server's loop, if there is one: no change falls between a match and its count."""

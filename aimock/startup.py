@@ -6,7 +6,7 @@ import gc
 import logging
 
 from aimock import logs
-from aimock.app import handler_of
+from aimock.app import App
 from aimock.chaos import QUIET
 from aimock.cli import Failure
 from aimock.config import Config
@@ -40,7 +40,7 @@ def build(choice: Config) -> Handler:
     _load(state, choice)
     _tune_collector()
     logger.info("seed %d", state.randomness.seed)
-    return handler_of(state)
+    return App(state).counted()
 
 
 def _load(state: State, choice: Config) -> None:

@@ -15,6 +15,7 @@ from aimock.randomness import Randomness
 from aimock.settings import Settings
 
 if TYPE_CHECKING:
+    from aimock.exchange import Exchange
     from aimock.metrics import Metrics
 
 
@@ -33,6 +34,8 @@ class State:
         """Paced streams under way."""
         self.randomness = Randomness(settings.seed)
         self.metrics: Metrics | None = _metrics(self.book) if settings.metrics else None
+        self.on_unexpected: Callable[[Exchange, str], object] | None = None
+        """Told of each request that no fixture or no route answers, and why."""
 
     def under_way(self, on_end: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
         """Counts a stream until it ends, of which `on_end` is told."""

@@ -254,6 +254,7 @@ class LLMSurface:
         logger.error(
             "%s %s: %s; %s", exchange.head.method, exchange.head.path, reply.message, hint or "there are no fixtures"
         )
+        exchange.unexpected(hint or "there are no fixtures")
         return self._error(exchange, reply)
 
     def _error(self, exchange: Exchange, reply: ErrorReply, fixture: Fixture | None = None) -> Whole:

@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from aimock import AIMock
-from aimock.app import handler_of
+from aimock.app import App
 from aimock.net.limits import Limits
 from aimock.net.memory import MemoryClient, connect
 from aimock.net.server import HTTPServer
@@ -178,7 +178,7 @@ def memory(nursery: trio.Nursery) -> Callable[..., Memory]:
 
     def start(limits: Limits | None = None, **settings: Any) -> Memory:
         state = State(Settings(**settings))
-        server = HTTPServer(handler_of(state), limits, state.settings.wall_clock)
+        server = HTTPServer(App(state).counted(), limits, state.settings.wall_clock)
         nursery.start_soon(server.serve)
         return Memory(state, server)
 

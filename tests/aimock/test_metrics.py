@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aimock import AIMock
-from aimock.app import handler_of
+from aimock.app import App
 from aimock.fixtures import fixture_from
 from aimock.metrics import Metered, Metrics, rendered
 from aimock.net.exchange import Answer, Cut, Ending, Head, Outcome, Refusal, Request, Stream, Task, Whole
@@ -106,8 +106,8 @@ def test_without_metrics_there_is_no_route_and_nothing_is_imported(call: Call) -
 
 
 def test_without_metrics_the_handler_is_the_app_itself() -> None:
-    assert type(handler_of(State(Settings()))).__name__ == "App"
-    assert isinstance(handler_of(State(Settings(metrics=True))), Metered)
+    assert isinstance(App(State(Settings())).counted(), App)
+    assert isinstance(App(State(Settings(metrics=True))).counted(), Metered)
 
 
 def test_metrics_need_no_key(call: Call) -> None:

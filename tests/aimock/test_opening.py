@@ -7,7 +7,7 @@ import functools
 import pytest
 import trio
 
-from aimock.app import App, handler_of
+from aimock.app import App
 from aimock.fixtures import make_fixture
 from aimock.net.memory import MemoryClient, connect
 from aimock.net.server import HTTPServer
@@ -98,7 +98,7 @@ async def test_who_waited_is_judged_and_counted_like_all_others(opening, autojum
     for client, path in zip(clients, ("/v1/chat/completions", "/v1/models?key=sk-1"), strict=True):
         client.send(request(f"GET {path}"))
     await trio.sleep(60)
-    handler.open(handler_of(state))
+    handler.open(App(state).counted())
     assert (await answer(clients[0], b"}}")).startswith(b"HTTP/1.1 401")
     assert (await answer(clients[1], b"}]}")).startswith(b"HTTP/1.1 200")
     await trio.testing.wait_all_tasks_blocked()

@@ -54,6 +54,8 @@ from aimock.fixtures.options import PROFILES, StreamingProfile
 from aimock.fixtures.selection import select
 from aimock.metrics import Metrics
 from aimock.net.limits import Limits
+from aimock.pytest_plugin import environment
+from aimock.pytest_plugin import settings as pytest_settings
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock_protocols.reasoning import NOT_REASONING
 from aimock_protocols.registry import CHAT_PROTOCOLS
@@ -178,6 +180,7 @@ class Page:
         if "pytest" in block.options:
             Path("test_documented.py").write_text(block.text, "utf-8")
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_documented.py"]
+            command += ["-p", "aimock.pytest_plugin"]
             environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
             done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
             assert done.returncode == 0, f"{where}: {done.stdout}{done.stderr}"
@@ -445,6 +448,18 @@ def check_metrics() -> None:
 
 def check_credentials() -> None:
     check("credentials", CREDENTIAL_HEADERS | {f"?{key}=" for key in CREDENTIAL_QUERY_KEYS})
+
+
+def check_pytest_options() -> None:
+    text = inspect.getsource(pytest_settings.add_options)
+    check("pytest-options", re.findall(r'"(--[\w-]+)"', text))
+    keys = [each for row in TABLES["pytest-options"] for each in code(row[1])]
+    assert sorted(keys) == sorted(re.findall(r'addini\("(\w+)"', text))
+
+
+def check_sdk_variables() -> None:
+    documented = [each for row in TABLES["sdk-variables"] for each in code(row[1])]
+    assert sorted(documented) == sorted([*environment._TOLD, *environment._TOLD_IF_ABSENT])
 
 
 def check_limits() -> None:
