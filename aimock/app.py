@@ -59,6 +59,10 @@ class App:
             for route in registered.routes:
                 self._add(route.method, route.template, surface)
 
+    @property
+    def state(self) -> State:
+        return self._state
+
     def _add(self, method: str, template: str, target: Callable[[], Target]) -> None:
         self._router.add(method, template, target)
         self._templates.append(template)

@@ -25,7 +25,7 @@ SHUTDOWN_GRACE = 8.0
 """Seconds that streams have to finish after the first SIGTERM or SIGINT; a container runtime kills after ten."""
 
 _FLAG_OF_LATER_VERSIONS = (
-    *("watch", "metrics", "record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
+    *("metrics", "record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
     *(f"chaos-{kind}" for kind in ("drop", "malformed", "disconnect", "ratelimit", "latency")),
     *(f"provider-{name}" for name in ["openai", "anthropic", "gemini", "vertexai", "bedrock", "azure"]),
     *(f"provider-{name}" for name in ["ollama", "cohere", "openrouter", "byteplus"]),
@@ -80,9 +80,10 @@ def _serve_parser() -> argparse.ArgumentParser:
         "--fixtures",
         type=_text,
         action="append",
-        metavar="PATH",
-        help=f"file or directory; repeatable ({DEFAULT_FIXTURES})",
+        metavar="SOURCE",
+        help=f"file, directory or URL; repeatable ({DEFAULT_FIXTURES})",
     )
+    add("-w", "--watch", action="store_true", default=None, help="read files again when they change")
     add("-l", "--latency", type=_real(number(0)), metavar="MS", help="before every frame of a stream (default 0)")
     add("-c", "--chunk-size", type=_whole(whole_number(1)), metavar="N", help="characters a slice (default 20)")
     add("--replay-speed", type=_real(number(0, exclusive=True)), metavar="X", help="divides every delay (default 1)")
@@ -153,6 +154,7 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "chunk_size": flags.chunk_size,
         "replay_speed": flags.replay_speed,
         "log_level": flags.log_level,
+        "watch": flags.watch,
         "validate_on_load": flags.validate_on_load,
         "journal_max": flags.journal_max,
         "fixture_counts_max": flags.fixture_counts_max,
@@ -167,6 +169,7 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "chunk_size": 20,
         "replay_speed": 1.0,
         "log_level": "info",
+        "watch": False,
         "validate_on_load": False,
         "journal_max": 1000,
         "fixture_counts_max": 500,

@@ -29,6 +29,7 @@ class Config:
     chunk_size: int | None = None
     replay_speed: float | None = None
     log_level: str | None = None
+    watch: bool | None = None
     validate_on_load: bool | None = None
     journal_max: int | None = None
     fixture_counts_max: int | None = None
@@ -103,15 +104,14 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
     "llm.logLevel": ("log_level", log_level),
+    "llm.watch": ("watch", _boolean),
     "llm.validateOnLoad": ("validate_on_load", _boolean),
     "journal.max": ("journal_max", whole_number(0)),
     "journal.fixtureCountsMax": ("fixture_counts_max", whole_number(0)),
 }
 """JSON path to attribute and check; a check's ValueError says what was expected."""
 
-NOT_YET = frozenset(
-    {"metrics", "auth", "mcp", "a2a", "agui", "vector", "services", "llm.chaos", "llm.record", "llm.watch"}
-)
+NOT_YET = frozenset({"metrics", "auth", "mcp", "a2a", "agui", "vector", "services", "llm.chaos", "llm.record"})
 """Keys of the reference that this version does not honour, and therefore refuses."""
 
 
@@ -167,5 +167,7 @@ def _known(path: Path, key: str) -> tuple[str, Callable[[Any], Any]]:
 
 
 def _located(source: str, directory: Path) -> str:
+    if "://" in source:
+        return source
     beside = directory / source
     return str(beside) if not Path(source).exists() and beside.exists() else source
