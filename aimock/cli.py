@@ -1,4 +1,4 @@
-"""The command line: `aimock [serve] [OPTIONS]` and `aimock validate PATH…` (spec: core-cli-config).
+"""The command line: `aimock [serve] [OPTIONS]`, `aimock validate PATH…`, `aimock schema NAME` (spec: core-cli-config).
 
 One executable understands both of the reference's: the flags of `llmock`, and `aimock --config FILE`. A flag outranks
 the environment, the environment the config file, and that the defaults. Every failure is one line and exit status 1.
@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="aimock",
-        usage="aimock [serve] [OPTIONS]\n       aimock validate [--strict] [--json] PATH…",
+        usage="aimock [serve] [OPTIONS]\n       aimock validate [--strict] [--json] PATH…\n"
+        "       aimock schema fixtures|config",
         description="A mock server for the agentic AI stack.",
         add_help=False,
         allow_abbrev=False,
@@ -220,4 +221,24 @@ def _validate(words: Sequence[str]) -> int:
     return 1 if report.failed else 0
 
 
-_VERBS: dict[str, Callable[[Sequence[str]], int]] = {"serve": _serve, "validate": _validate}
+# -- schema --------------------------------------------------------------------------------------------------------
+
+
+def _schema(words: Sequence[str]) -> int:
+    parser = _Parser(
+        prog="aimock schema",
+        description="Prints a JSON Schema (draft 2020-12).",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "name", metavar="NAME", choices=("fixtures", "config"), help="of fixture files, or of config files"
+    )
+    parser.add_argument("-h", "--help", action="help", help="show this and exit")
+    from aimock.schema import schema_text
+
+    print(schema_text(parser.parse_args(words).name))
+    return 0
+
+
+_VERBS: dict[str, Callable[[Sequence[str]], int]] = {"serve": _serve, "validate": _validate, "schema": _schema}

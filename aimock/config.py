@@ -5,9 +5,9 @@ Relative paths in it are taken from the working directory, and where nothing lie
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 
@@ -37,8 +37,26 @@ class Config:
 
 LOG_LEVELS = ("silent", "warn", "info", "debug")
 
+T = TypeVar("T")
 
-def whole_number(least: int, most: int | None = None) -> Callable[[Any], int]:
+
+@attrs.frozen
+class Check(Generic[T]):
+    """What a value must be. Called with one, gives it as the server has it; its ValueError says what was expected."""
+
+    read: Callable[[Any], T]
+    schema: Mapping[str, Any]
+    """The same as a JSON Schema."""
+
+    def __call__(self, value: Any) -> T:
+        return self.read(value)
+
+
+def _expects(schema: Mapping[str, Any]) -> Callable[[Callable[[Any], T]], Check[T]]:
+    return lambda read: Check(read, schema)
+
+
+def whole_number(least: int, most: int | None = None) -> Check[int]:
     """Checks an integer from `least` to `most`."""
 
     def check(value: Any) -> int:
@@ -46,10 +64,10 @@ def whole_number(least: int, most: int | None = None) -> Callable[[Any], int]:
             raise ValueError(f"a whole number from {least} to {most}" if most else f"a whole number of {least} or more")
         return value
 
-    return check
+    return Check(check, {"type": "integer", "minimum": least} | ({"maximum": most} if most else {}))
 
 
-def number(least: float, exclusive: bool = False) -> Callable[[Any], float]:
+def number(least: float, exclusive: bool = False) -> Check[float]:
     """Checks a finite number of at least (or, if exclusive, above) `least`."""
 
     def check(value: Any) -> float:
@@ -58,33 +76,41 @@ def number(least: float, exclusive: bool = False) -> Callable[[Any], float]:
             raise ValueError(f"a number above {least:g}" if exclusive else f"a number of {least:g} or more")
         return float(value)
 
-    return check
+    return Check(check, {"type": "number", "exclusiveMinimum" if exclusive else "minimum": least})
 
 
+@_expects({"enum": list(LOG_LEVELS)})
 def log_level(value: Any) -> str:
     if value not in LOG_LEVELS:
         raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
     return str(value)
 
 
+@_expects({"type": "integer"})
 def seed(value: Any) -> int:
     if type(value) is not int:
         raise ValueError("an integer")
     return value
 
 
+@_expects({"type": "boolean"})
 def _boolean(value: Any) -> bool:
     if type(value) is not bool:
         raise ValueError("true or false")
     return value
 
 
+_FILLED = {"type": "string", "minLength": 1}
+
+
+@_expects(_FILLED)
 def _string(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a string that is not empty")
     return value
 
 
+@_expects({"anyOf": [_FILLED, {"type": "array", "items": _FILLED, "minItems": 1}]})
 def _sources(value: Any) -> tuple[str, ...]:
     paths = [value] if isinstance(value, str) else value
     if not isinstance(paths, list) or not paths or not all(isinstance(path, str) and path for path in paths):
@@ -128,12 +154,15 @@ def load_config(path: Path) -> Config:
     if not isinstance(content, dict):
         raise ConfigError(f"{path.absolute()}: expected a JSON object")
     values: dict[str, Any] = {}
+    content.pop("$schema", None)  # what editors go by
     for key, value in _flattened(content).items():
         attribute, check = _known(path, key)
         try:
             values[attribute] = check(value)
         except ValueError as error:
-            shown = orjson.dumps(value).decode()[:80]
+            import re
+
+            shown = re.sub(r'://[^"]*', "://…", orjson.dumps(value).decode())[:80]  # a URL may have a secret in it
             raise ConfigError(f"{path}: {key}: expected {error}, got {shown}") from error
     if "fixtures" in values:
         values["fixtures"] = tuple(_located(source, path.parent) for source in values["fixtures"])

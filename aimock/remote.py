@@ -63,11 +63,11 @@ def load_remote(url: str, report: Report, get: Get = get) -> list[Fixture]:
         data = get(target)
         entries = parse_entries(data)
     except AddressRefused as refusal:
-        raise SourceUnavailable(name, f"refused: {refusal} (AIMOCK_ALLOW_PRIVATE_URLS=1 allows it)") from refusal
+        raise SourceUnavailable(url, f"refused: {refusal} (AIMOCK_ALLOW_PRIVATE_URLS=1 allows it)") from refusal
     except (FetchError, FixtureFileError) as failure:
         cached = _cached(url)
         if cached is None:
-            raise SourceUnavailable(name, str(failure)) from failure
+            raise SourceUnavailable(url, str(failure)) from failure
         entries = cached
         report(Problem(name, None, Severity.WARNING, f"{failure}; the copy of an earlier fetch is used"))
     else:
@@ -79,7 +79,7 @@ def parse_url(url: str) -> Target:
     """The parts of a URL. Raises FixtureSourceError, which does not repeat what may be a secret."""
 
     def fault(message: str) -> FixtureSourceError:
-        return FixtureSourceError(f"{shown_source(url)}: {message}")
+        return FixtureSourceError(url, message)
 
     if _FORBIDDEN.search(url):
         raise fault("a URL has no spaces, control characters or backslashes")

@@ -30,11 +30,7 @@ InThread = Callable[[Callable[[], LocalSource]], Awaitable[LocalSource]]
 
 
 class SourceUnavailable(FixtureSourceError):
-    """A remote source that gave no fixtures this time; `reason` without the source's name."""
-
-    def __init__(self, shown: str, reason: str) -> None:
-        super().__init__(f"{shown}: {reason}")
-        self.reason = reason
+    """A remote source that gave no fixtures this time."""
 
 
 def add(state: State, name: str, report: Report) -> None:
