@@ -33,7 +33,7 @@ Get = Callable[[Target], bytes]
 
 _PARTS = re.compile(r"(https?)://([^/?#]*)([^#]*)(#.*)?", re.IGNORECASE)
 _AUTHORITY = re.compile(r"(?:\[(?P<address>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>[0-9]{1,5}))?")
-_FORBIDDEN = re.compile(r"[\s\\\x00-\x20\x7f]")
+_FORBIDDEN = re.compile(r"[\s\\\x00-\x20\x7f-\x9f]")
 
 
 def get(target: Target) -> bytes:

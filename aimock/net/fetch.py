@@ -122,7 +122,8 @@ async def _addresses(target: Target, resolve: Resolve, allow_private: bool) -> S
         raise FetchError(f"{target.host} has no address")
     for address in addresses:
         if not allow_private and not is_public(address):
-            raise AddressRefused(f"{target.host} leads to {address}, which is not a public address")
+            leads = "" if address == target.host else f"{target.host} leads to "
+            raise AddressRefused(f"{leads}{address}, which is not a public address")
     return addresses
 
 

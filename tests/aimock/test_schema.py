@@ -221,13 +221,11 @@ def assert_agreement(entry: Any) -> None:
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: "absent" if value is ABSENT else json.dumps(value))
 def test_an_entry_with_one_thing_changed_is_judged_alike(value: Any) -> None:
-    extra = [
-        *((key,) for key in ENTRY_KEYS),
-        *(("match", key) for key in MATCH_KEYS),
-        *(("response", key) for key in RESPONSE_KEYS),
-    ]
+    of_a_response = [("response", key) for key in RESPONSE_KEYS]
+    others = [(key,) for key in ENTRY_KEYS] + [("match", key) for key in MATCH_KEYS]
     for entry in GOOD:
-        for path in {*places(entry), *extra}:
+        changed = {*places(entry), *(of_a_response if len(entry) == 2 else others)}
+        for path in changed:
             assert_agreement(bent(entry, path, value))
 
 
