@@ -137,7 +137,7 @@ def test_a_url_in_a_wrong_value_is_not_shown(write: Write) -> None:
 
 
 def test_a_url_is_taken_as_it_stands(write: Write) -> None:
-    url = "https://x/" + 300 * "long"  # too long for the name of a file
+    url = "https://x/" + 1100 * "long"  # too long for the name of a file, which asking for would raise
     assert load_config(write({"llm": {"fixtures": url}})).fixtures == (url,)
 
 

@@ -171,6 +171,7 @@ async def test_a_stream_that_is_being_sent_ends_as_it_began(
     async def ask() -> None:
         answered.append(await server.stream("hello"))
 
+    await trio.testing.wait_all_tasks_blocked()
     async with trio.open_nursery() as asking:
         asking.start_soon(ask)
         await trio.sleep(2)
@@ -260,6 +261,7 @@ def reloads(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_server_in_python_watches_while_it_runs(write: Write, reloads: threading.Event) -> None:
+    """field 2.58"""
     path = write("a.json", entry("one"))
     with AIMock(fixtures=path, watch=True) as mock:
         mock.on_message("program", {"content": "x"})
