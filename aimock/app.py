@@ -84,6 +84,10 @@ class App:
 
             self._guard = Guard(state.settings.api_keys)
 
+    @property
+    def state(self) -> State:
+        return self._state
+
     def _register(self, registered: Registered) -> None:
         sides = functools.cache(functools.partial(_side_surface, registered))
         claimed: Router[Callable[[], Target]] | None = None

@@ -1,4 +1,4 @@
-"""The command line: `aimock [serve] [OPTIONS]` and `aimock validate PATH…` (spec: core-cli-config).
+"""The command line: `aimock [serve] [OPTIONS]`, `aimock validate PATH…`, `aimock schema NAME` (spec: core-cli-config).
 
 One executable understands both of the reference's: the flags of `llmock`, and `aimock --config FILE`. A flag outranks
 the environment, the environment the config file, and that the defaults. Every failure is one line and exit status 1.
@@ -33,7 +33,7 @@ SHUTDOWN_GRACE = 8.0
 """Seconds that streams have to finish after the first SIGTERM or SIGINT; a container runtime kills after ten."""
 
 _FLAG_OF_LATER_VERSIONS = (
-    *("watch", "record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
+    *("record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
     *(f"provider-{name}" for name in ["openai", "anthropic", "gemini", "vertexai", "bedrock", "azure"]),
     *(f"provider-{name}" for name in ["ollama", "cohere", "openrouter", "byteplus"]),
     *("upstream-timeout-ms", "body-timeout-ms", "max-proxy-buffer-bytes", "max-proxy-buffer-frames", "agui-upstream"),
@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="aimock",
-        usage="aimock [serve] [OPTIONS]\n       aimock validate [--strict] [--json] PATH…",
+        usage="aimock [serve] [OPTIONS]\n       aimock validate [--strict] [--json] PATH…\n"
+        "       aimock schema fixtures|config",
         description="A mock server for the agentic AI stack.",
         add_help=False,
         allow_abbrev=False,
@@ -87,9 +88,10 @@ def _serve_parser() -> argparse.ArgumentParser:
         "--fixtures",
         type=_text,
         action="append",
-        metavar="PATH",
-        help=f"file or directory; repeatable ({DEFAULT_FIXTURES})",
+        metavar="SOURCE",
+        help=f"file, directory or URL; repeatable ({DEFAULT_FIXTURES})",
     )
+    add("-w", "--watch", action="store_true", default=None, help="read files again when they change")
     add("-l", "--latency", type=_real(number(0)), metavar="MS", help="before every frame of a stream (default 0)")
     add("--profile", type=_named(PROFILE_NAMES), metavar="NAME", help=f"timing of streams: {', '.join(PROFILE_NAMES)}")
     add("-c", "--chunk-size", type=_whole(whole_number(1)), metavar="N", help="characters a slice (default 20)")
@@ -268,6 +270,7 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "chunk_size": flags.chunk_size,
         "replay_speed": flags.replay_speed,
         "log_level": flags.log_level,
+        "watch": flags.watch,
         "validate_on_load": flags.validate_on_load,
         "journal_max": flags.journal_max,
         "fixture_counts_max": flags.fixture_counts_max,
@@ -284,6 +287,7 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "chunk_size": 20,
         "replay_speed": 1.0,
         "log_level": "info",
+        "watch": False,
         "validate_on_load": False,
         "journal_max": 1000,
         "fixture_counts_max": 500,
@@ -336,4 +340,24 @@ def _validate(words: Sequence[str]) -> int:
     return 1 if report.failed else 0
 
 
-_VERBS: dict[str, Callable[[Sequence[str]], int]] = {"serve": _serve, "validate": _validate}
+# -- schema --------------------------------------------------------------------------------------------------------
+
+
+def _schema(words: Sequence[str]) -> int:
+    parser = _Parser(
+        prog="aimock schema",
+        description="Prints a JSON Schema (draft 2020-12).",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "name", metavar="NAME", choices=("fixtures", "config"), help="of fixture files, or of config files"
+    )
+    parser.add_argument("-h", "--help", action="help", help="show this and exit")
+    from aimock.schema import schema_text
+
+    print(schema_text(parser.parse_args(words).name))
+    return 0
+
+
+_VERBS: dict[str, Callable[[Sequence[str]], int]] = {"serve": _serve, "validate": _validate, "schema": _schema}

@@ -6,9 +6,9 @@ Relative paths in it are taken from the working directory, and where nothing lie
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
@@ -38,6 +38,7 @@ class Config:
     chunk_size: int | None = None
     replay_speed: float | None = None
     log_level: str | None = None
+    watch: bool | None = None
     validate_on_load: bool | None = None
     journal_max: int | None = None
     fixture_counts_max: int | None = None
@@ -53,8 +54,26 @@ class Config:
 
 LOG_LEVELS = ("silent", "warn", "info", "debug")
 
+T = TypeVar("T")
 
-def whole_number(least: int, most: int | None = None) -> Callable[[Any], int]:
+
+@attrs.frozen
+class Check(Generic[T]):
+    """What a value must be. Called with one, gives it as the server has it; its ValueError says what was expected."""
+
+    read: Callable[[Any], T]
+    schema: Mapping[str, Any]
+    """The same as a JSON Schema."""
+
+    def __call__(self, value: Any) -> T:
+        return self.read(value)
+
+
+def _expects(schema: Mapping[str, Any]) -> Callable[[Callable[[Any], T]], Check[T]]:
+    return lambda read: Check(read, schema)
+
+
+def whole_number(least: int, most: int | None = None) -> Check[int]:
     """Checks an integer from `least` to `most`."""
 
     def check(value: Any) -> int:
@@ -62,10 +81,10 @@ def whole_number(least: int, most: int | None = None) -> Callable[[Any], int]:
             raise ValueError(f"a whole number from {least} to {most}" if most else f"a whole number of {least} or more")
         return value
 
-    return check
+    return Check(check, {"type": "integer", "minimum": least} | ({"maximum": most} if most else {}))
 
 
-def number(least: float, exclusive: bool = False) -> Callable[[Any], float]:
+def number(least: float, exclusive: bool = False) -> Check[float]:
     """Checks a finite number of at least (or, if exclusive, above) `least`."""
 
     def check(value: Any) -> float:
@@ -74,21 +93,31 @@ def number(least: float, exclusive: bool = False) -> Callable[[Any], float]:
             raise ValueError(f"a number above {least:g}" if exclusive else f"a number of {least:g} or more")
         return float(value)
 
-    return check
+    return Check(check, {"type": "number", "exclusiveMinimum" if exclusive else "minimum": least})
 
 
+@_expects({"enum": list(LOG_LEVELS)})
 def log_level(value: Any) -> str:
     if value not in LOG_LEVELS:
         raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
     return str(value)
 
 
+@_expects({"type": "integer"})
 def seed(value: Any) -> int:
     if type(value) is not int:
         raise ValueError("an integer")
     return value
 
 
+@_expects(
+    {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "exclusiveMaximum": 10**11},
+            {"type": "string", "pattern": "^[0-9]{4}-"},
+        ]
+    }
+)
 def moment(value: Any) -> float:
     """Checks a time: Unix seconds, or text by ISO 8601, which without a zone is UTC."""
     if type(value) in (int, float) and 0 <= value < 10**11:
@@ -105,6 +134,7 @@ def moment(value: Any) -> float:
     raise ValueError("Unix seconds, or a time by ISO 8601")
 
 
+@_expects({"$ref": "#/$defs/streamingProfile"})
 def profile(value: Any) -> StreamingProfile:
     """Checks a streaming profile: its name, or an object as in a fixture. Raises ConfigError."""
     from aimock.fixtures import FixtureError, StreamingProfile, make_fixture
@@ -120,6 +150,7 @@ def profile(value: Any) -> StreamingProfile:
     return checked.streaming_profile
 
 
+@_expects({"$ref": "#/$defs/chaos"})
 def chaos(value: Any) -> Chaos:
     """Checks the server's chaos, an object as in a fixture. Raises ConfigError."""
     from aimock.chaos import ChaosError, chaos_from_json
@@ -130,6 +161,18 @@ def chaos(value: Any) -> Chaos:
         raise ConfigError(str(error)) from None
 
 
+@_expects(
+    {
+        "type": "object",
+        "properties": {
+            "requestsPerMinute": {"type": "integer", "minimum": 1, "maximum": 10**9},
+            "tokensPerMinute": {"type": "integer", "minimum": 1, "maximum": 10**9},
+            "per": {"enum": ["key", "model"]},
+        },
+        "additionalProperties": False,
+        "anyOf": [{"required": ["requestsPerMinute"]}, {"required": ["tokensPerMinute"]}],
+    }
+)
 def quota(value: Any) -> Quota:
     """Checks a quota: `{"requestsPerMinute": …, "tokensPerMinute": …, "per": "key"}`. Raises ConfigError."""
     from aimock.quotas import QuotaError, quota_from_json
@@ -140,18 +183,24 @@ def quota(value: Any) -> Quota:
         raise ConfigError(str(error)) from None
 
 
+@_expects({"type": "boolean"})
 def _boolean(value: Any) -> bool:
     if type(value) is not bool:
         raise ValueError("true or false")
     return value
 
 
+_FILLED = {"type": "string", "minLength": 1}
+
+
+@_expects(_FILLED)
 def _string(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a string that is not empty")
     return value
 
 
+@_expects({"anyOf": [_FILLED, {"type": "array", "items": _FILLED, "minItems": 1}]})
 def _sources(value: Any) -> tuple[str, ...]:
     paths = [value] if isinstance(value, str) else value
     if not isinstance(paths, list) or not paths or not all(isinstance(path, str) and path for path in paths):
@@ -163,6 +212,7 @@ class UnfitKeys(ValueError):
     """A list of API keys that cannot be used. The text goes after the name of the list, and shows no key."""
 
 
+@_expects({"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1})
 def api_keys(value: Any) -> tuple[str, ...]:
     """Checks a list of API keys and takes the blanks off their ends, as HTTP does. Raises UnfitKeys."""
     if not isinstance(value, list | tuple) or not value:
@@ -196,6 +246,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
     "llm.logLevel": ("log_level", log_level),
+    "llm.watch": ("watch", _boolean),
     "llm.validateOnLoad": ("validate_on_load", _boolean),
     "journal.max": ("journal_max", whole_number(0)),
     "journal.fixtureCountsMax": ("fixture_counts_max", whole_number(0)),
@@ -204,7 +255,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 """JSON path to attribute and check; a check's ValueError says what was expected."""
 
-NOT_YET = frozenset({"mcp", "a2a", "agui", "vector", "services", "llm.record", "llm.watch"})
+NOT_YET = frozenset({"mcp", "a2a", "agui", "vector", "services", "llm.record"})
 """Keys of the reference that this version does not honour, and therefore refuses."""
 
 
@@ -221,6 +272,7 @@ def load_config(path: Path) -> Config:
     if not isinstance(content, dict):
         raise ConfigError(f"{path.absolute()}: expected a JSON object")
     values: dict[str, Any] = {}
+    content.pop("$schema", None)  # what editors go by
     for key, value in _flattened(content).items():
         attribute, check = _known(path, key)
         try:
@@ -230,7 +282,9 @@ def load_config(path: Path) -> Config:
         except ConfigError as error:
             raise ConfigError(f"{path}: {key}: {error}") from error
         except ValueError as error:
-            shown = orjson.dumps(value).decode()[:80]
+            import re
+
+            shown = re.sub(r'://[^"]*', "://…", orjson.dumps(value).decode())[:80]  # a URL may have a secret in it
             raise ConfigError(f"{path}: {key}: expected {error}, got {shown}") from error
     if "fixtures" in values:
         values["fixtures"] = tuple(_located(source, path.parent) for source in values["fixtures"])
@@ -264,5 +318,7 @@ def _known(path: Path, key: str) -> tuple[str, Callable[[Any], Any]]:
 
 
 def _located(source: str, directory: Path) -> str:
+    if "://" in source:
+        return source
     beside = directory / source
     return str(beside) if not Path(source).exists() and beside.exists() else source

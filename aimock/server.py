@@ -24,22 +24,14 @@ from typing import Any, Self, TypeVar
 import sniffio
 import trio
 
-from aimock import logs
+from aimock import logs, sources
 from aimock.app import App
 from aimock.config import PORT, ConfigError, UnfitKeys, number, profile, whole_number
 from aimock.config import api_keys as checked_keys
 from aimock.config import chaos as chaos_of
 from aimock.config import quota as quota_of
 from aimock.control import ControlError, injected_error
-from aimock.fixtures import (
-    Chaos,
-    Fixture,
-    StreamingProfile,
-    entries_from_json,
-    fixture_from,
-    load_source,
-    make_fixture,
-)
+from aimock.fixtures import Chaos, Fixture, StreamingProfile, entries_from_json, fixture_from, make_fixture
 from aimock.fixtures.findings import MATCH_KEYS
 from aimock.fixtures.question import Transform
 from aimock.fixtures.structure import camel
@@ -66,6 +58,7 @@ class AIMock:
         port: int = 0,
         host: str = "127.0.0.1",
         fixtures: str | Path | Iterable[str | Path] = (),
+        watch: bool = False,
         latency: float = 0.0,
         chunk_size: int = 20,
         replay_speed: float = 1.0,
@@ -83,7 +76,8 @@ class AIMock:
         metrics: bool = False,
         api_keys: Sequence[str] | None = None,
     ) -> None:
-        """`latency` in ms before each frame; `fixtures`: files or directories; `port` 0 takes a free one.
+        """`latency` in ms before each frame; `fixtures`: files, directories or URLs; `port` 0 takes a free one.
+        With `watch` they are read again when they change, URLs excepted.
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
@@ -121,7 +115,8 @@ class AIMock:
         self._stopping: trio.Event | None = None
         self._inside: contextlib.AbstractAsyncContextManager[None] | None = None
         for source in [fixtures] if isinstance(fixtures, str | Path) else fixtures:
-            self.load_fixtures(source)
+            sources.add(self._state, str(source), logs.report_problem)
+        self._watches = watch
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -223,19 +218,27 @@ class AIMock:
         self._app = App(self._state)
         server = HTTPServer(self._app.counted(), self._limits, self._state.settings.wall_clock)
         failure: Exception | None = None
+        watching = trio.CancelScope()
         async with trio.open_nursery() as nursery:
             await nursery.start(server.serve, listeners)
             self._token = trio.lowlevel.current_trio_token()
             self._url = url_of(listeners[0])
+            if self._watches:
+                nursery.start_soon(self._watch, watching)
             try:
                 yield
             except Exception as error:  # the caller's own, which leaves as it is and not in a group of the nursery's
                 failure = error
             finally:
                 self._url = self._token = None
+                watching.cancel()
                 await server.shut_down(self._grace)
         if failure is not None:
             raise failure
+
+    async def _watch(self, scope: trio.CancelScope) -> None:
+        with scope:
+            await sources.watch(self._state)
 
     _grace: float = GRACE
     _has_guest: bool = False
@@ -312,8 +315,9 @@ class AIMock:
         return self
 
     def load_fixtures(self, path: str | Path) -> Self:
-        """A file or a directory. What is wrong in it is logged; raises FixtureSourceError if it cannot be found."""
-        loaded = load_source(path, logs.report_problem)
+        """A file, a directory or a URL, read once. What is wrong in it is logged; raises FixtureSourceError if it
+        cannot be found."""
+        loaded = sources.load(str(path), logs.report_problem)
         self._do(lambda: self._state.book.append(loaded))
         return self
 

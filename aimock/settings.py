@@ -60,6 +60,11 @@ def strict_turns() -> bool:
     return os.environ.get("AIMOCK_STRICT_TURN_INDEX") in _TRUE
 
 
+def private_urls_allowed() -> bool:
+    """Whether the environment allows remote fixtures to come from addresses that are not public."""
+    return os.environ.get("AIMOCK_ALLOW_PRIVATE_URLS") in _TRUE
+
+
 def model_list(variable: str) -> list[str]:
     """The model prefixes that an environment variable lists; read at each call, as the reference does."""
     value = os.environ.get(variable)

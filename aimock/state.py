@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from aimock.chaos import ServerChaos
-from aimock.fixtures import Counters, FixtureBook
+from aimock.fixtures import Counters, Fixture, FixtureBook, LocalSource
 from aimock.injected import InjectedErrors
 from aimock.journal import Journal
 from aimock.net.exchange import Outcome
@@ -25,6 +25,7 @@ class State:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.book = FixtureBook()
+        self.sources: dict[str, LocalSource] = {}
         self.counters = Counters(settings.fixture_counts_max_test_ids)
         self.journal = Journal(settings.journal_max_entries)
         self.injected = InjectedErrors()
@@ -46,6 +47,11 @@ class State:
             on_end(outcome)
 
         return ended
+
+    def replace_source(self, name: str, fixtures: Iterable[Fixture]) -> None:
+        """Serves these of the source from the next request on; what it had besides is forgotten, counts and all."""
+        self.book.replace_source(name, fixtures)
+        self.counters.retain(self.book.fixtures)
 
     def clear_fixtures(self) -> None:
         """Fixtures and queued errors: the control API has always cleared the two together."""

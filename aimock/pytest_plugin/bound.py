@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import orjson
 
-from aimock import logs
+from aimock import logs, sources
 from aimock.exchange import Exchange
 from aimock.fixtures import (
     DEFAULT_TEST_ID,
@@ -19,7 +19,6 @@ from aimock.fixtures import (
     Problem,
     describe,
     entries_from_json,
-    load_source,
     make_fixture,
 )
 from aimock.fixtures.overlay import Overlay
@@ -220,12 +219,12 @@ def _read(path: str, report: Callable[[Problem], object]) -> list[Fixture]:
     if isinstance(content, dict) and "fixtures" not in content and "match" in content:
         return entries_from_json([content], path)
     problems: list[Problem] = []
-    fixtures = load_source(path, problems.append)
+    fixtures = sources.load(path, problems.append)
     for problem in problems:
         report(problem)
     if not fixtures:
         reasons = "; ".join(map(str, problems[:3]))
-        raise FixtureSourceError(reasons or f"{path}: there are no fixtures in it")
+        raise FixtureSourceError(path, reasons or "there are no fixtures in it")
     return fixtures
 
 

@@ -25,8 +25,9 @@ from aimock.state import State
 
 
 @pytest.fixture(autouse=True)
-def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a developer's shell says to aimock does not reach the tests."""
+def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a developer's shell says to aimock does not reach the tests, and they leave nothing in his cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     for name in os.environ:
         if name.startswith("AIMOCK_"):
             monkeypatch.delenv(name)

@@ -102,6 +102,7 @@ def test_defaults(chosen: Callable[..., Config]) -> None:
         chunk_size=20,
         replay_speed=1.0,
         log_level="info",
+        watch=False,
         validate_on_load=False,
         journal_max=1000,
         fixture_counts_max=500,
@@ -112,7 +113,7 @@ def test_defaults(chosen: Callable[..., Config]) -> None:
 
 EVERY_FLAG = (
     "--port 0 --host ::1 --fixtures a --fixtures b --latency 1.5 --chunk-size 3 --replay-speed 2 --strict "
-    "--validate-on-load --seed 9 --journal-max 0 --fixture-counts-max 7 --metrics --log-level warn"
+    "--watch --validate-on-load --seed 9 --journal-max 0 --fixture-counts-max 7 --metrics --log-level warn"
 )
 EVERY_CHOICE = Config(
     port=0,
@@ -124,6 +125,7 @@ EVERY_CHOICE = Config(
     chunk_size=3,
     replay_speed=2.0,
     log_level="warn",
+    watch=True,
     validate_on_load=True,
     journal_max=0,
     fixture_counts_max=7,
@@ -141,6 +143,7 @@ EVERY_CHOICE = Config(
         .replace("--host", "-h")
         .replace("--fixtures", "-f")
         .replace("--latency", "-l")
+        .replace("--watch", "-w")
         .replace("--chunk-size", "-c"),
         " ".join(EVERY_FLAG.replace("--strict ", "").replace(" --validate-on-load", "").split()).replace(" ::1", "=::1")
         + " --strict --validate-on-load",
@@ -260,7 +263,11 @@ REFUSED = [
     ("stray", "stray"),
     ("--strict=yes", "--strict"),
     ("--fixtures nowhere", "nowhere"),
-    ("--fixtures https://example.invalid/x.json", "https://example.invalid/x.json"),
+    ("--fixtures ftp://example.com/x.json", "ftp://example.com/x.json: only http and https"),
+    ("--fixtures https://u:secret@example.com/x.json", "https://example.com/x.json: a URL with a user or a password"),
+    ("--fixtures http://0x7f.1/x.json", "four decimal numbers"),
+    ("schema", "NAME"),
+    ("schema nonsense", "nonsense"),
     ("--config nowhere.json", "nowhere.json"),
     ("validate", "PATH"),
     ("validate --nonsense x", "--nonsense"),

@@ -39,6 +39,7 @@ def test_all_keys(write: Write) -> None:
                 "chunkSize": 7,
                 "replaySpeed": 0.5,
                 "logLevel": "debug",
+                "watch": True,
                 "validateOnLoad": True,
             },
             "journal": {"max": 0, "fixtureCountsMax": 5},
@@ -56,6 +57,7 @@ def test_all_keys(write: Write) -> None:
         chunk_size=7,
         replay_speed=0.5,
         log_level="debug",
+        watch=True,
         validate_on_load=True,
         journal_max=0,
         fixture_counts_max=5,
@@ -118,6 +120,7 @@ def test_field_57_a_key_of_later_versions_is_refused_by_name(write: Write, key: 
         ("llm.replaySpeed", 0, "a number above 0"),
         ("llm.logLevel", "loud", "one of silent, warn, info, debug"),
         ("llm.logLevel", ["info"], "one of silent, warn, info, debug"),
+        ("llm.watch", "yes", "true or false"),
         ("llm.validateOnLoad", None, "true or false"),
         ("journal.max", -1, "a whole number of 0 or more"),
         ("journal.fixtureCountsMax", 2.5, "a whole number of 0 or more"),
@@ -165,6 +168,17 @@ def test_a_key_in_the_wrong_place_is_not_shown(write: Write, content: Any) -> No
 
 def test_keys_are_in_no_repr(write: Write) -> None:
     assert "sk-secret" not in repr(load_config(write({"auth": {"apiKeys": ["sk-secret"]}})))
+
+
+def test_a_url_in_a_wrong_value_is_not_shown(write: Write) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_config(write({"llm": {"fixtures": ["https://u:secret@x/?token=secret", 5]}}))
+    assert str(raised.value).endswith('llm.fixtures: expected a path, or a list of paths, got ["https://…",5]')
+
+
+def test_a_url_is_taken_as_it_stands(write: Write) -> None:
+    url = "https://x/" + 1100 * "long"  # too long for the name of a file, which asking for would raise
+    assert load_config(write({"llm": {"fixtures": url}})).fixtures == (url,)
 
 
 @pytest.mark.parametrize("value", [5, [], "x", None])
