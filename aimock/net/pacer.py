@@ -2,8 +2,8 @@
 
 A task for each stream, sleeping between its pieces, costs some 40 µs a wake-up and falls behind at a few thousand
 streams. Here one heap of (deadline, stream) wakes one task, which hands every due piece straight to its socket.
-Deadlines are absolute, so lateness never adds up. A stream whose reader is slow leaves the heap until the task that
-owns it has written what is owed, so that it delays nobody else.
+Deadlines are absolute, so lateness never adds up. A stream whose reader is slow leaves the heap until its owner has
+written what is owed, so that it delays nobody else.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from aimock.net.transport import Transport
 _BATCH = 256
 """Streams served before other tasks get their turn."""
 
+_NOWHERE = -1
+
 _JOINED_BYTES = 64 * 1024
 """Late pieces are joined to about this much, so that an endless stream is computed no faster than it is read."""
 
@@ -28,7 +30,7 @@ _JOINED_BYTES = 64 * 1024
 class PacedStream:
     """Timed pieces on their way to one transport."""
 
-    __slots__ = ("_pieces", "_separate", "_start", "due", "failure", "on_rest", "owed", "pending", "transport")
+    __slots__ = ("_pieces", "_separate", "_start", "due", "failure", "on_rest", "owed", "pending", "place", "transport")
 
     def __init__(
         self, transport: Transport, pieces: Iterator[tuple[float, bytes]], start: float, *, separate: bool = False
@@ -41,14 +43,26 @@ class PacedStream:
         self.owed = b""
         """What the transport could not take at once, for the stream's owner to send."""
         self.failure: Exception | None = None
+        """PeerGone; or what computing a piece raised, when all pieces before it have been taken."""
         self.on_rest: Callable[[], object] | None = None
+        self.place = _NOWHERE
+        """The number of its entry in the pacer's heap."""
         self.pending: bytes | None = b""
         """The next piece; None when there is none."""
         self.due = start
         self._advance()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether every piece was computed and sent."""
+        return self.pending is None and not self.owed and self.failure is None
+
     def _advance(self) -> None:
-        piece = next(self._pieces, None)
+        try:
+            piece = next(self._pieces, None)
+        except Exception as error:  # pieces are computed as they are read; those before this one are still to be sent
+            self.failure = error
+            piece = None
         if piece is None:
             self.pending = None
         else:
@@ -83,21 +97,22 @@ class Pacer:
     def play(self, stream: PacedStream, on_rest: Callable[[], object]) -> None:
         """Takes the stream in hand. `on_rest` is called once, when the pacer lets go of it.
 
-        Then the stream has a `failure` (PeerGone, or whatever computing its pieces raised), or bytes `owed` that a
-        slow reader did not take (send them and play it again), or is done.
+        Then the stream has bytes `owed` that a slow reader did not take (send them and play it again), or a `failure`,
+        or is done.
         """
         stream.on_rest = on_rest
         if stream.pending is None:
             self._rest(stream)
             return
-        heapq.heappush(self._heap, (stream.due, next(self._order), stream))
+        self._enter(stream)
         if stream.due < self._alarm and self._sleeper is not None:
             sleeper, self._sleeper = self._sleeper, None
             trio.lowlevel.reschedule(sleeper)
 
     def drop(self, stream: PacedStream) -> None:
         """Forgets the stream; its owner has lost interest."""
-        stream.on_rest = None  # its entry in the heap is passed over
+        stream.on_rest = None
+        stream.place = _NOWHERE  # its entry in the heap is passed over, even if it is played again before
 
     async def run(self) -> None:
         """Never returns; cancel it."""
@@ -106,8 +121,8 @@ class Pacer:
             for _ in range(_BATCH):
                 if not self._heap or self._heap[0][0] > now:
                     break
-                stream = heapq.heappop(self._heap)[2]
-                if stream.on_rest is not None:
+                _, place, stream = heapq.heappop(self._heap)
+                if stream.place == place:
                     self._serve(stream, now)
             await self._sleep_until(self._heap[0][0] if self._heap else math.inf)
 
@@ -123,10 +138,10 @@ class Pacer:
         self._alarm = -math.inf
 
     def _serve(self, stream: PacedStream, now: float) -> None:
+        data = stream.take_due(now)
         try:
-            data = stream.take_due(now)
             sent = stream.transport.try_send(data) if data else 0
-        except Exception as error:  # the peer left; or, pieces being computed as they are read, their source failed
+        except Exception as error:
             stream.failure = error
             self._rest(stream)
             return
@@ -134,9 +149,14 @@ class Pacer:
         if stream.owed or stream.pending is None:
             self._rest(stream)
         else:
-            heapq.heappush(self._heap, (stream.due, next(self._order), stream))
+            self._enter(stream)
+
+    def _enter(self, stream: PacedStream) -> None:
+        stream.place = place = next(self._order)
+        heapq.heappush(self._heap, (stream.due, place, stream))
 
     def _rest(self, stream: PacedStream) -> None:
         on_rest, stream.on_rest = stream.on_rest, None
+        stream.place = _NOWHERE
         assert on_rest is not None
         on_rest()

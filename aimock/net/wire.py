@@ -109,6 +109,7 @@ class ResponseWriter:
 
 def _pieces(answer: Stream, opening: bytes, chunked: bool) -> Iterator[tuple[float, bytes]]:
     yield 0.0, opening
+    opening = b""  # a generator holds what it was given for as long as the stream lasts
     held: tuple[float, bytes] | None = None  # one piece is held back, since an ending may concern the last
     offset = 0.0
     for piece in answer.schedule:
