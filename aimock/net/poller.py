@@ -121,9 +121,7 @@ class Poller:
                 try:
                     self._serve(descriptor, now)
                 except Exception:
-                    logger.exception("a connection failed")
-                    if descriptor in self._parked:
-                        self._take_out(descriptor).close()
+                    self._failed(descriptor)
             now = trio.current_time()
 
     async def _close_expired(self) -> None:
@@ -135,6 +133,11 @@ class Poller:
                     self._take_out(descriptor).close()
             oldest = min((transport.idle_since for transport in self._parked.values()), default=now)
             await trio.sleep_until(oldest + patience)
+
+    def _failed(self, descriptor: int) -> None:
+        logger.exception("a connection failed")
+        if descriptor in self._parked:
+            self._take_out(descriptor).close()
 
     def _take_out(self, descriptor: int) -> SocketTransport:
         self._readiness.remove(descriptor)
@@ -197,7 +200,14 @@ class Poller:
         self._setting.pacer.play(under_way.stream, functools.partial(self._on_rest, descriptor))
 
     def _on_rest(self, descriptor: int) -> None:
-        """The pacer has let go. A stream that is delivered leaves its connection idle; all others need a task."""
+        """The pacer has let go, and must not fail if this does."""
+        try:
+            self._settle(descriptor)
+        except Exception:
+            self._failed(descriptor)
+
+    def _settle(self, descriptor: int) -> None:
+        """A stream that is delivered leaves its connection idle; any other needs a task."""
         transport, under_way = self._playing.pop(descriptor)
         if not under_way.stream.is_done or under_way.ending is not Ending.CLEAN:
             self._readiness.remove(descriptor)
@@ -205,8 +215,8 @@ class Poller:
             return
         transport.idle_since = trio.current_time()
         self._parked[descriptor] = transport
-        _report(under_way, Outcome.DELIVERED)
         self._changed()
+        _report(under_way, Outcome.DELIVERED)
 
     def _listen(self, descriptor: int) -> None:
         """Something has come from the client of a stream: its end, or a request that it sends ahead."""
