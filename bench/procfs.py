@@ -18,8 +18,17 @@ def family(pid: int) -> list[int]:
 
 def cpu_nanoseconds(pid: int) -> int:
     """CPU time of every thread of the family. `/proc/PID/schedstat` alone would count only the main thread."""
+    return _scheduled(pid, 0)
+
+
+def waiting_nanoseconds(pid: int) -> int:
+    """How long threads of the family could have run, and something else had their core."""
+    return _scheduled(pid, 1)
+
+
+def _scheduled(pid: int, field: int) -> int:
     tasks = (task for member in family(pid) for task in (PROC / str(member)).glob("task/*/schedstat"))
-    return sum(int(stat.split()[0]) for stat in map(_read, tasks) if stat)
+    return sum(int(stat.split()[field]) for stat in map(_read, tasks) if stat)
 
 
 def peak_resident_bytes(pid: int) -> int:

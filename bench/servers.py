@@ -55,6 +55,9 @@ class Running:
     def cpu_nanoseconds(self) -> int:
         return procfs.cpu_nanoseconds(self.pid)
 
+    def waiting_nanoseconds(self) -> int:
+        return procfs.waiting_nanoseconds(self.pid)
+
     def peak_resident_mib(self) -> float:
         return procfs.peak_resident_bytes(self.pid) / 2**20
 
@@ -161,4 +164,5 @@ def _our_version() -> str:
 
 REFERENCE = Server("reference", _install_reference, _reference_version)
 OURS = Server("ours", lambda: [sys.executable, "-m", "aimock"], _our_version)
+CONTROL = Server("control", lambda: [sys.executable, "-m", "bench.control"], lambda: "a loop that only sends")
 SERVERS = {server.name: server for server in (REFERENCE, OURS)}

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import select
 import socket
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+
+from bench import CannotRun
 
 FRAME_END = b"\n\n"
 _LF = 0x0A
@@ -66,11 +70,11 @@ class Heard:
     the limit counts as if it came then, so that with `unfinished` streams the figures are lower bounds.
     """
 
-    duration_error: tuple[float, float]
+    duration_error: Sequence[float]
     """Over streams: how far off the last frame was, as a fraction of the duration asked for."""
-    lateness: tuple[float, float]
+    lateness: Sequence[float]
     """Over frames, in seconds."""
-    ttft_error: tuple[float, float]
+    ttft_error: Sequence[float]
     """Over streams, in seconds."""
     frames: int
     """How many came."""
@@ -82,6 +86,24 @@ class Heard:
     """Seconds from the kernel's stamp to the reading, 99th percentile."""
     busy: float
     """The fraction of the time that this process was running."""
+
+
+def hear(to: Listening, *, core: int) -> Heard:
+    """Listens in a process of its own on `core`. Raises DidNotStream."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "bench.streams"],
+        input=json.dumps(asdict(to)),
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+    )
+    if finished.returncode != 0:
+        raise DidNotStream((finished.stderr.strip().splitlines() or [f"exit {finished.returncode}"])[-1])
+    return Heard(**json.loads(finished.stdout))
+
+
+class DidNotStream(CannotRun):
+    """A server closed a stream, or did not send what was expected."""
 
 
 class _Stream:

@@ -90,6 +90,8 @@ class Pacer:
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, PacedStream]] = []
+        self._stale = 0
+        """Entries whose stream was dropped."""
         self._order = itertools.count()
         self._sleeper: trio.lowlevel.Task | None = None
         self._alarm = math.inf
@@ -104,7 +106,8 @@ class Pacer:
         if stream.pending is None:
             self._rest(stream)
             return
-        self._enter(stream)
+        stream.place = next(self._order)
+        heapq.heappush(self._heap, (stream.due, stream.place, stream))
         if stream.due < self._alarm and self._sleeper is not None:
             sleeper, self._sleeper = self._sleeper, None
             trio.lowlevel.reschedule(sleeper)
@@ -112,7 +115,14 @@ class Pacer:
     def drop(self, stream: PacedStream) -> None:
         """Forgets the stream; its owner has lost interest."""
         stream.on_rest = None
-        stream.place = _NOWHERE  # its entry in the heap is passed over, even if it is played again before
+        if stream.place == _NOWHERE:
+            return
+        stream.place = _NOWHERE  # its entry is passed over, even if the stream is played again before that is due
+        self._stale += 1
+        if self._stale > len(self._heap) // 2:  # they may be due in an hour, and hold what a stream holds
+            self._heap = [entry for entry in self._heap if entry[2].place == entry[1]]
+            heapq.heapify(self._heap)
+            self._stale = 0
 
     async def run(self) -> None:
         """Never returns; cancel it."""
@@ -121,9 +131,7 @@ class Pacer:
             for _ in range(_BATCH):
                 if not self._heap or self._heap[0][0] > now:
                     break
-                _, place, stream = heapq.heappop(self._heap)
-                if stream.place == place:
-                    self._serve(stream, now)
+                self._serve(now)
             await self._sleep_until(self._heap[0][0] if self._heap else math.inf)
 
     async def _sleep_until(self, deadline: float) -> None:
@@ -137,26 +145,34 @@ class Pacer:
             await trio.lowlevel.wait_task_rescheduled(abort)
         self._alarm = -math.inf
 
-    def _serve(self, stream: PacedStream, now: float) -> None:
-        data = stream.take_due(now)
-        try:
-            sent = stream.transport.try_send(data) if data else 0
-        except Exception as error:
-            stream.failure = error
-            self._rest(stream)
-            return
-        stream.owed = data[sent:]
-        if stream.owed or stream.pending is None:
-            self._rest(stream)
+    def _serve(self, now: float) -> None:
+        """Serves the first stream of the heap."""
+        _, place, stream = self._heap[0]
+        if stream.place != place:
+            heapq.heappop(self._heap)
+            self._stale -= 1
+        elif _write(stream, now):
+            heapq.heapreplace(self._heap, (stream.due, place, stream))
         else:
-            self._enter(stream)
-
-    def _enter(self, stream: PacedStream) -> None:
-        stream.place = place = next(self._order)
-        heapq.heappush(self._heap, (stream.due, place, stream))
+            heapq.heappop(self._heap)
+            self._rest(stream)
 
     def _rest(self, stream: PacedStream) -> None:
         on_rest, stream.on_rest = stream.on_rest, None
         stream.place = _NOWHERE
         assert on_rest is not None
         on_rest()
+
+
+def _write(stream: PacedStream, now: float) -> bool:
+    """Writes what is due. Whether there is more to come of the stream, and nothing in its way."""
+    data = stream.take_due(now)
+    try:
+        sent = stream.transport.try_send(data) if data else 0
+    except Exception as error:
+        stream.failure = error
+        return False
+    if sent < len(data):
+        stream.owed = data[sent:]
+        return False
+    return stream.pending is not None
