@@ -7,6 +7,7 @@ slowness is not billed to the server; it is told besides (`lag`, `busy`).
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -154,7 +155,7 @@ class _Reader:
             count += 1  # the network split the end of a frame
         stream.ended_in_lf = buffer[size - 1] == _LF
         if not count:
-            if buffer.startswith(b"HTTP/") and buffer[9:12] != b"200":
+            if size >= 12 and buffer.startswith(b"HTTP/") and buffer[9:12] != b"200":
                 raise ConnectionError(f"expected a 200, got {bytes(buffer[: min(size, 500)])!r}")
             return False
         stream.frames += count
@@ -166,32 +167,36 @@ class _Reader:
 
 def listen(to: Listening) -> Heard:
     """Asks for all streams and reads them to their end. Raises ConnectionError if one is not as expected."""
+    with contextlib.ExitStack() as stack:
+        streams = [_Stream(to.port) for _ in range(to.streams)]
+        for stream in streams:
+            stack.enter_context(stream.socket)
+        if to.stalled_request:
+            stack.enter_context(_ask_and_stall(to.port, to.stalled_request.encode("latin-1")))
+        return _listen(to, streams)
+
+
+def _listen(to: Listening, streams: list[_Stream]) -> Heard:
     request = to.request.encode("latin-1")
-    streams = [_Stream(to.port) for _ in range(to.streams)]
-    stalled = _ask_and_stall(to.port, to.stalled_request.encode("latin-1")) if to.stalled_request else None
     by_descriptor = {stream.socket.fileno(): stream for stream in streams}
-    poll = select.epoll()
-    for descriptor in by_descriptor:
-        poll.register(descriptor, select.EPOLLIN)
     reader = _Reader(to.counted + to.uncounted, unfinished=len(streams))
-    gc.freeze()
-    gc.disable()  # a collection would be a gap in the reading
     asked = 0
     began, cpu = time.time(), time.process_time()
     ends = began + to.ramp + to.limit
-    while reader.unfinished and (now := time.time()) < ends:
-        while asked < len(streams) and began + to.ramp * asked / len(streams) <= now:
-            streams[asked].sent = time.time()
-            streams[asked].socket.send(request)
-            asked += 1
-        wakes = began + to.ramp * asked / len(streams) if asked < len(streams) else ends
-        for descriptor, _ in poll.poll(max(0.0, wakes - time.time()), _MOST_READY):
-            if reader.read(by_descriptor[descriptor]):
-                reader.unfinished -= 1
-                poll.unregister(descriptor)
+    with select.epoll() as poll:
+        for descriptor in by_descriptor:
+            poll.register(descriptor, select.EPOLLIN)
+        while reader.unfinished and (now := time.time()) < ends:
+            while asked < len(streams) and began + to.ramp * asked / len(streams) <= now:
+                streams[asked].sent = time.time()
+                streams[asked].socket.send(request)
+                asked += 1
+            wakes = began + to.ramp * asked / len(streams) if asked < len(streams) else ends
+            for descriptor, _ in poll.poll(max(0.0, wakes - time.time()), _MOST_READY):
+                if reader.read(by_descriptor[descriptor]):
+                    reader.unfinished -= 1
+                    poll.unregister(descriptor)
     busy = (time.process_time() - cpu) / (time.time() - began)
-    if stalled is not None:
-        stalled.close()
     return _judge(to, streams, reader, busy)
 
 
@@ -233,4 +238,5 @@ def _percentiles(values: list[float]) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
+    gc.disable()  # a collection would be a gap in the reading
     print(json.dumps(asdict(listen(Listening(**json.load(sys.stdin))))))
