@@ -27,6 +27,8 @@ _LF = 0x0A
 _SO_TIMESTAMPNS = 35  # of Linux; the socket module has no name for it
 _TIMESPEC = struct.Struct("qq")
 _BUFFER_BYTES = 256 * 1024
+_SETTLE = 0.2
+"""Seconds in which the server takes in the last of the connections before it is asked anything."""
 _MOST_READY = 256
 """Sockets read before the next request is sent, so that a flood of frames does not hold up the ramp."""
 
@@ -173,6 +175,7 @@ def listen(to: Listening) -> Heard:
             stack.enter_context(stream.socket)
         if to.stalled_request:
             stack.enter_context(_ask_and_stall(to.port, to.stalled_request.encode("latin-1")))
+        time.sleep(_SETTLE)
         return _listen(to, streams)
 
 
