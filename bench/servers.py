@@ -55,9 +55,6 @@ class Running:
     def cpu_nanoseconds(self) -> int:
         return procfs.cpu_nanoseconds(self.pid)
 
-    def waiting_nanoseconds(self) -> int:
-        return procfs.waiting_nanoseconds(self.pid)
-
     def peak_resident_mib(self) -> float:
         return procfs.peak_resident_bytes(self.pid) / 2**20
 

@@ -13,7 +13,9 @@ from statistics import median
 
 from bench import fixtures
 from bench.fixtures import Pacing
+from bench.machine import Cores
 from bench.plan import Plan
+from bench.procfs import core_nanoseconds
 from bench.report import Judged, Row
 from bench.servers import CONTROL, Running, Server, running
 from bench.streams import DidNotStream, Heard, Listening, hear
@@ -67,8 +69,8 @@ WARM_UP_RAMP = 2.0
 """Thousands of frames, after which Node's compiler is done with them."""
 STALLED = Pacing("long frames", ttft=0, tps=50, slices=100, slice_size=64 * 1024)
 """More than sockets hold, within a second."""
-BUSY = 0.02
-"""Above this fraction of waiting for the core, a cell's figures are suspect."""
+SHARED = 0.03
+"""A cell is suspect if more than this fraction of the time something else ran on the server's core."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ class _Slice:
     """Microseconds a frame."""
     memory: float
     """MiB at the peak."""
-    waited: float
-    """Fraction of the time that the server could have run and did not get its core."""
+    others: float
+    """Fraction of the time that something else ran on the server's core."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class _Bench:
                 listening = _listening(up, cell.pacing, cell.streams, RAMP)
                 if stalled:
                     listening = replace(listening, stalled_request=_request(STALLED))
-                heard = _timed(up, listening, cores.load)
+                heard = _timed(up, listening, cores)
             except DidNotStream as reason:
                 self._failures[f"{server.name} failed at {cell}: {reason}"] = None
                 return None
@@ -204,26 +206,30 @@ class _Bench:
             f"reader: {stamps}; busy at most {busy:.0%} of the time; read 99 % within {lag * 1e3:.1f} ms in all cells"
         )
         notes += [
-            f"{server.name} waited for its core {slice.waited:.0%} of the time of one {cell}: something else ran on it"
+            f"suspect: during one {cell} of {server.name}, something else had its core {slice.others:.0%} of the time"
             for server, cell, slice in self._slices
-            if slice.waited > BUSY
+            if slice.others > SHARED
         ]
         for cell in CONTROLLED:
             control = [slice for server, of, slice in self._slices if server is CONTROL and of == cell]
-            figures = [f"{median(map(metric.of, control)):.2f} ms" for metric in _LATENESS if control]
-            notes.append(f"control, {cell}: a loop that only sends has frame lateness {' / '.join(figures)}")
+            if control:
+                middle, worst = (median(map(metric.of, control)) for metric in _LATENESS)
+                notes.append(
+                    f"control, {cell}: frame lateness of a loop that only sends, median {middle:.2f} ms,"
+                    f" 99th percentile {worst:.2f} ms"
+                )
         return notes
 
 
-def _timed(server: Running, listening: Listening, core: int) -> _Slice:
-    cpu, waiting, began = server.cpu_nanoseconds(), server.waiting_nanoseconds(), time.perf_counter()
-    heard = hear(listening, core=core)
-    elapsed = time.perf_counter() - began
+def _timed(server: Running, listening: Listening, cores: Cores) -> _Slice:
+    began, before, core_before = time.perf_counter_ns(), server.cpu_nanoseconds(), core_nanoseconds(cores.server)
+    heard = hear(listening, core=cores.load)
+    cpu, core = server.cpu_nanoseconds() - before, core_nanoseconds(cores.server) - core_before
     return _Slice(
         heard,
-        cpu=(server.cpu_nanoseconds() - cpu) / 1000 / max(1, heard.frames),
+        cpu=cpu / 1000 / max(1, heard.frames),
         memory=server.peak_resident_mib(),
-        waited=(server.waiting_nanoseconds() - waiting) / 1e9 / elapsed,
+        others=(core - cpu) / (time.perf_counter_ns() - began),
     )
 
 
