@@ -201,10 +201,12 @@ class Poller:
 
     def _on_rest(self, descriptor: int) -> None:
         """The pacer has let go, and must not fail if this does."""
+        transport = self._playing[descriptor].transport
         try:
             self._settle(descriptor)
         except Exception:
             self._failed(descriptor)
+            transport.close()
 
     def _settle(self, descriptor: int) -> None:
         """A stream that is delivered leaves its connection idle; any other needs a task."""
