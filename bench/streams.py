@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from bench import CannotRun
+from bench.servers import REPOSITORY
 
 FRAME_END = b"\n\n"
 _LF = 0x0A
@@ -95,6 +96,7 @@ def hear(to: Listening, *, core: int) -> Heard:
     """Listens in a process of its own on `core`. Raises DidNotStream."""
     finished = subprocess.run(
         [sys.executable, "-m", "bench.streams"],
+        cwd=REPOSITORY,
         input=json.dumps(asdict(to)),
         capture_output=True,
         text=True,

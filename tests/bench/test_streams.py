@@ -82,7 +82,8 @@ def test_what_is_not_as_expected_is_told(changes: dict[str, Any], said: str, moc
 
 def test_a_server_that_is_not_done_in_time_is_not_waited_for(mock: AIMock) -> None:
     heard = listen(asking(mock.port, streams=3, counted=PACING.counted + 5, limit=0.05))
-    assert (heard.frames, heard.unfinished) == (3 * (PACING.counted + 1), 3)
+    assert heard.unfinished == 3
+    assert heard.frames <= 3 * (PACING.counted + 1)
 
 
 def test_a_client_that_reads_nothing_is_no_stream(mock: AIMock) -> None:
