@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from bench.plan import Plan
 from bench.report import Row
-from bench.rows import cold, cpu, fidelity, match, memory, micro
+from bench.rows import cold, cpu, fidelity, match, memory, micro, protocols
 
 ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "cpu": cpu.measure,
+    "protocols": protocols.measure,
     "match": match.measure,
     "micro": micro.measure,
     "cold": cold.measure,
