@@ -142,7 +142,7 @@ def winner(mock: AIMock, call: Call, api: Dialect) -> Callable[..., int]:
 def test_a_conversation_is_matched_alike(
     winner: Callable[..., int], api: Dialect, matches: list[dict[str, Any]], told: Told, expected: int
 ) -> None:
-    """core-lessons A1, A2, A4, A5, A7, A10, A11 and A12, field 2.1, 2.2, 2.3 and 2.12"""
+    """core-lessons A1, A2, A4, A5, A7, A10, A11 and A12, field 2.1, 2.2, 2.3, 2.12"""
     assert winner(matches, told(api)) == expected
 
 

@@ -200,7 +200,7 @@ def test_a_429_says_when_to_come_back(mock: AIMock, ask: Call, api: Spoken) -> N
 
 @every_protocol
 def test_a_strict_miss_is_a_503_that_counts_what_was_skipped(mock: AIMock, ask: Call, api: Spoken) -> None:
-    """core-lessons A13, A14 and C7, field 2.10 and 2.13"""
+    """core-lessons A13, A14 and C7, field 2.10, 2.13"""
     asked: list[Any] = []
     mock.on({"predicate": asked.append}, {"content": "never"})
     mock.on({"sequenceIndex": 5}, {"content": "never"}).on({"hasToolResult": True}, {"content": "never"})
@@ -301,7 +301,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 def test_a_model_that_does_not_reason_shows_no_trace_of_it_in_strict_mode(
     mock: AIMock, ask: Call, api: Spoken, stream: bool, shape: str, thought: dict[str, Any]
 ) -> None:
-    """core-lessons E13, field 2.23 and 2.32"""
+    """core-lessons E13, field 2.23, 2.32"""
     mock.on({}, SHAPES[shape] | thought)
     strict, plain = (
         ask(api, stream, {"X-AIMock-Strict": told}, model="gpt-4.1").body.decode() for told in ("true", "false")
