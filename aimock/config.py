@@ -110,8 +110,9 @@ def profile(value: Any) -> StreamingProfile:
     if isinstance(value, StreamingProfile):
         return value
     entry = {"match": {}, "response": {"content": "x"}, "streamingProfile": value}
-    for finding in validate_fixtures([entry]):  # warnings too: an unknown key, which a fixture may have
-        raise ConfigError(finding.message.removeprefix("streamingProfile").lstrip(":. "))
+    findings = validate_fixtures([entry])  # warnings too: an unknown key, which a fixture may have
+    if findings:
+        raise ConfigError(findings[0].message.removeprefix("streamingProfile").lstrip(":. "))
     checked = make_fixture(entry)
     if checked.streaming_profile is None:
         raise ValueError("the name of a profile, or an object")
