@@ -47,17 +47,19 @@ class ChaosError(ValueError):
 
 
 def rate_of(value: Any) -> float:
-    """A probability. Raises ValueError, saying what was expected."""
+    """A probability, as it is written. Raises ValueError, saying what was expected."""
     if type(value) not in (int, float) or not 0 <= value <= 1:
         raise ValueError("a number between 0 and 1")
-    return float(value)
+    checked: float = value
+    return checked
 
 
 def latency_of(value: Any) -> float:
-    """Milliseconds. Raises ValueError, saying what was expected."""
+    """Milliseconds, as they are written. Raises ValueError, saying what was expected."""
     if type(value) not in (int, float) or not 0 <= value <= MAX_LATENCY_MS or value != int(value):
         raise ValueError(f"a whole number between 0 and {MAX_LATENCY_MS}")
-    return float(value)
+    checked: float = value
+    return checked
 
 
 def chaos_from_json(given: Any) -> Chaos:

@@ -26,7 +26,7 @@ class State:
         self.chaos = ServerChaos(settings.chaos)
         self.quotas = Quotas(settings.quota, settings.clock) if settings.quota is not None else None
         self.streams = 0
-        """Paced streams under way."""
+        """Streams with a load factor that are under way."""
         self.randomness = Randomness(settings.seed)
 
     def under_way(self, on_end: Callable[[Outcome], None]) -> Callable[[Outcome], None]:

@@ -360,6 +360,7 @@ async def test_streams_that_come_and_go_are_load(autojump_clock: MockClock, memo
     assert gaps(seen["first"])[:4] in ([100, 100, 200, 200], [100, 100, 100, 200])
     assert gaps(seen["second"])[:4] in ([200, 200, 200, 100], [200, 200, 100, 100])
     await ask("third", 0)
+    await trio.testing.wait_all_tasks_blocked()
     assert seen["third"] == [100, 200, 300, 400]
     assert server.state.streams == 0
 
