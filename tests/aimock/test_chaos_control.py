@@ -16,7 +16,7 @@ Call = Callable[..., Any]
 OK = {"content": "fine"}
 
 
-# -- by the control API -------------------------------------------------------------------------------------------------------
+# -- by the control API ------------------------------------------------------------------------------------------------
 
 
 def test_chaos_is_shown_replaced_and_forgotten(mock: AIMock, call: Call, chat: Call) -> None:

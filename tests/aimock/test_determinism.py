@@ -306,3 +306,5 @@ async def test_one_exchanges_draws_do_not_shift_anothers(autojump_clock: MockClo
     for place, action in enumerate(stormy.actions):
         if action is None:
             assert stormy.times[place] == calm.times[place], "jitter is drawn by itself"
+    spared = [times[0] for times, action in zip(stormy.times, stormy.actions, strict=True) if action is None]
+    assert min(spared) < 3 < max(spared), "who is spared by chaos is not slow for it: the two share no numbers"
