@@ -12,9 +12,11 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+import attrs
+
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
-from aimock.net.exchange import Answer, Head, Headers, Refusal, Request, Task, Whole
+from aimock.net.exchange import Answer, Handler, Head, Headers, Refusal, Request, Task, Whole
 from aimock.routing import Router
 from aimock.state import State
 from aimock.steering import steering_of
@@ -22,11 +24,16 @@ from aimock_protocols.canonical import ErrorReply
 from aimock_protocols.registry import CHAT_PROTOCOLS, Registered
 
 if TYPE_CHECKING:
+    from aimock.auth import Guard
     from aimock.surfaces.sides import SideSurface
 
 logger = logging.getLogger("aimock")
 
 CONTROL_PREFIX = "/__aimock"
+
+_UNKNOWN_PATH = "{unknown}"
+_UNKNOWN_CONTROL_PATH = f"{CONTROL_PREFIX}/{{other}}"
+"""Labels of the paths that are no route's."""
 
 _UNSCOPED = "__server__"
 """Scope of the randomness that probes and the control API use, so that polling them changes no test's ids."""
@@ -51,7 +58,7 @@ class _Claim(NamedTuple):
 
 
 class App:
-    """The handler that net serves, over one server's state."""
+    """Requests to answers, over one server's state."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -66,26 +73,55 @@ class App:
             ("DELETE", "/v1/_requests", Target(_deferred("aimock.control", "clear_requests"), _refuse)),
         ):
             self._add(self._router, method, path, functools.partial(_same, target))
+        if state.metrics is not None:
+            scrape = Target(_deferred("aimock.metrics", "scrape"), _refuse)
+            self._add(self._router, "GET", "/metrics", functools.partial(_same, scrape))
         for registered in CHAT_PROTOCOLS:
             self._register(registered)
+        self._guard: Guard | None = None
+        if state.settings.api_keys:
+            from aimock.auth import Guard  # most servers have no keys
+
+            self._guard = Guard(state.settings.api_keys)
+
+    @property
+    def state(self) -> State:
+        return self._state
 
     def _register(self, registered: Registered) -> None:
+        sides = functools.cache(functools.partial(_side_surface, registered))
+        claimed: Router[Callable[[], Target]] | None = None
+        if registered.known_by is not None:
+            claimed = Router()
+            self._claims.append(_Claim(registered.known_by, claimed, sides))
+        # Side routes come first: theirs are the special cases of what a chat route's template takes in.
+        for method, template, function in registered.sides:
+            side = functools.partial(_side_target, sides, function)
+            if claimed is not None:
+                self._add(claimed, method, template, side)
+            if claimed is None or not self._router.methods(template):
+                self._add(self._router, method, template, side)
         chat = functools.cache(functools.partial(_chat_target, registered))
         for method, template in registered.routes:
             self._add(self._router, method, template, chat)
-        sides = functools.cache(functools.partial(_side_surface, registered))
-        router = self._router
-        if registered.known_by is not None:
-            router = Router()
-            self._claims.append(_Claim(registered.known_by, router, sides))
-        for method, template, function in registered.sides:
-            self._add(router, method, template, functools.partial(_side_target, sides, function))
 
     def _add(
         self, router: Router[Callable[[], Target]], method: str, template: str, target: Callable[[], Target]
     ) -> None:
         router.add(method, template, target)
         self._templates.append(template)
+
+    def counted(self) -> Handler:
+        """The handler that net serves: this, or what counts its requests, if they are to be counted."""
+        if self._state.metrics is None:
+            return self
+        from aimock.metrics import Metered
+
+        return Metered(self, self._state.metrics)
+
+    def use(self, state: State) -> None:
+        """From the next request on, answers from another state. What has begun stays with the one it began in."""
+        self._state = state
 
     def answer(self, request: Request) -> Answer:
         """The contract with net: awaits nothing, raises nothing."""
@@ -99,51 +135,78 @@ class App:
 
     def refuse(self, head: Head | None, refusal: Refusal) -> Whole:
         """The answer to a request that net could not read."""
-        plan = self._plan(head or _UNREADABLE)
-        return plan.refuse(Exchange(Request(head or _UNREADABLE), plan, self._state), refusal.status, refusal.message)
+        if head is None:  # and nobody can say who asks, or what for
+            head = Head("GET", "", "", "", {}, ())
+            nobody = functools.partial(self._no_route, None)
+            plan = Plan(nobody, _refuse, {}, steering_of(head), _UNSCOPED, _UNKNOWN_PATH)
+        else:
+            plan = self._plan(head)
+        exchange = Exchange(Request(head), plan, self._state)
+        answer = plan.refuse(exchange, refusal.status, refusal.message)
+        if exchange.entry is not None:
+            exchange.entry.refused()
+        return answer
+
+    def label(self, head: Head | None) -> str:
+        """What metrics call the path of a request; `head` is None if it could not be read."""
+        if head is None:
+            return _UNKNOWN_PATH
+        plan: Plan = head.memo or self._plan(head)
+        return plan.label
 
     def _plan(self, head: Head) -> Plan:
-        """Who answers requests with this head: control, preflights, then the routes."""
+        """Who answers requests with this head: the guard, control, preflights, then the routes."""
         steering = steering_of(head)
         params: Mapping[str, str] = {}
-        if head.method == "OPTIONS":
+        claim = next((claim for claim in self._claims if claim.header in head.headers), None)
+        resolved = claim.router.resolve(head.method, head.path) if claim is not None else None
+        resolved = resolved or self._router.resolve(head.method, head.path)
+        if self._guard is not None and not self._guard.admits(head):
+            target = Target(self._guard.reject, self._guard.reject)
+        elif head.method == "OPTIONS" and (self._guard is None or self._guard.lets_ask(head)):
             target = Target(_preflight, _refuse)
         elif head.path.startswith(CONTROL_PREFIX):
             target = Target(_deferred("aimock.control", "answer"), _refuse)
+        elif resolved is not None:
+            target, params = resolved.target(), resolved.params
         else:
-            claim = next((claim for claim in self._claims if claim.header in head.headers), None)
-            resolved = claim.router.resolve(head.method, head.path) if claim is not None else None
-            resolved = resolved or self._router.resolve(head.method, head.path)
-            if resolved is not None:
-                target, params = resolved.target(), resolved.params
-            else:
-                target = Target(functools.partial(self._no_route, claim), _refuse)
-        plan = Plan(target.answer, target.refuse, params, steering, steering.test_id if target.scoped else _UNSCOPED)
+            target = Target(functools.partial(self._no_route, claim), _refuse)
+        scope = steering.test_id if target.scoped else _UNSCOPED
+        label = resolved.label if resolved is not None else self._label(head.path)
+        plan = Plan(target.answer, target.refuse, params, steering, scope, label)
         head.memo = plan
         return plan
+
+    def _label(self, path: str) -> str:
+        """Of a path that is no route's with this method."""
+        if path.startswith(CONTROL_PREFIX):
+            from aimock.control import PATHS
+
+            return path if path in PATHS else _UNKNOWN_CONTROL_PATH
+        return self._router.label(path) or _UNKNOWN_PATH
 
     def _no_route(self, claim: _Claim | None, exchange: Exchange) -> Whole:
         """404, or 405 if only the method is wrong: in the words of the API that the client is known to speak, else in
         OpenAI's where the path looks like OpenAI's."""
         method, path = exchange.head.method, exchange.head.path
         allowed = self._router.methods(path)
+        nearest = self._nearest(path)
         if claim is not None:
             allowed |= claim.router.methods(path)
+        headers: Headers = (("allow", ", ".join(sorted(allowed))),) if allowed else ()
+        exchange.unexpected(f"{method} is not allowed" if allowed else nearest.get("hint", "no route has this path"))
+        if claim is not None:
             message, status = ("Method Not Allowed", 405) if allowed else ("Not Found", 404)
-            error = ErrorReply(message, status=status, hint=self._nearest(path).get("hint"))
-            return claim.sides().refuse(exchange, error)
+            told = claim.sides().refuse(exchange, ErrorReply(message, status=status, hint=nearest.get("hint")))
+            return attrs.evolve(told, headers=told.headers + headers)
         if not path.startswith(("/v1/", "/openai/")) and not allowed:
-            return exchange.json(404, {"error": {"message": "Not found", "type": "not_found", **self._nearest(path)}})
-        told = {"message": f"Invalid URL ({method} {path})", "type": "invalid_request_error"}
-        status = 404
-        headers: Headers = ()
+            return exchange.json(404, {"error": {"message": "Not found", "type": "not_found", **nearest}})
+        message, status = f"Invalid URL ({method} {path})", 404
         if allowed:
+            message = f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
             status = 405
-            headers = (("allow", ", ".join(sorted(allowed))),)
-            told["message"] = (
-                f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
-            )
-        return exchange.json(status, {"error": {**told, "param": None, "code": None, **self._nearest(path)}}, headers)
+        error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+        return exchange.json(status, {"error": error | nearest}, headers)
 
     def _nearest(self, path: str) -> dict[str, str]:
         import difflib  # only a wrong path needs it
@@ -163,12 +226,13 @@ async def _guarded(task: Task, exchange: Exchange) -> Answer:
 
 
 def _failed(exchange: Exchange, error: Exception) -> Whole:
+    """The answer where making one failed; the journal says so, whether or not the exchange was in it by then."""
     logger.error("%s %s failed", exchange.head.method, exchange.head.path, exc_info=error)
+    if exchange.entry is None and exchange.plan.scope != _UNSCOPED:
+        exchange.record(500)
+    if exchange.entry is not None:
+        exchange.entry.failed(500)
     return exchange.json(500, {"error": {"message": str(error), "type": "server_error"}})
-
-
-_UNREADABLE = Head("GET", "", "", "", {}, ())
-"""Stands for a head that could not be read."""
 
 
 def _same(target: Target) -> Target:

@@ -1,4 +1,4 @@
-"""The command line: `aimock [serve] [OPTIONS]` and `aimock validate PATH…` (spec: core-cli-config).
+"""The command line: `aimock [serve] [OPTIONS]`, `aimock validate PATH…`, `aimock schema NAME` (spec: core-cli-config).
 
 One executable understands both of the reference's: the flags of `llmock`, and `aimock --config FILE`. A flag outranks
 the environment, the environment the config file, and that the defaults. Every failure is one line and exit status 1.
@@ -22,6 +22,10 @@ from aimock.config import LOG_LEVELS, PORT, Config, ConfigError, load_config, mo
 if TYPE_CHECKING:  # a wrong flag is told before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
     from aimock.quotas import Quota
+from aimock.config import (
+    UnfitKeys,
+    api_keys,
+)
 
 DEFAULT_PORT = 4010
 DEFAULT_FIXTURES = "./fixtures"
@@ -29,7 +33,7 @@ SHUTDOWN_GRACE = 8.0
 """Seconds that streams have to finish after the first SIGTERM or SIGINT; a container runtime kills after ten."""
 
 _FLAG_OF_LATER_VERSIONS = (
-    *("watch", "metrics", "record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
+    *("record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
     *(f"provider-{name}" for name in ["openai", "anthropic", "gemini", "vertexai", "bedrock", "azure"]),
     *(f"provider-{name}" for name in ["ollama", "cohere", "openrouter", "byteplus"]),
     *("upstream-timeout-ms", "body-timeout-ms", "max-proxy-buffer-bytes", "max-proxy-buffer-frames", "agui-upstream"),
@@ -63,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _serve_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="aimock",
-        usage="aimock [serve] [OPTIONS]\n       aimock validate [--strict] [--json] PATH…",
+        usage="aimock [serve] [OPTIONS]\n       aimock validate [--strict] [--json] PATH…\n"
+        "       aimock schema fixtures|config",
         description="A mock server for the agentic AI stack.",
         add_help=False,
         allow_abbrev=False,
@@ -83,9 +88,10 @@ def _serve_parser() -> argparse.ArgumentParser:
         "--fixtures",
         type=_text,
         action="append",
-        metavar="PATH",
-        help=f"file or directory; repeatable ({DEFAULT_FIXTURES})",
+        metavar="SOURCE",
+        help=f"file, directory or URL; repeatable ({DEFAULT_FIXTURES})",
     )
+    add("-w", "--watch", action="store_true", default=None, help="read files again when they change")
     add("-l", "--latency", type=_real(number(0)), metavar="MS", help="before every frame of a stream (default 0)")
     add("--profile", type=_named(PROFILE_NAMES), metavar="NAME", help=f"timing of streams: {', '.join(PROFILE_NAMES)}")
     add("-c", "--chunk-size", type=_whole(whole_number(1)), metavar="N", help="characters a slice (default 20)")
@@ -109,6 +115,7 @@ def _serve_parser() -> argparse.ArgumentParser:
     add(
         "--fixture-counts-max", type=_whole(whole_number(0)), metavar="N", help="test ids counted; 0: all (default 500)"
     )
+    add("--metrics", action="store_true", default=None, help="count requests, and answer GET /metrics")
     add("--log-level", choices=LOG_LEVELS, help="silent, warn, info (default) or debug")
     add("--version", action="version", version=f"aimock {__version__}")
     add("--help", action="help", help="show this and exit")
@@ -235,6 +242,17 @@ def _expected(error: ValueError, default: str, text: str) -> str:
     return f"expected {default if said.startswith(('invalid', 'could not')) else said}, got {text!r}"
 
 
+def _ambient_keys() -> tuple[str, ...] | None:
+    """The keys that the environment lists; None if the variable is not set. Set to nothing, it is wrong."""
+    listed = os.environ.get("AIMOCK_API_KEYS")
+    if listed is None:
+        return None
+    try:
+        return api_keys(listed.split(","))
+    except UnfitKeys as error:
+        raise Failure(f"AIMOCK_API_KEYS{error}") from error
+
+
 def _chosen(flags: argparse.Namespace) -> Config:
     """Flags over environment over config file over defaults."""
     from_file = load_config(Path(flags.config)) if flags.config is not None else Config()
@@ -252,9 +270,12 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "chunk_size": flags.chunk_size,
         "replay_speed": flags.replay_speed,
         "log_level": flags.log_level,
+        "watch": flags.watch,
         "validate_on_load": flags.validate_on_load,
         "journal_max": flags.journal_max,
         "fixture_counts_max": flags.fixture_counts_max,
+        "metrics": flags.metrics,
+        "api_keys": _ambient_keys(),
     }
     defaults = {
         # As the reference has it, each of its two executables in its own way: a config file means a free port.
@@ -266,9 +287,12 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "chunk_size": 20,
         "replay_speed": 1.0,
         "log_level": "info",
+        "watch": False,
         "validate_on_load": False,
         "journal_max": 1000,
         "fixture_counts_max": 500,
+        "metrics": False,
+        "api_keys": (),
     }
     chosen: dict[str, Any] = {}
     for name in attrs.fields_dict(Config):
@@ -316,4 +340,24 @@ def _validate(words: Sequence[str]) -> int:
     return 1 if report.failed else 0
 
 
-_VERBS: dict[str, Callable[[Sequence[str]], int]] = {"serve": _serve, "validate": _validate}
+# -- schema --------------------------------------------------------------------------------------------------------
+
+
+def _schema(words: Sequence[str]) -> int:
+    parser = _Parser(
+        prog="aimock schema",
+        description="Prints a JSON Schema (draft 2020-12).",
+        add_help=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "name", metavar="NAME", choices=("fixtures", "config"), help="of fixture files, or of config files"
+    )
+    parser.add_argument("-h", "--help", action="help", help="show this and exit")
+    from aimock.schema import schema_text
+
+    print(schema_text(parser.parse_args(words).name))
+    return 0
+
+
+_VERBS: dict[str, Callable[[Sequence[str]], int]] = {"serve": _serve, "validate": _validate, "schema": _schema}

@@ -6,9 +6,9 @@ Relative paths in it are taken from the working directory, and where nothing lie
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
@@ -38,9 +38,12 @@ class Config:
     chunk_size: int | None = None
     replay_speed: float | None = None
     log_level: str | None = None
+    watch: bool | None = None
     validate_on_load: bool | None = None
     journal_max: int | None = None
     fixture_counts_max: int | None = None
+    metrics: bool | None = None
+    api_keys: tuple[str, ...] | None = attrs.field(default=None, repr=False)
 
     @property
     def wall_clock(self) -> Callable[[], float]:
@@ -51,8 +54,26 @@ class Config:
 
 LOG_LEVELS = ("silent", "warn", "info", "debug")
 
+T = TypeVar("T")
 
-def whole_number(least: int, most: int | None = None) -> Callable[[Any], int]:
+
+@attrs.frozen
+class Check(Generic[T]):
+    """What a value must be. Called with one, gives it as the server has it; its ValueError says what was expected."""
+
+    read: Callable[[Any], T]
+    schema: Mapping[str, Any]
+    """The same as a JSON Schema."""
+
+    def __call__(self, value: Any) -> T:
+        return self.read(value)
+
+
+def _expects(schema: Mapping[str, Any]) -> Callable[[Callable[[Any], T]], Check[T]]:
+    return lambda read: Check(read, schema)
+
+
+def whole_number(least: int, most: int | None = None) -> Check[int]:
     """Checks an integer from `least` to `most`."""
 
     def check(value: Any) -> int:
@@ -60,10 +81,10 @@ def whole_number(least: int, most: int | None = None) -> Callable[[Any], int]:
             raise ValueError(f"a whole number from {least} to {most}" if most else f"a whole number of {least} or more")
         return value
 
-    return check
+    return Check(check, {"type": "integer", "minimum": least} | ({"maximum": most} if most else {}))
 
 
-def number(least: float, exclusive: bool = False) -> Callable[[Any], float]:
+def number(least: float, exclusive: bool = False) -> Check[float]:
     """Checks a finite number of at least (or, if exclusive, above) `least`."""
 
     def check(value: Any) -> float:
@@ -72,21 +93,31 @@ def number(least: float, exclusive: bool = False) -> Callable[[Any], float]:
             raise ValueError(f"a number above {least:g}" if exclusive else f"a number of {least:g} or more")
         return float(value)
 
-    return check
+    return Check(check, {"type": "number", "exclusiveMinimum" if exclusive else "minimum": least})
 
 
+@_expects({"enum": list(LOG_LEVELS)})
 def log_level(value: Any) -> str:
     if value not in LOG_LEVELS:
         raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
     return str(value)
 
 
+@_expects({"type": "integer"})
 def seed(value: Any) -> int:
     if type(value) is not int:
         raise ValueError("an integer")
     return value
 
 
+@_expects(
+    {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "exclusiveMaximum": 10**11},
+            {"type": "string", "pattern": "^[0-9]{4}-"},
+        ]
+    }
+)
 def moment(value: Any) -> float:
     """Checks a time: Unix seconds, or text by ISO 8601, which without a zone is UTC."""
     if type(value) in (int, float) and 0 <= value < 10**11:
@@ -103,6 +134,7 @@ def moment(value: Any) -> float:
     raise ValueError("Unix seconds, or a time by ISO 8601")
 
 
+@_expects({"$ref": "#/$defs/streamingProfile"})
 def profile(value: Any) -> StreamingProfile:
     """Checks a streaming profile: its name, or an object as in a fixture. Raises ConfigError."""
     from aimock.fixtures import StreamingProfile, make_fixture, validate_fixtures
@@ -119,6 +151,7 @@ def profile(value: Any) -> StreamingProfile:
     return checked.streaming_profile
 
 
+@_expects({"$ref": "#/$defs/chaos"})
 def chaos(value: Any) -> Chaos:
     """Checks the server's chaos, an object as in a fixture. Raises ConfigError."""
     from aimock.chaos import ChaosError, chaos_from_json
@@ -129,6 +162,18 @@ def chaos(value: Any) -> Chaos:
         raise ConfigError(str(error)) from None
 
 
+@_expects(
+    {
+        "type": "object",
+        "properties": {
+            "requestsPerMinute": {"type": "integer", "minimum": 1, "maximum": 10**9},
+            "tokensPerMinute": {"type": "integer", "minimum": 1, "maximum": 10**9},
+            "per": {"enum": ["key", "model"]},
+        },
+        "additionalProperties": False,
+        "anyOf": [{"required": ["requestsPerMinute"]}, {"required": ["tokensPerMinute"]}],
+    }
+)
 def quota(value: Any) -> Quota:
     """Checks a quota: `{"requestsPerMinute": …, "tokensPerMinute": …, "per": "key"}`. Raises ConfigError."""
     from aimock.quotas import QuotaError, quota_from_json
@@ -139,23 +184,51 @@ def quota(value: Any) -> Quota:
         raise ConfigError(str(error)) from None
 
 
+@_expects({"type": "boolean"})
 def _boolean(value: Any) -> bool:
     if type(value) is not bool:
         raise ValueError("true or false")
     return value
 
 
+_FILLED = {"type": "string", "minLength": 1}
+
+
+@_expects(_FILLED)
 def _string(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a string that is not empty")
     return value
 
 
+@_expects({"anyOf": [_FILLED, {"type": "array", "items": _FILLED, "minItems": 1}]})
 def _sources(value: Any) -> tuple[str, ...]:
     paths = [value] if isinstance(value, str) else value
     if not isinstance(paths, list) or not paths or not all(isinstance(path, str) and path for path in paths):
         raise ValueError("a path, or a list of paths")
     return tuple(paths)
+
+
+class UnfitKeys(ValueError):
+    """A list of API keys that cannot be used. The text goes after the name of the list, and shows no key."""
+
+
+@_expects({"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1})
+def api_keys(value: Any) -> tuple[str, ...]:
+    """Checks a list of API keys and takes the blanks off their ends, as HTTP does. Raises UnfitKeys."""
+    if not isinstance(value, list | tuple) or not value:
+        raise UnfitKeys(": expected a list of one or more strings")
+    keys: list[str] = []
+    for index, key in enumerate(value):
+        trimmed = key.strip(" \t") if isinstance(key, str) else ""
+        if not trimmed:
+            raise UnfitKeys(f"[{index}]: expected a string that is not empty")
+        if not trimmed.isprintable():
+            raise UnfitKeys(f"[{index}]: expected a string without control characters")
+        if trimmed in keys:
+            raise UnfitKeys(f"[{index}]: expected another key than [{keys.index(trimmed)}]")
+        keys.append(trimmed)
+    return tuple(keys)
 
 
 PORT = whole_number(0, 65535)
@@ -174,13 +247,16 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
     "llm.logLevel": ("log_level", log_level),
+    "llm.watch": ("watch", _boolean),
     "llm.validateOnLoad": ("validate_on_load", _boolean),
     "journal.max": ("journal_max", whole_number(0)),
     "journal.fixtureCountsMax": ("fixture_counts_max", whole_number(0)),
+    "metrics": ("metrics", _boolean),
+    "auth.apiKeys": ("api_keys", api_keys),
 }
 """JSON path to attribute and check; a check's ValueError says what was expected."""
 
-NOT_YET = frozenset({"metrics", "auth", "mcp", "a2a", "agui", "vector", "services", "llm.record", "llm.watch"})
+NOT_YET = frozenset({"mcp", "a2a", "agui", "vector", "services", "llm.record"})
 """Keys of the reference that this version does not honour, and therefore refuses."""
 
 
@@ -197,14 +273,19 @@ def load_config(path: Path) -> Config:
     if not isinstance(content, dict):
         raise ConfigError(f"{path.absolute()}: expected a JSON object")
     values: dict[str, Any] = {}
+    content.pop("$schema", None)  # what editors go by
     for key, value in _flattened(content).items():
         attribute, check = _known(path, key)
         try:
             values[attribute] = check(value)
+        except UnfitKeys as error:
+            raise ConfigError(f"{path}: {key}{error}") from error
         except ConfigError as error:
             raise ConfigError(f"{path}: {key}: {error}") from error
         except ValueError as error:
-            shown = orjson.dumps(value).decode()[:80]
+            import re
+
+            shown = re.sub(r'://[^"]*', "://…", orjson.dumps(value).decode())[:80]  # a URL may have a secret in it
             raise ConfigError(f"{path}: {key}: expected {error}, got {shown}") from error
     if "fixtures" in values:
         values["fixtures"] = tuple(_located(source, path.parent) for source in values["fixtures"])
@@ -238,5 +319,7 @@ def _known(path: Path, key: str) -> tuple[str, Callable[[Any], Any]]:
 
 
 def _located(source: str, directory: Path) -> str:
+    if "://" in source:
+        return source
     beside = directory / source
     return str(beside) if not Path(source).exists() and beside.exists() else source

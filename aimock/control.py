@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -19,6 +19,7 @@ from aimock.exchange import Exchange
 from aimock.fixtures import DEFAULT_TEST_ID, Fixture, FixtureError, describe, entries_from_json, make_fixture
 from aimock.journal import Entry
 from aimock.net.exchange import Whole
+from aimock.redaction import CREDENTIAL_QUERY_KEYS
 from aimock.steering import query_value
 
 logger = logging.getLogger("aimock")
@@ -172,19 +173,15 @@ def _whole_number(name: str, text: str) -> int:
     return int(text)
 
 
-_FILTERS: dict[str, Callable[[dict[str, Any], str], bool]] = {
-    "path": lambda entry, value: value in entry["path"],
-    "method": lambda entry, value: entry["method"].upper() == value.upper(),
-    "status": lambda entry, value: entry["response"]["status"] == _whole_number("status", value),
-    "service": lambda entry, value: entry.get("service") == value,
-    "testId": lambda entry, value: _test_id(entry) == value,
-    "requestId": lambda entry, value: entry["headers"].get("x-request-id") == value,
+_FILTERS: dict[str, Callable[[Entry, dict[str, Any], str], bool]] = {
+    "path": lambda entry, shown, value: value in shown["path"],
+    "method": lambda entry, shown, value: shown["method"].upper() == value.upper(),
+    "status": lambda entry, shown, value: shown["response"]["status"] == _whole_number("status", value),
+    "service": lambda entry, shown, value: shown.get("service") == value,
+    "testId": lambda entry, shown, value: entry.plan.steering.test_id == value,
+    "requestId": lambda entry, shown, value: shown["headers"].get("x-request-id") == value,
 }
-
-
-def _test_id(entry: dict[str, Any]) -> str:
-    query = entry["path"].partition("?")[2]
-    return entry["headers"].get("x-test-id") or query_value(query, "testId") or DEFAULT_TEST_ID
+"""Entries as they are shown: what is redacted cannot be searched for."""
 
 
 def _read_journal(exchange: Exchange) -> Whole:
@@ -195,22 +192,18 @@ def _read_journal(exchange: Exchange) -> Whole:
     limit = _whole_number("limit", parameters["limit"]) if "limit" in parameters else None
     filters = [(_FILTERS[name], value) for name, value in parameters.items() if name in _FILTERS]
     entries = [
-        entry
-        for entry in _shown_entries(exchange.state.journal)
-        if all(passes(entry, value) for passes, value in filters)
+        shown
+        for entry, shown in [(entry, entry.to_json()) for entry in exchange.state.journal]
+        if all(passes(entry, shown, value) for passes, value in filters)
     ]
     page = entries[offset:] if limit is None else entries[offset : offset + limit]
     return exchange.json(200, page, (("x-total-count", str(len(entries))),))
 
 
-def _shown_entries(journal: Iterator[Entry] | Any) -> Iterator[dict[str, Any]]:
-    return (entry.to_json() for entry in journal)
-
-
 def list_requests(exchange: Exchange) -> Whole:
     """`GET /v1/_requests`: the journal, or its last `limit` entries."""
     limit = query_value(exchange.head.query, "limit")
-    entries = list(_shown_entries(exchange.state.journal))
+    entries = [entry.to_json() for entry in exchange.state.journal]
     if limit:
         leading = re.match(r"\s*[+]?([0-9]{1,18})", limit)  # as leniently as the reference reads it
         if leading is None or int(leading[1]) == 0:
@@ -245,6 +238,9 @@ _ROUTES: dict[tuple[str, str], Callable[[Exchange], Whole]] = {
     ("DELETE", "/chaos"): _forget_chaos,
 }
 
+PATHS = frozenset(CONTROL_PREFIX + path for _, path in _ROUTES)
+"""Of the control API."""
+
 
 # -- reading requests ----------------------------------------------------------------------------------------------
 
@@ -261,6 +257,9 @@ def _body(exchange: Exchange) -> dict[str, Any]:
 
 def _query(exchange: Exchange, known: set[str]) -> dict[str, str]:
     parameters = dict(urllib.parse.parse_qsl(exchange.head.query, keep_blank_values=True))
+    if exchange.state.settings.api_keys:
+        for name in CREDENTIAL_QUERY_KEYS:
+            parameters.pop(name, None)  # it has let the request in
     unknown = next((name for name in parameters if name not in known), None)
     if unknown is not None:
         raise ControlError(f"{unknown}: unknown parameter; expected one of {', '.join(sorted(known))}")

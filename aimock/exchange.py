@@ -32,6 +32,8 @@ class Plan:
     steering: Steering
     scope: str
     """What the exchange's randomness is counted under: its test id, unless it is none of a test's business."""
+    label: str
+    """What metrics call the path; there are few of them, whatever clients ask for."""
 
 
 @attrs.define(eq=False)
@@ -91,9 +93,17 @@ class Exchange:
 
     def record(self, status: int, fixture: Fixture | None = None) -> Entry:
         """Journals the exchange. The one place where that happens."""
-        entry = self.entry = Entry(self.stamp, self.request, self.plan, status, self.neutral, fixture, self.fault)
-        self.state.journal.add(entry)
+        state = self.state
+        entry = self.entry = Entry(
+            self.stamp, state.randomness.seed, self.request, self.plan, status, self.neutral, fixture, self.fault
+        )
+        state.journal.add(entry)
         return entry
+
+    def unexpected(self, why: str) -> None:
+        """Says that nothing here is meant to answer this request."""
+        if self.state.on_unexpected is not None:
+            self.state.on_unexpected(self, why)
 
     def json(self, status: int, body: Any, headers: Headers = ()) -> Whole:
         """A JSON response of our own, in no provider's style."""

@@ -73,6 +73,8 @@ def beset(spoiler: Spoiler, odds: Odds) -> Answer:
         if fault is None:
             return spoiler.serve()
         exchange.fault = fault
+        if exchange.state.metrics is not None:
+            exchange.state.metrics.chaos_triggered(fault.name, "internal" if spoiler.fixture is None else "fixture")
         instead = _INSTEAD.get(fault.name)
         if instead is not None:
             return instead(spoiler, fault)

@@ -6,6 +6,8 @@ them where they are. Taking one removes it; two requests never get the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from aimock.fixtures import Fixture
 
 _ENDPOINTS = frozenset({"", "chat", "embedding", "fal"})
@@ -30,6 +32,10 @@ class InjectedErrors:
             if wanted is None or wanted == test_id:
                 return self._queued.pop(position)[1]
         return None
+
+    def __iter__(self) -> Iterator[Fixture]:
+        """Those that no request has met yet, in the order in which they were queued."""
+        return (error for _, error in self._queued)
 
     def clear(self) -> None:
         self._queued.clear()

@@ -28,8 +28,16 @@ MAX_BODY_BYTES = 65536
 _MEASURED_FROM = MAX_BODY_BYTES - 1024
 """Bytes of a raw body from which on its neutral form, which says a little more, is measured."""
 
+_DELIVERED = Outcome.DELIVERED  # every request asks for it, and looking it up in the enum takes as long as the rest
+
 _TRUNCATION_NOTE = "The request body was larger than the journal keeps; its size is that of the neutral JSON form."
 
+
+INTERNAL = "internal"
+"""The `source` of an answer that tells of this server's own trouble."""
+
+_REFUSED = {408: "request body took too long", 413: "request body exceeded size limit"}
+"""Why a request was not read to its end, by the status that it was refused with."""
 
 Neutral = Callable[[Request, "Plan"], dict[str, Any]]
 """Makes the neutral body of a request."""
@@ -45,6 +53,8 @@ class Entry:
     """One exchange."""
 
     stamp: Stamp
+    seed: int
+    """The seed in force, from which this exchange can be repeated."""
     request: Request
     plan: Plan
     status: int
@@ -54,6 +64,8 @@ class Entry:
     fixture: Fixture | None = None
     fault: Fault | None = None
     """What chaos did to the answer."""
+    source: str | None = None
+    """Where the answer came from, if it was neither a fixture nor a miss."""
     strict_override: bool | None = None
     interrupted: bool = False
     interrupt_reason: str | None = None
@@ -62,9 +74,21 @@ class Entry:
 
     def ended(self, outcome: Outcome) -> None:
         """Notes how the answer ended."""
-        if outcome is not Outcome.DELIVERED or self.planned is not None:
+        if outcome is not _DELIVERED:
             self.interrupted = True
-            self.interrupt_reason = self.planned if outcome is Outcome.DELIVERED else None
+        elif self.planned is not None:
+            self.interrupted, self.interrupt_reason = True, self.planned
+
+    def refused(self) -> None:
+        """Notes that the request was not read to its end."""
+        self.source = INTERNAL
+        self.interrupted = True
+        self.interrupt_reason = _REFUSED.get(self.status, "malformed request")
+
+    def failed(self, status: int) -> None:
+        """Notes that making the answer failed: whatever was to be sent, this status was."""
+        self.source = INTERNAL
+        self.status = status
 
     def body(self) -> dict[str, Any] | None:
         """The neutral request body."""
@@ -77,9 +101,12 @@ class Entry:
             "status": self.status,
             "fixture": describe(self.fixture) if self.fixture is not None else None,
         }
+        source = self.source
         if self.fault is not None:
             response["chaosAction"] = self.fault.name
-            response["source"] = "internal" if self.fixture is None else "fixture"
+            source = source or (INTERNAL if self.fixture is None else "fixture")
+        if source is not None:
+            response["source"] = source
         if self.interrupted:
             response["interrupted"] = True
         if self.interrupt_reason is not None:
@@ -94,6 +121,7 @@ class Entry:
             "headers": redact_headers(head.header_lines) | {"x-request-id": request_id(self.plan.steering, self.stamp)},
             "body": self.body(),
             "response": response,
+            "seed": self.seed,
         }
 
 

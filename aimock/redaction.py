@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 
 REDACTED = "[REDACTED]"
 
 CREDENTIAL_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "api-key", "xi-api-key"})
 """Headers in which a client may present a key."""
+
+CREDENTIAL_QUERY_KEYS = frozenset({"key"})
+"""Query keys in which it may, as Google's clients do."""
 
 SECRET_HEADERS = CREDENTIAL_HEADERS | {
     "cookie",
@@ -19,13 +23,32 @@ SECRET_HEADERS = CREDENTIAL_HEADERS | {
 }
 """Headers whose values are never kept."""
 
-_SECRET_QUERY_KEYS = ("key", "api_key", "apikey", "api-key", "access_token", "token", "x-amz-signature")
-_SECRET_QUERY = re.compile(rf"([?&](?:{'|'.join(map(re.escape, _SECRET_QUERY_KEYS))})=)[^&#]+", re.IGNORECASE)
+SECRET_QUERY_KEYS = CREDENTIAL_QUERY_KEYS | {
+    "api_key",
+    "apikey",
+    "api-key",
+    "access_token",
+    "token",
+    "x-amz-signature",
+}
+"""Query keys whose values are never kept, whatever their case and however they are encoded."""
+
+_NAME = re.compile(r"(?:^|\?)([^?=]*)=")
+_USER = re.compile(r"^(https?://)[^/?#]*@", re.IGNORECASE)
 
 
 def redact_target(target: str) -> str:
-    """A request target without the values of its secret query keys."""
-    return _SECRET_QUERY.sub(rf"\g<1>{REDACTED}", target) if "?" in target else target
+    """A request target without the values of its secret query keys, nor the user and password of an absolute one."""
+    path, mark, query = _USER.sub(rf"\g<1>{REDACTED}@", target).partition("?")
+    return path + mark + "&".join(map(_redacted, query.split("&")))
+
+
+def _redacted(parameter: str) -> str:
+    """Without the value, if any of the names in it is secret: a second question mark may begin one for some readers."""
+    for name in _NAME.finditer(parameter):
+        if urllib.parse.unquote_plus(name[1]).strip().lower() in SECRET_QUERY_KEYS and parameter[name.end() :]:
+            return parameter[: name.end()] + REDACTED
+    return parameter
 
 
 def redact_headers(lines: tuple[tuple[str, str], ...]) -> dict[str, str]:

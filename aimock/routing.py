@@ -2,6 +2,8 @@
 
 Paths are compared as sent: nothing is decoded, case counts. A path that no route has is tried again as the base paths
 of OpenAI-compatible providers would have it, and once more without its trailing slash.
+
+A route's label is what metrics call it: its template, so that there are never more labels than routes.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ _KEPT = 1024
 """Paths whose resolution is remembered."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(:path)?\}")
+_AZURE_DEPLOYMENT = re.compile(r"/openai/deployments/\{\w+\}(?=/)")
 
 
 class Resolved(NamedTuple, Generic[T]):
@@ -38,28 +41,33 @@ class Resolved(NamedTuple, Generic[T]):
 
     target: T
     params: Mapping[str, str]
+    label: str
+
+
+class _Path(NamedTuple, Generic[T]):
+    """What is known of one path, or of all that one template describes."""
+
+    methods: dict[str, T]
+    label: str
 
 
 class Router(Generic[T]):
     """A table of (method, path template) to targets."""
 
     def __init__(self) -> None:
-        self._exact: dict[str, dict[str, T]] = {}
-        self._templates: list[tuple[re.Pattern[str], dict[str, T]]] = []
+        self._exact: dict[str, _Path[T]] = {}
+        self._templates: dict[re.Pattern[str], _Path[T]] = {}
         self._resolved: Bounded[tuple[str, str], Resolved[T] | None] = Bounded(_KEPT)
 
     def add(self, method: str, template: str, target: T) -> None:
         """`{name}` in a template stands for one segment, `{name:path}` for one or more."""
         self._resolved.clear()
+        fresh: _Path[T] = _Path({}, _label(template))
         if "{" not in template:
-            self._exact.setdefault(template, {})[method] = target
-            return
-        pattern = _compiled(template)
-        for known, methods in self._templates:
-            if known == pattern:
-                methods[method] = target
-                return
-        self._templates.append((pattern, {method: target}))
+            path = self._exact.setdefault(template, fresh)
+        else:
+            path = self._templates.setdefault(_compiled(template), fresh)
+        path.methods[method] = target
 
     def resolve(self, method: str, path: str) -> Resolved[T] | None:
         """The target for a request; None if no route has the path, or none with this method."""
@@ -70,26 +78,33 @@ class Router(Generic[T]):
 
     def _resolve(self, method: str, path: str) -> Resolved[T] | None:
         for candidate in candidates(path):
-            for methods, params in self._with_path(candidate):
+            for (methods, label), params in self._with_path(candidate):
                 # RFC 9110 9.3.2: what answers GET answers HEAD.
                 target = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
                 if target is not None:
-                    return Resolved(target, params)
+                    return Resolved(target, params, label)
         return None
 
     def methods(self, path: str) -> frozenset[str]:
         """The methods that the path answers; empty if it is unknown."""
         return frozenset(
-            method for candidate in candidates(path) for methods, _ in self._with_path(candidate) for method in methods
+            method
+            for candidate in candidates(path)
+            for known, _ in self._with_path(candidate)
+            for method in known.methods
         )
 
-    def _with_path(self, path: str) -> Iterable[tuple[dict[str, T], Mapping[str, str]]]:
+    def label(self, path: str) -> str | None:
+        """What metrics call the path, whatever the method; None if it is unknown."""
+        return next((known.label for each in candidates(path) for known, _ in self._with_path(each)), None)
+
+    def _with_path(self, path: str) -> Iterable[tuple[_Path[T], Mapping[str, str]]]:
         if path in self._exact:
             yield self._exact[path], {}
-        for pattern, methods in self._templates:
+        for pattern, known in self._templates.items():
             match = pattern.fullmatch(path)
             if match is not None:
-                yield methods, match.groupdict()
+                yield known, match.groupdict()
 
 
 def candidates(path: str) -> list[str]:
@@ -110,6 +125,11 @@ def normalised(path: str) -> str:
             if path.endswith(ending):
                 return "/v1" + ending
     return path
+
+
+def _label(template: str) -> str:
+    """Azure's deployments are counted with what they are deployments of."""
+    return _AZURE_DEPLOYMENT.sub("/v1", _PLACEHOLDER.sub(r"{\1}", template))
 
 
 def _compiled(template: str) -> re.Pattern[str]:

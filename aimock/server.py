@@ -16,7 +16,7 @@ import concurrent.futures
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -24,21 +24,14 @@ from typing import Any, Self, TypeVar
 import sniffio
 import trio
 
-from aimock import logs
+from aimock import logs, sources
 from aimock.app import App
-from aimock.config import PORT, ConfigError, number, profile, whole_number
+from aimock.config import PORT, ConfigError, UnfitKeys, number, profile, whole_number
+from aimock.config import api_keys as checked_keys
 from aimock.config import chaos as chaos_of
 from aimock.config import quota as quota_of
 from aimock.control import ControlError, injected_error
-from aimock.fixtures import (
-    Chaos,
-    Fixture,
-    StreamingProfile,
-    entries_from_json,
-    fixture_from,
-    load_source,
-    make_fixture,
-)
+from aimock.fixtures import Chaos, Fixture, StreamingProfile, entries_from_json, fixture_from, make_fixture
 from aimock.fixtures.findings import MATCH_KEYS
 from aimock.fixtures.question import Transform
 from aimock.fixtures.structure import camel
@@ -65,6 +58,7 @@ class AIMock:
         port: int = 0,
         host: str = "127.0.0.1",
         fixtures: str | Path | Iterable[str | Path] = (),
+        watch: bool = False,
         latency: float = 0.0,
         chunk_size: int = 20,
         replay_speed: float = 1.0,
@@ -79,8 +73,11 @@ class AIMock:
         seed: int | None = None,
         wall_clock: Callable[[], float] = time.time,
         limits: Limits | None = None,
+        metrics: bool = False,
+        api_keys: Sequence[str] | None = None,
     ) -> None:
-        """`latency` in ms before each frame; `fixtures`: files or directories; `port` 0 takes a free one.
+        """`latency` in ms before each frame; `fixtures`: files, directories or URLs; `port` 0 takes a free one.
+        With `watch` they are read again when they change, URLs excepted.
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
@@ -106,16 +103,20 @@ class AIMock:
                     "fixture_counts_max_test_ids", fixture_counts_max_test_ids, whole_number(0)
                 ),
                 seed=seed,
+                metrics=metrics,
+                api_keys=_keys(api_keys),
                 wall_clock=wall_clock,
             )
         )
+        self._app: App | None = None
         self._url: str | None = None
         self._token: trio.lowlevel.TrioToken | None = None
         self._thread: threading.Thread | None = None
         self._stopping: trio.Event | None = None
         self._inside: contextlib.AbstractAsyncContextManager[None] | None = None
         for source in [fixtures] if isinstance(fixtures, str | Path) else fixtures:
-            self.load_fixtures(source)
+            sources.add(self._state, str(source), logs.report_problem)
+        self._watches = watch
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -183,6 +184,27 @@ class AIMock:
         assert inside is not None
         return await inside.__aexit__(kind, error, trace)
 
+    @contextlib.contextmanager
+    def hosting(self, guest: AIMock) -> Iterator[None]:
+        """Answers from the guest's state (fixtures, journal, settings, …) in place of its own, at the same address.
+
+        So tests can share a server and nothing else. An answer that has begun stays with the state it began in. Raises
+        RuntimeError if this server is not running or has a guest, or if the guest is running itself.
+        """
+        url, app = self.url, self._app
+        assert app is not None
+        if guest._url is not None or self._has_guest:
+            raise RuntimeError("the guest is already running" if guest._url is not None else "there is a guest already")
+        self._do(lambda: app.use(guest._state))
+        self._has_guest = True
+        guest._url, guest._token = url, self._token
+        try:
+            yield
+        finally:
+            guest._url = guest._token = None
+            self._has_guest = False
+            self._do(lambda: app.use(self._state))
+
     async def _run_until_stopped(self, started: concurrent.futures.Future[None]) -> None:
         self._stopping = trio.Event()
         self._grace = GRACE
@@ -193,23 +215,33 @@ class AIMock:
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         listeners = open_listeners(self._host, self._port)
-        server = HTTPServer(App(self._state), self._limits, self._state.settings.wall_clock)
+        self._app = App(self._state)
+        server = HTTPServer(self._app.counted(), self._limits, self._state.settings.wall_clock)
         failure: Exception | None = None
+        watching = trio.CancelScope()
         async with trio.open_nursery() as nursery:
             await nursery.start(server.serve, listeners)
             self._token = trio.lowlevel.current_trio_token()
             self._url = url_of(listeners[0])
+            if self._watches:
+                nursery.start_soon(self._watch, watching)
             try:
                 yield
             except Exception as error:  # the caller's own, which leaves as it is and not in a group of the nursery's
                 failure = error
             finally:
                 self._url = self._token = None
+                watching.cancel()
                 await server.shut_down(self._grace)
         if failure is not None:
             raise failure
 
+    async def _watch(self, scope: trio.CancelScope) -> None:
+        with scope:
+            await sources.watch(self._state)
+
     _grace: float = GRACE
+    _has_guest: bool = False
 
     @property
     def url(self) -> str:
@@ -283,8 +315,9 @@ class AIMock:
         return self
 
     def load_fixtures(self, path: str | Path) -> Self:
-        """A file or a directory. What is wrong in it is logged; raises FixtureSourceError if it cannot be found."""
-        loaded = load_source(path, logs.report_problem)
+        """A file, a directory or a URL, read once. What is wrong in it is logged; raises FixtureSourceError if it
+        cannot be found."""
+        loaded = sources.load(str(path), logs.report_problem)
         self._do(lambda: self._state.book.append(loaded))
         return self
 
@@ -327,6 +360,10 @@ class AIMock:
         """Requests whose last message is the result of the call `call_id`."""
         return self.on({"toolCallId": call_id}, response, **options)
 
+    def on_embedding(self, pattern: Any, response: Any, **options: Any) -> Self:
+        """`pattern`: text that the input of an embedding contains."""
+        return self.on({"inputText": pattern}, response, **options)
+
     def on_turn(self, turn: int, pattern: Any, response: Any, **options: Any) -> Self:
         """The request after `turn` answers of the assistant."""
         return self.on({"turnIndex": turn, "userMessage": pattern}, response, **options)
@@ -356,6 +393,8 @@ class AIMock:
         """The journal's entries, oldest first, as the control API shows them."""
         return self._do(lambda: [entry.to_json() for entry in self.journal])
 
+    get_journal = get_requests
+
     def get_last_request(self) -> dict[str, Any] | None:
         requests = self.get_requests()
         return requests[-1] if requests else None
@@ -381,6 +420,8 @@ class AIMock:
         """Back to an empty server: no fixtures, no queued errors, an empty journal, every sequence at its start."""
         self._do(self._state.reset)
         return self
+
+    reset_fixtures = reset
 
     def _do(self, act: Callable[[], T]) -> T:
         """Runs in the server's loop, if there is one: no change falls between a match and its count."""
@@ -409,6 +450,13 @@ def _checked(name: str, value: Any, check: Callable[[Any], T]) -> T:
         return check(value)
     except ValueError as expected:
         raise ValueError(f"{name}: expected {expected}, got {value!r}") from None
+
+
+def _keys(api_keys: Sequence[str] | None) -> tuple[str, ...]:
+    try:
+        return checked_keys(api_keys) if api_keys is not None else ()
+    except UnfitKeys as error:
+        raise ValueError(f"api_keys{error}") from None
 
 
 def _run_in(token: trio.lowlevel.TrioToken, act: Callable[[], T]) -> T:

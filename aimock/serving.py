@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import trio
 
 from aimock import logs
 from aimock.cli import Failure
 from aimock.config import Config
-from aimock.net.exchange import Handler
 from aimock.net.listen import open_listeners, url_of
 from aimock.net.server import HTTPServer
 from aimock.opening import Opening
+
+if TYPE_CHECKING:
+    from aimock.app import App
 
 logger = logging.getLogger("aimock")
 
@@ -50,12 +53,15 @@ async def _serve(choice: Config, grace: float) -> Failure | None:
 
             async def open_up() -> None:
                 try:
-                    opening.open(await trio.to_thread.run_sync(_build, choice, abandon_on_cancel=True))
+                    app = await trio.to_thread.run_sync(_build, choice, abandon_on_cancel=True)
+                    opening.open(app.counted())
                 except Failure as failure:
                     failures.append(failure)
                     nursery.cancel_scope.cancel()
                 else:
                     logger.info("aimock server listening on %s", url)
+                    if choice.watch:
+                        await _watch(app, validate=bool(choice.validate_on_load))
 
             nursery.start_soon(open_up)
             await anext(signals)
@@ -67,7 +73,13 @@ async def _serve(choice: Config, grace: float) -> Failure | None:
     return failures[0] if failures else None
 
 
-def _build(choice: Config) -> Handler:
+async def _watch(app: App, *, validate: bool) -> None:
+    from aimock import sources
+
+    await sources.watch(app.state, validate=validate)
+
+
+def _build(choice: Config) -> App:
     """In a thread, while the loop answers probes: importing this much takes as long as starting the loop."""
     from aimock import startup
 

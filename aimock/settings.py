@@ -42,6 +42,10 @@ class Settings:
     quota: Quota | None = None
     clock: Callable[[], float] = trio.current_time
     """Seconds that only go forward: quotas are kept by it."""
+    metrics: bool = False
+    """Whether requests are counted, and `GET /metrics` answered."""
+    api_keys: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """Of which a request must present one; none: everybody may ask."""
     wall_clock: Callable[[], float] = time.time
     """Unix time in seconds: what `created` fields, the journal and the Date header say."""
     tempo: Tempo = attrs.field(init=False)
@@ -54,6 +58,11 @@ class Settings:
 def strict_turns() -> bool:
     """Whether the environment asks for turn indices to be obeyed to the letter."""
     return os.environ.get("AIMOCK_STRICT_TURN_INDEX") in _TRUE
+
+
+def private_urls_allowed() -> bool:
+    """Whether the environment allows remote fixtures to come from addresses that are not public."""
+    return os.environ.get("AIMOCK_ALLOW_PRIVATE_URLS") in _TRUE
 
 
 def model_list(variable: str) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 
-from aimock import logs
+from aimock import logs, sources
 from aimock.app import App
 from aimock.chaos import QUIET
 from aimock.cli import Failure
 from aimock.config import Config
-from aimock.fixtures import FixtureSourceError, Problem, load_source
+from aimock.fixtures import FixtureSourceError, Problem, Severity, shown_source
 from aimock.settings import Settings
 from aimock.state import State
 
@@ -18,7 +18,7 @@ logger = logging.getLogger("aimock")
 
 
 def build(choice: Config) -> App:
-    """The handler, and on the log what it consists of. `choice` has every value but the seed. Raises Failure."""
+    """The application, and on the log what it consists of. `choice` has every value but the seed. Raises Failure."""
     state = State(
         Settings(
             latency=choice.latency or 0.0,
@@ -32,6 +32,8 @@ def build(choice: Config) -> App:
             chaos=choice.chaos or QUIET,
             quota=choice.quota,
             wall_clock=choice.wall_clock,
+            metrics=bool(choice.metrics),
+            api_keys=choice.api_keys or (),
         )
     )
     _load(state, choice)
@@ -47,20 +49,23 @@ def _load(state: State, choice: Config) -> None:
         problems.append(problem)
         logs.report_problem(problem)
 
-    for source in choice.fixtures or ():
+    named = tuple(dict.fromkeys(choice.fixtures or ()))
+    for source in named:
         try:
-            state.book.replace_source(source, load_source(source, report))
+            sources.add(state, source, report)
+        except sources.SourceUnavailable as error:
+            report(Problem(shown_source(source), None, Severity.ERROR, f"{error.reason}; the source is skipped"))
         except FixtureSourceError as error:
             raise Failure(str(error)) from error
     errors = sum(problem.severity == "error" for problem in problems)
     if choice.validate_on_load and errors:
         raise Failure(f"{errors} error(s) in the fixtures")
-    sources = ", ".join(choice.fixtures or ())
-    if len(state.book) == 0 and choice.fixtures:
+    shown = ", ".join(map(shown_source, named))
+    if len(state.book) == 0 and named:
         if choice.strict or choice.validate_on_load:
-            raise Failure(f"no fixtures in {sources}")
-        logger.warning("no fixtures in %s", sources)
-    logger.info("loaded %d fixture(s) from %s", len(state.book), sources or "nowhere")
+            raise Failure(f"no fixtures in {shown}")
+        logger.warning("no fixtures in %s", shown)
+    logger.info("loaded %d fixture(s) from %s", len(state.book), shown or "nowhere")
 
 
 def _tune_collector() -> None:

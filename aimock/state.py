@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from aimock.chaos import ServerChaos
-from aimock.fixtures import Counters, FixtureBook
+from aimock.fixtures import Counters, Fixture, FixtureBook, LocalSource
 from aimock.injected import InjectedErrors
 from aimock.journal import Journal
 from aimock.net.exchange import Outcome
 from aimock.quotas import Quotas
 from aimock.randomness import Randomness
 from aimock.settings import Settings
+
+if TYPE_CHECKING:
+    from aimock.exchange import Exchange
+    from aimock.metrics import Metrics
 
 
 class State:
@@ -20,6 +25,7 @@ class State:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.book = FixtureBook()
+        self.sources: dict[str, LocalSource] = {}
         self.counters = Counters(settings.fixture_counts_max_test_ids)
         self.journal = Journal(settings.journal_max_entries)
         self.injected = InjectedErrors()
@@ -28,6 +34,9 @@ class State:
         self.streams = 0
         """Streams with a load factor that are under way."""
         self.randomness = Randomness(settings.seed)
+        self.metrics: Metrics | None = _metrics(self.book) if settings.metrics else None
+        self.on_unexpected: Callable[[Exchange, str], object] | None = None
+        """Told of each request that no fixture or no route answers, and why."""
 
     def under_way(self, on_end: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
         """Counts a stream until it ends, of which `on_end` is told."""
@@ -38,6 +47,11 @@ class State:
             on_end(outcome)
 
         return ended
+
+    def replace_source(self, name: str, fixtures: Iterable[Fixture]) -> None:
+        """Serves these of the source from the next request on; what it had besides is forgotten, counts and all."""
+        self.book.replace_source(name, fixtures)
+        self.counters.retain(self.book.fixtures)
 
     def clear_fixtures(self) -> None:
         """Fixtures and queued errors: the control API has always cleared the two together."""
@@ -59,3 +73,9 @@ class State:
         if self.quotas is not None:
             self.quotas.reset()
         self.randomness.rewind()
+
+
+def _metrics(book: FixtureBook) -> Metrics:
+    from aimock.metrics import Metrics  # the Prometheus client takes longer to import than the rest of a start
+
+    return Metrics(fixtures_loaded=book.__len__)

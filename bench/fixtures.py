@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 CHUNK_SIZE = 20
@@ -32,6 +33,43 @@ def needle(number: int) -> str:
 
 def needle_answer(number: int) -> str:
     return f"answer {number:07d}"
+
+
+@dataclass(frozen=True)
+class Pacing:
+    """A streamed answer and its timing."""
+
+    prompt: str
+    ttft: int
+    """Milliseconds."""
+    tps: int
+    slices: int
+    slice_size: int = CHUNK_SIZE
+    """Characters of a slice."""
+
+    @property
+    def counted(self) -> int:
+        """Frames that have a time of their own: the role, the slices, the finish reason. `[DONE]` follows at once."""
+        return self.slices + 2
+
+    @property
+    def content(self) -> str:
+        return (ANSWER * (self.slices * self.slice_size // len(ANSWER) + 1))[: self.slices * self.slice_size]
+
+
+def paced(directory: Path, pacings: list[Pacing]) -> Path:
+    """One fixture for each."""
+    return _write(
+        directory,
+        [
+            _fixture(pacing.prompt, pacing.content)
+            | {
+                "chunkSize": pacing.slice_size,
+                "streamingProfile": {"ttft": pacing.ttft, "tps": pacing.tps},
+            }
+            for pacing in pacings
+        ],
+    )
 
 
 def _fixture(user_message: str, content: str) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -20,6 +21,16 @@ def cpu_nanoseconds(pid: int) -> int:
     """CPU time of every thread of the family. `/proc/PID/schedstat` alone would count only the main thread."""
     tasks = (task for member in family(pid) for task in (PROC / str(member)).glob("task/*/schedstat"))
     return sum(int(stat.split()[0]) for stat in map(_read, tasks) if stat)
+
+
+def core_nanoseconds(core: int) -> int:
+    """How long the core was busy, with whatever, or was withheld by a hypervisor; in steps of some milliseconds."""
+    for line in _read(PROC / "stat").splitlines():
+        name, *ticks = line.split()
+        if name == f"cpu{core}":
+            user, nice, system, _, _, irq, softirq, steal = map(int, ticks[:8])
+            return (user + nice + system + irq + softirq + steal) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    return 0
 
 
 def peak_resident_bytes(pid: int) -> int:

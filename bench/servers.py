@@ -161,4 +161,5 @@ def _our_version() -> str:
 
 REFERENCE = Server("reference", _install_reference, _reference_version)
 OURS = Server("ours", lambda: [sys.executable, "-m", "aimock"], _our_version)
+CONTROL = Server("control", lambda: [sys.executable, "-m", "bench.control"], lambda: "a loop that only sends")
 SERVERS = {server.name: server for server in (REFERENCE, OURS)}

@@ -4,15 +4,53 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http.client import HTTPResponse
+from typing import Any
 
 from bench import CannotRun
 from bench.fixtures import FRAMES
 
 VARYING = b"@" * 16
 """Stands for sixteen hexadecimal digits that differ in every request."""
+
+
+@dataclass(frozen=True)
+class API:
+    """How a question is put to one API, and where its answer stands."""
+
+    path: str
+    model: str
+    frames: int
+    """Events of a streamed answer of FRAMES - 3 slices."""
+    last: bytes
+    """The data of the last of them."""
+    whole_text: Callable[[Any], str]
+    delta_text: Callable[[Any], str]
+    """Of an event's data; empty if it has none."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What the body has besides."""
+
+
+CHAT = API(
+    "/v1/chat/completions",
+    "gpt-4o",
+    FRAMES,
+    b"[DONE]",
+    lambda body: str(body["choices"][0]["message"]["content"]),
+    lambda data: data["choices"][0]["delta"].get("content") or "",
+)
+CLAUDE = API(
+    "/v1/messages",
+    "claude-sonnet-4-5",
+    FRAMES + 2,
+    b'{"type":"message_stop"}',
+    lambda body: str(body["content"][0]["text"]),
+    lambda data: data.get("delta", {}).get("text", ""),
+    {"max_tokens": 1024},
+)
+"""Pings are no events of the answer: not every server sends them."""
 
 
 @dataclass(frozen=True)
@@ -23,29 +61,38 @@ class Traffic:
     expected: str
     """The answer's whole text."""
     streamed: bool
+    api: API = CHAT
 
 
 def traffic(
-    head: Callable[[int], bytes], prompt: str, expected: str, *, streamed: bool, varying: bool = False
+    head: Callable[[int, str], bytes],
+    prompt: str,
+    expected: str,
+    *,
+    streamed: bool,
+    varying: bool = False,
+    api: API = CHAT,
 ) -> Traffic:
     """`varying`: no two bodies are the same."""
     marked = f" (question {VARYING.decode()})" if varying else ""
     body = json.dumps(
         {
-            "model": "gpt-4o",
+            "model": api.model,
             "messages": [
                 {"role": "system", "content": "You are a helpful assistant."},
                 {"role": "user", "content": f"Please tell me: {prompt}, thank you.{marked}"},
             ],
             "stream": streamed,
+            **api.more,
         }
     ).encode()
-    return Traffic(head(len(body)) + body, expected, streamed)
+    return Traffic(head(len(body), api.path) + body, expected, streamed, api)
 
 
-def plain_head(content_length: int) -> bytes:
+def plain_head(content_length: int, path: str = CHAT.path) -> bytes:
     """Five headers, always the same: what a small client sends, and the kindest case for a cache of heads."""
     return _head(
+        path,
         ("Host", "127.0.0.1"),
         ("User-Agent", "bench"),
         ("Authorization", "Bearer sk-bench"),
@@ -54,15 +101,16 @@ def plain_head(content_length: int) -> bytes:
     )
 
 
-def sdk_head(content_length: int) -> bytes:
+def sdk_head(content_length: int, path: str = CHAT.path) -> bytes:
     """Fifteen headers, as an SDK sends them, the same each time."""
-    return _head(*_SDK_HEADERS, ("Content-Length", str(content_length)))
+    return _head(path, *_SDK_HEADERS, ("Content-Length", str(content_length)))
 
 
-def traced_head(content_length: int) -> bytes:
+def traced_head(content_length: int, path: str = CHAT.path) -> bytes:
     """Two more, as tracing adds them, which differ each time: no head is ever seen twice."""
     varying = VARYING.decode()
     return _head(
+        path,
         *_SDK_HEADERS,
         ("traceparent", f"00-4bf92f3577b34da6{varying}-00f067aa0ba902b7-01"),
         ("Idempotency-Key", f"stainless-python-retry-{varying}"),
@@ -88,7 +136,7 @@ _SDK_HEADERS = (
 )
 
 
-KINDS: dict[str, tuple[Callable[[int], bytes], bool]] = {
+KINDS: dict[str, tuple[Callable[[int, str], bytes], bool]] = {
     "5 headers": (plain_head, False),
     "15 SDK headers": (sdk_head, False),
     "5 headers, varying body": (plain_head, True),
@@ -97,8 +145,8 @@ KINDS: dict[str, tuple[Callable[[int], bytes], bool]] = {
 """The head of a kind of traffic, and whether its bodies vary."""
 
 
-def _head(*headers: tuple[str, str]) -> bytes:
-    lines = ["POST /v1/chat/completions HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+def _head(path: str, *headers: tuple[str, str]) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
@@ -107,7 +155,7 @@ def check(port: int, sent: Traffic) -> None:
     status, body = _exchange(port, sent.request.replace(VARYING, b"0123456789abcdef"))
     if status != 200:
         raise CannotRun(f"expected a 200, got {status}: {body[:500]!r}")
-    text = _streamed_text(body) if sent.streamed else json.loads(body)["choices"][0]["message"]["content"]
+    text = _streamed_text(body, sent.api) if sent.streamed else sent.api.whole_text(json.loads(body))
     if text != sent.expected:
         raise CannotRun(f"expected the text {sent.expected!r}, got {text!r}")
 
@@ -120,8 +168,9 @@ def _exchange(port: int, request: bytes) -> tuple[int, bytes]:
         return response.status, response.read()
 
 
-def _streamed_text(body: bytes) -> str:
-    events = [event.removeprefix(b"data: ") for event in body.split(b"\n\n") if event.startswith(b"data: ")]
-    if len(events) != FRAMES or events[-1] != b"[DONE]":
-        raise CannotRun(f"expected {FRAMES} events with [DONE] at the end, got {len(events)}: {body[-500:]!r}")
-    return "".join(json.loads(event)["choices"][0]["delta"].get("content") or "" for event in events[:-1])
+def _streamed_text(body: bytes, api: API) -> str:
+    lines = [line.removeprefix(b"data: ") for line in body.split(b"\n") if line.startswith(b"data: ")]
+    events = [line for line in lines if line != b'{"type":"ping"}']
+    if len(events) != api.frames or events[-1] != api.last:
+        raise CannotRun(f"expected {api.frames} events, {api.last!r} the last, got {len(events)}: {body[-500:]!r}")
+    return "".join(api.delta_text(json.loads(event)) for event in events[:-1])

@@ -38,14 +38,15 @@ REPLY = Reply((Text("Hello 🚀"), ToolCall("f", '{"x":1}')), reasoning="Hm.", u
 def ask(body: bytes) -> None:
     for protocol in chat_protocols():
         try:
-            request = protocol.decode(HEAD, {"deployment": "a%20b"}, body)
+            request = protocol.decode(HEAD, {"deployment": "a%20b", "model": "a%20b"}, body)
+            shape = protocol.shape(request)
         except WireError as refused:
             told = protocol.error(refused.reply, STAMP)
             assert told.status == 400
             assert orjson.loads(told.body)["error"]["message"]
             continue
-        whole = protocol.parse(protocol.encode(REPLY, protocol.shape(request), STAMP))
-        streamed = protocol.collapse(frame.data for frame in protocol.frames(REPLY, protocol.shape(request), STAMP, 3))
+        whole = protocol.parse(protocol.encode(REPLY, shape, STAMP))
+        streamed = protocol.collapse(frame.data for frame in protocol.frames(REPLY, shape, STAMP, 3))
         assert whole.id == streamed.id
         assert whole.parts == streamed.parts
 

@@ -1,8 +1,9 @@
 """One HTTP/1.1 connection: its requests read, its answers performed, one after the other.
 
-A connection is in one of two hands. Between requests it is parked with the poller, which costs no task; while it
-does anything that must wait, a task runs `run`. Whatever `run` is asked to do (read a slow body, pace a stream, wait
-for a factory) has its limit in time, and the client's leaving ends it at once.
+A connection is in one of two hands. Between requests, and while a stream is paced to a client that reads it, the
+poller has it, which costs no task; while it does anything else that must wait, a task runs `run`. Whatever `run` is
+asked to do (read a slow body, write to a slow reader, wait for a factory) has its limit in time, and the client's
+leaving ends it at once.
 """
 
 from __future__ import annotations
@@ -51,8 +52,25 @@ class Unsent(NamedTuple):
     on_end: Callable[[Outcome], None] | None = None
 
 
-Begun = tuple[Request, Answer] | Unsent
-"""An exchange that began before a task had the connection: answered, or sent in part."""
+class Answered(NamedTuple):
+    """An exchange of which nothing has been sent."""
+
+    request: Request
+    answer: Answer
+    since: float
+    """When the request had been read, in Trio's time: what the answer cost to make is not added to its delays."""
+
+
+class UnderWay(NamedTuple):
+    """A paced stream, and how it ends."""
+
+    stream: PacedStream
+    ending: Ending
+    on_end: Callable[[Outcome], None] | None
+
+
+Begun = Answered | UnderWay | Unsent
+"""An exchange that began before a task had the connection."""
 
 
 class Setting(NamedTuple):
@@ -80,6 +98,13 @@ def take(buffer: bytes | bytearray, setting: Setting) -> Taken | Head | None:
     return Request(head, bytes(buffer[end:total])), total
 
 
+def begin(answer: Stream, head: Head, transport: Transport, setting: Setting, *, since: float, close: bool) -> UnderWay:
+    """The answer as a stream that can be played. Its times count from `since`, in Trio's time."""
+    pieces = setting.writer.stream(answer, head, close)
+    stream = PacedStream(transport, pieces, since, separate=answer.slicing is not None)
+    return UnderWay(stream, Ending.CLEAN if head.method == "HEAD" else answer.ending, answer.on_end)
+
+
 class HTTPConnection:
     """A connection in the hands of a task."""
 
@@ -95,11 +120,14 @@ class HTTPConnection:
         try:
             if isinstance(begun, Unsent):
                 await self._pour(begun)
+            elif isinstance(begun, UnderWay):
+                await self._perform_stream(begun)
             elif begun is not None:
-                await self._perform(begun[1], begun[0])
+                await self._perform(begun)
             while self._buffer or not park:
                 request = await self._read_request()
-                await self._perform(self._setting.handler.answer(request), request)
+                since = trio.current_time()
+                await self._perform(Answered(request, self._setting.handler.answer(request), since))
         except (PeerGone, _NoMore, trio.TooSlowError):
             self._transport.close()
             return After.CLOSED
@@ -185,7 +213,7 @@ class HTTPConnection:
             await self._refuse(None, Refusal(431, f"More than {self._limits.header_lines} header lines"))
         head = make_head(event.method.decode("ascii"), event.target.decode("ascii", "replace"), lines)
         if head is None:
-            await self._refuse(None, Refusal(400, f"Request target {event.target[:200]!r} is not one of a server"))
+            await self._refuse(None, Refusal(400, f"Request target {_shown_target(event)!r} is not one of a server"))
         head.http_version = event.http_version.decode("ascii")
         head.keep_alive = _keeps_alive(event)
         if int(head.headers.get("content-length", "0")) > self._limits.body_bytes:
@@ -215,16 +243,18 @@ class HTTPConnection:
     async def _refuse(self, head: Head | None, refusal: Refusal) -> NoReturn:
         """Answers and ends the connection, since where the next request would begin is not known."""
         answer = self._setting.handler.refuse(head, refusal)
-        await self._send(self._setting.writer.whole(answer, head, close=True))
+        await self._pour(Unsent(self._setting.writer.whole(answer, head, close=True), answer.on_end))
         await self._hang_up()
         raise _NoMore
 
     # -- performing ------------------------------------------------------------------------------------------------
 
-    async def _perform(self, answer: Answer, request: Request) -> None:
+    async def _perform(self, answered: Answered) -> None:
         """Returns if the connection can carry another request; raises _NoMore or PeerGone otherwise."""
+        request, answer, since = answered
         if isinstance(answer, Task):
             answer = await self._wait_for(answer)
+            since = trio.current_time()
         head = request.head
         close = not head.keep_alive or self._setting.is_closing()
         if isinstance(answer, Whole):
@@ -232,8 +262,10 @@ class HTTPConnection:
             await self._perform_whole(answer, head, close)
         elif isinstance(answer, Stream):
             close = close or head.http_version != "1.1"
-            await self._perform_stream(answer, head, close)
+            await self._perform_stream(begin(answer, head, self._transport, self._setting, since=since, close=close))
         elif isinstance(answer, Cut):
+            if answer.on_end is not None:
+                answer.on_end(Outcome.DELIVERED)
             await self._end(answer.ending)
         if close:
             await self._hang_up()
@@ -251,13 +283,18 @@ class HTTPConnection:
                 client_left = True
                 nursery.cancel_scope.cancel()
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch)
-            while isinstance(answer, Task):
-                answer = await answer.run()
-            nursery.cancel_scope.cancel()
-        if client_left:
-            raise PeerGone
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(watch)
+                while isinstance(answer, Task):
+                    answer = await answer.run()
+                nursery.cancel_scope.cancel()
+            if client_left:
+                raise PeerGone
+        except BaseException:  # it may have been made already, and nobody will perform it
+            if not isinstance(answer, Task) and answer.on_end is not None:
+                answer.on_end(Outcome.CLIENT_LEFT if client_left else Outcome.STOPPED)
+            raise
         return answer
 
     async def _perform_whole(self, answer: Whole, head: Head, close: bool) -> None:
@@ -266,16 +303,16 @@ class HTTPConnection:
             await self._pour(unsent)
             return
         with _reporting(answer.on_end) as report:
-            await self._play(slices(iter([(0.0, unsent.data)]), answer.slicing), separate=True)
+            pieces = slices(iter([(0.0, unsent.data)]), answer.slicing)
+            await self._play(PacedStream(self._transport, pieces, trio.current_time(), separate=True))
             report.outcome = Outcome.DELIVERED
 
-    async def _perform_stream(self, answer: Stream, head: Head, close: bool) -> None:
-        pieces = self._setting.writer.stream(answer, head, close)
-        with _reporting(answer.on_end) as report:
-            await self._play(pieces, separate=answer.slicing is not None)
+    async def _perform_stream(self, under_way: UnderWay) -> None:
+        with _reporting(under_way.on_end) as report:
+            await self._play(under_way.stream)
             report.outcome = Outcome.DELIVERED  # what follows is the ending, as told
-        if answer.ending is not Ending.CLEAN and head.method != "HEAD":
-            await self._end(answer.ending)
+        if under_way.ending is not Ending.CLEAN:
+            await self._end(under_way.ending)
 
     async def _pour(self, unsent: Unsent) -> None:
         """Sends what waits for nothing but the client's reading."""
@@ -283,21 +320,20 @@ class HTTPConnection:
             await self._send(unsent.data)
             report.outcome = Outcome.DELIVERED
 
-    async def _play(self, pieces: Iterator[tuple[float, bytes]], *, separate: bool) -> None:
+    async def _play(self, stream: PacedStream) -> None:
         """Leaves a paced stream to the pacer, and watches for the client's leaving meanwhile."""
-        stream = PacedStream(self._transport, pieces, trio.current_time(), separate=separate)
-        while stream.owed or stream.pending is not None:
+        while not stream.is_done:
             if stream.owed:
                 await self._send(stream.owed)
                 stream.owed = b""
+            if stream.failure is not None:
+                raise stream.failure
             with trio.CancelScope() as watching:
                 self._setting.pacer.play(stream, watching.cancel)
                 try:
                     await self._watch_client()
                 finally:
                     self._setting.pacer.drop(stream)
-            if stream.failure is not None:
-                raise stream.failure
 
     async def _watch_client(self) -> None:
         """Raises PeerGone when the client leaves; what a pipelining client sends ahead is kept."""
@@ -362,6 +398,11 @@ def _keeps_alive(request: h11.Request) -> bool:
     """h11's own rule, which its state does not show when the client proposes to switch protocols."""
     wishes = b",".join(value for name, value in request.headers if name == b"connection").lower().split(b",")
     return request.http_version >= b"1.1" and b"close" not in {wish.strip() for wish in wishes}
+
+
+def _shown_target(request: h11.Request) -> str:
+    """The beginning of a target, without its query, where keys travel."""
+    return request.target.partition(b"?")[0][:200].decode("ascii", "replace")
 
 
 def _too_large(limits: Limits) -> Refusal:

@@ -20,15 +20,15 @@ class Head:
     """The head of a request. Clients repeat their heads, so net keeps parsed ones: a Head is shared, never changed."""
 
     method: str
-    target: str
+    target: str = attrs.field(repr=False)  # it and the headers carry credentials, and reprs end up in logs
     """The request target as sent."""
     path: str
     """The target's path, textually: percent-encoding as sent, no query."""
-    query: str
+    query: str = attrs.field(repr=False)
     """What follows the question mark, or empty."""
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = attrs.field(repr=False)
     """Names in lower case; of a repeated header the first value. Values are Latin-1 text."""
-    header_lines: Headers
+    header_lines: Headers = attrs.field(repr=False)
     """Every header line in order, names in lower case."""
     content_length: int = 0
     """What a plain head announces; a head that h11 read leaves the counting to h11."""
@@ -66,7 +66,7 @@ class Ending(enum.Enum):
 
 
 class Outcome(enum.Enum):
-    """How the performance of a stream ended."""
+    """How the performance of an answer ended."""
 
     DELIVERED = "delivered"
     """Everything was written, ending included."""
@@ -122,6 +122,8 @@ class Cut:
     """No answer at all: the connection ends before the first byte of one."""
 
     ending: Ending = Ending.FIN
+    on_end: Callable[[Outcome], None] | None = None
+    """As for `Whole`; told when the ending begins."""
 
 
 @attrs.frozen(eq=False)

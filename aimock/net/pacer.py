@@ -2,8 +2,8 @@
 
 A task for each stream, sleeping between its pieces, costs some 40 µs a wake-up and falls behind at a few thousand
 streams. Here one heap of (deadline, stream) wakes one task, which hands every due piece straight to its socket.
-Deadlines are absolute, so lateness never adds up. A stream whose reader is slow leaves the heap until the task that
-owns it has written what is owed, so that it delays nobody else.
+Deadlines are absolute, so lateness never adds up. A stream whose reader is slow leaves the heap until its owner has
+written what is owed, so that it delays nobody else.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from aimock.net.transport import Transport
 _BATCH = 256
 """Streams served before other tasks get their turn."""
 
+_NOWHERE = -1
+
 _JOINED_BYTES = 64 * 1024
 """Late pieces are joined to about this much, so that an endless stream is computed no faster than it is read."""
 
@@ -28,7 +30,7 @@ _JOINED_BYTES = 64 * 1024
 class PacedStream:
     """Timed pieces on their way to one transport."""
 
-    __slots__ = ("_pieces", "_separate", "_start", "due", "failure", "on_rest", "owed", "pending", "transport")
+    __slots__ = ("_pieces", "_separate", "_start", "due", "failure", "on_rest", "owed", "pending", "place", "transport")
 
     def __init__(
         self, transport: Transport, pieces: Iterator[tuple[float, bytes]], start: float, *, separate: bool = False
@@ -41,14 +43,26 @@ class PacedStream:
         self.owed = b""
         """What the transport could not take at once, for the stream's owner to send."""
         self.failure: Exception | None = None
+        """PeerGone; or what computing a piece raised, when all pieces before it have been taken."""
         self.on_rest: Callable[[], object] | None = None
+        self.place = _NOWHERE
+        """The number of its entry in the pacer's heap."""
         self.pending: bytes | None = b""
         """The next piece; None when there is none."""
         self.due = start
         self._advance()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether every piece was computed and sent."""
+        return self.pending is None and not self.owed and self.failure is None
+
     def _advance(self) -> None:
-        piece = next(self._pieces, None)
+        try:
+            piece = next(self._pieces, None)
+        except Exception as error:  # pieces are computed as they are read; those before this one are still to be sent
+            self.failure = error
+            piece = None
         if piece is None:
             self.pending = None
         else:
@@ -76,6 +90,8 @@ class Pacer:
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, PacedStream]] = []
+        self._stale = 0
+        """Entries whose stream was dropped."""
         self._order = itertools.count()
         self._sleeper: trio.lowlevel.Task | None = None
         self._alarm = math.inf
@@ -83,21 +99,30 @@ class Pacer:
     def play(self, stream: PacedStream, on_rest: Callable[[], object]) -> None:
         """Takes the stream in hand. `on_rest` is called once, when the pacer lets go of it.
 
-        Then the stream has a `failure` (PeerGone, or whatever computing its pieces raised), or bytes `owed` that a
-        slow reader did not take (send them and play it again), or is done.
+        Then the stream has bytes `owed` that a slow reader did not take (send them and play it again), or a `failure`,
+        or is done.
         """
         stream.on_rest = on_rest
         if stream.pending is None:
             self._rest(stream)
             return
-        heapq.heappush(self._heap, (stream.due, next(self._order), stream))
+        stream.place = next(self._order)
+        heapq.heappush(self._heap, (stream.due, stream.place, stream))
         if stream.due < self._alarm and self._sleeper is not None:
             sleeper, self._sleeper = self._sleeper, None
             trio.lowlevel.reschedule(sleeper)
 
     def drop(self, stream: PacedStream) -> None:
         """Forgets the stream; its owner has lost interest."""
-        stream.on_rest = None  # its entry in the heap is passed over
+        stream.on_rest = None
+        if stream.place == _NOWHERE:
+            return
+        stream.place = _NOWHERE  # its entry is passed over, even if the stream is played again before that is due
+        self._stale += 1
+        if self._stale > len(self._heap) // 2:  # they may be due in an hour, and hold what a stream holds
+            self._heap = [entry for entry in self._heap if entry[2].place == entry[1]]
+            heapq.heapify(self._heap)
+            self._stale = 0
 
     async def run(self) -> None:
         """Never returns; cancel it."""
@@ -106,9 +131,7 @@ class Pacer:
             for _ in range(_BATCH):
                 if not self._heap or self._heap[0][0] > now:
                     break
-                stream = heapq.heappop(self._heap)[2]
-                if stream.on_rest is not None:
-                    self._serve(stream, now)
+                self._serve(now)
             await self._sleep_until(self._heap[0][0] if self._heap else math.inf)
 
     async def _sleep_until(self, deadline: float) -> None:
@@ -122,21 +145,34 @@ class Pacer:
             await trio.lowlevel.wait_task_rescheduled(abort)
         self._alarm = -math.inf
 
-    def _serve(self, stream: PacedStream, now: float) -> None:
-        try:
-            data = stream.take_due(now)
-            sent = stream.transport.try_send(data) if data else 0
-        except Exception as error:  # the peer left; or, pieces being computed as they are read, their source failed
-            stream.failure = error
-            self._rest(stream)
-            return
-        stream.owed = data[sent:]
-        if stream.owed or stream.pending is None:
-            self._rest(stream)
+    def _serve(self, now: float) -> None:
+        """Serves the first stream of the heap."""
+        _, place, stream = self._heap[0]
+        if stream.place != place:
+            heapq.heappop(self._heap)
+            self._stale -= 1
+        elif _write(stream, now):
+            heapq.heapreplace(self._heap, (stream.due, place, stream))
         else:
-            heapq.heappush(self._heap, (stream.due, next(self._order), stream))
+            heapq.heappop(self._heap)
+            self._rest(stream)
 
     def _rest(self, stream: PacedStream) -> None:
         on_rest, stream.on_rest = stream.on_rest, None
+        stream.place = _NOWHERE
         assert on_rest is not None
         on_rest()
+
+
+def _write(stream: PacedStream, now: float) -> bool:
+    """Writes what is due. Whether there is more to come of the stream, and nothing in its way."""
+    data = stream.take_due(now)
+    try:
+        sent = stream.transport.try_send(data) if data else 0
+    except Exception as error:
+        stream.failure = error
+        return False
+    if sent < len(data):
+        stream.owed = data[sent:]
+        return False
+    return stream.pending is not None

@@ -70,7 +70,7 @@ class HTTPServer:
                 background.start_soon(self.pacer.run)
                 async with trio.open_nursery() as self._connections:
                     if listeners and readiness.can_be_waited_for():
-                        self._poller = Poller(self._setting, self._start_task)
+                        self._poller = Poller(self._setting, self._start_task, self._tell_change)
                         background.start_soon(self._poller.run)
                     for listener in listeners:
                         self._connections.start_soon(self._accept_all, listener)
@@ -84,7 +84,7 @@ class HTTPServer:
         self._closing = True
         self._accepting.cancel()
         if self._poller is not None:
-            self._poller.close_all()
+            self._poller.give_up()
         for connection in self._active:
             connection.leave_if_idle()
         try:
@@ -148,8 +148,7 @@ class HTTPServer:
             logger.exception("a connection failed")
         finally:
             self._active.remove(connection)
-            self._changed.set()
-            self._changed = trio.Event()
+            self._tell_change()
 
     def _park(self, transport: SocketTransport) -> None:
         if self._poller is None or self._closing:
@@ -157,6 +156,10 @@ class HTTPServer:
         else:
             self._poller.park(transport)
 
+    def _tell_change(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
     async def _wait_for_change(self) -> None:
-        """Until some connection's task has ended."""
+        """Until some connection that was busy is idle or gone."""
         await self._changed.wait()

@@ -109,23 +109,24 @@ class ResponseWriter:
 
 def _pieces(answer: Stream, opening: bytes, chunked: bool) -> Iterator[tuple[float, bytes]]:
     yield 0.0, opening
-    held: tuple[float, bytes] | None = None  # one piece is held back, since an ending may concern the last
+    opening = b""  # a generator holds what it was given for as long as the stream lasts
     offset = 0.0
-    for piece in answer.schedule:
-        if answer.ends_at is not None and piece[0] > answer.ends_at:
+    held: bytes | None = None  # one piece is held back if the ending concerns the last
+    for due, data in answer.schedule:
+        if answer.ends_at is not None and due > answer.ends_at:
             break
-        if not piece[1]:
+        if not data:
             continue  # an empty chunk would end the body
         if held is not None:
-            yield held[0], _chunk(held[1]) if chunked else held[1]
-        held = piece
-    if held is not None:
-        offset, data = held
+            yield offset, _chunk(held) if chunked else held
+        offset = due
         if answer.ending is Ending.FIN_MID_CHUNK:
-            announced = _chunk(data) if chunked else data
-            yield offset, announced[: len(announced) - len(data) // 2 - 2]
+            held = data
         else:
-            yield offset, _chunk(data) if chunked else data
+            yield due, _chunk(data) if chunked else data
+    if held is not None:
+        announced = _chunk(held) if chunked else held
+        yield offset, announced[: len(announced) - len(held) // 2 - 2]
     if answer.ends_at is not None:
         offset = max(offset, answer.ends_at)
     clean = chunked and answer.ending is Ending.CLEAN

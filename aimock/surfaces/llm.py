@@ -173,8 +173,8 @@ class LLMSurface:
         if asked.stream:
             return self._stream(exchange, asked, fixture, reply)
         body = asked.renderings.whole(_source(fixture, reply), reply, exchange.stamp)
-        exchange.record(200, fixture)
-        return Whole(200, self._headers.whole(exchange), body, self._headers.fresh(exchange))
+        entry = exchange.record(200, fixture)
+        return Whole(200, self._headers.whole(exchange), body, self._headers.fresh(exchange), on_end=entry.ended)
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
@@ -254,12 +254,14 @@ class LLMSurface:
         logger.error(
             "%s %s: %s; %s", exchange.head.method, exchange.head.path, reply.message, hint or "there are no fixtures"
         )
+        exchange.unexpected(hint or "there are no fixtures")
         return self._error(exchange, reply)
 
     def _error(self, exchange: Exchange, reply: ErrorReply, fixture: Fixture | None = None) -> Whole:
         entry = exchange.record(reply.status, fixture)
         entry.strict_override = exchange.strict_override if fixture is None else None
-        return self._headers.respond(exchange, self._protocol.error(reply, exchange.stamp))
+        response = self._protocol.error(reply, exchange.stamp)
+        return attrs.evolve(self._headers.respond(exchange, response), on_end=entry.ended)
 
     def _empty(self, exchange: Exchange, streamed: bool) -> Whole:
         headers = self._headers.stream(exchange) if streamed else self._headers.whole(exchange)

@@ -27,12 +27,19 @@ class Registered(NamedTuple):
     routes: tuple[Route, ...]
     sides: tuple[SideRoute, ...] = ()
     known_by: str | None = None
-    """A request header that all its clients send: by it they are told apart on paths that several APIs share. The side
-    routes are then reached only with it, and paths that nobody has are refused in this protocol's words."""
+    """A request header that all its clients send: by it they are told apart on paths that several APIs share. Side
+    routes that an API before it has too are reached only with it; paths that nobody has are then refused in this
+    protocol's words."""
 
     def load(self) -> ChatProtocol:
         return cast(ChatProtocol, importlib.import_module(f"aimock_protocols.{self.name}"))
 
+
+_VERTEX = tuple(
+    f"{version}/projects/{{project}}/locations/{{location}}/publishers/anthropic/models"
+    for version in ("/v1", "/v1beta1", "")
+)
+"""Where Vertex has Anthropic's models; SDKs that are given another base URL leave the version to it."""
 
 CHAT_PROTOCOLS: tuple[Registered, ...] = (
     Registered(
@@ -52,6 +59,27 @@ CHAT_PROTOCOLS: tuple[Registered, ...] = (
             Route("POST", "/v1/completions"),
             Route("POST", "/openai/deployments/{deployment}/completions"),
         ),
+    ),
+    Registered(
+        "anthropic_messages",
+        (
+            Route("POST", "/v1/messages"),
+            Route("POST", "/anthropic/v1/messages"),
+        ),
+        (
+            SideRoute("POST", "/v1/messages/count_tokens", "count_tokens"),
+            SideRoute("POST", "/anthropic/v1/messages/count_tokens", "count_tokens"),
+            SideRoute("GET", "/v1/models", "list_models"),
+            SideRoute("GET", "/v1/models/{model:path}", "retrieve_model"),
+        ),
+        known_by="anthropic-version",
+    ),
+    Registered(
+        "anthropic_messages.vertex",
+        tuple(
+            Route("POST", f"{base}/{{model}}:{verb}") for base in _VERTEX for verb in ("rawPredict", "streamRawPredict")
+        ),
+        tuple(SideRoute("POST", f"{base}/count-tokens:rawPredict", "count_tokens") for base in _VERTEX),
     ),
 )
 

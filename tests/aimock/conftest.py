@@ -16,6 +16,7 @@ import trio
 
 from aimock import AIMock
 from aimock.app import App
+from aimock.net.limits import Limits
 from aimock.net.memory import MemoryClient, connect
 from aimock.net.server import HTTPServer
 from aimock.net.transport import PeerGone
@@ -24,8 +25,9 @@ from aimock.state import State
 
 
 @pytest.fixture(autouse=True)
-def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a developer's shell says to aimock does not reach the tests."""
+def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a developer's shell says to aimock does not reach the tests, and they leave nothing in his cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
     for name in os.environ:
         if name.startswith("AIMOCK_"):
             monkeypatch.delenv(name)
@@ -143,13 +145,21 @@ class Memory:
     state: State
     server: HTTPServer
 
-    def send(self, text: str = "hello", headers: Mapping[str, str] = {}, **more: Any) -> MemoryClient:
-        """Asks on a connection of its own."""
-        client = connect(self.server)
+    def send(
+        self,
+        text: str = "hello",
+        headers: Mapping[str, str] = {},
+        *,
+        path: str = "/v1/chat/completions",
+        capacity: int | None = None,
+        **more: Any,
+    ) -> MemoryClient:
+        """Asks on a connection of its own, whose client leaves at most `capacity` bytes unread."""
+        client = connect(self.server, capacity=capacity)
         body = json.dumps(question(text, **more)).encode()
         lines = {"Host": "mock", "Content-Length": len(body), **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        client.send(f"POST /v1/chat/completions HTTP/1.1\r\n{head}\r\n".encode() + body)
+        client.send(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
         return client
 
     async def stream(self, text: str = "hello", headers: Mapping[str, str] = {}, **more: Any) -> Streamed:
@@ -226,9 +236,9 @@ class Memory:
 def memory(nursery: trio.Nursery) -> Callable[..., Memory]:
     """Starts a server in memory: `memory(seed=1, latency=50)`, with the fields of Settings."""
 
-    def start(**settings: Any) -> Memory:
+    def start(limits: Limits | None = None, **settings: Any) -> Memory:
         state = State(Settings(**settings))
-        server = HTTPServer(App(state), wall_clock=state.settings.wall_clock)
+        server = HTTPServer(App(state).counted(), limits, state.settings.wall_clock)
         nursery.start_soon(server.serve)
         return Memory(state, server)
 

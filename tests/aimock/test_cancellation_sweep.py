@@ -176,7 +176,7 @@ async def test_leaving_within_a_response(kind: str, way: str, autojump_clock: Mo
             await until_taken(client, k)
             await leave(client, way)
             await assert_tidy(server)
-            assert server.interruptions() == [k < length and kind in ("streamed", "paced")], f"after {k} of {length}"
+            assert server.interruptions() == [k < length], f"after {k} of {length}"
 
 
 @pytest.mark.parametrize("way", LEAVES)

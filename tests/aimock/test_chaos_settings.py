@@ -139,6 +139,8 @@ def test_config_keys(write: Write) -> None:
     assert config.quota == Quota(requests_per_minute=5, per=Per.MODEL)
     assert config.streaming_profile == StreamingProfile(ttft=5, prefill_per_token=0.5)
     assert config.wall_clock() == NOON
+    noted = load_config(write({"llm": {"streamingProfile": {"ttft": 5, "_comment": "slow"}}}))
+    assert noted.streaming_profile == StreamingProfile(ttft=5)
     named = load_config(write({"llm": {"streamingProfile": "reasoning"}, "frozenTime": 12.5}))
     assert (named.streaming_profile, named.frozen_time) == (PROFILES["reasoning"], 12.5)
 

@@ -72,7 +72,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., State | int]:
 
         async def instead(choice: Config, grace: float) -> Failure | None:
             try:
-                seen.append(startup.build(choice)._state)
+                handler = startup.build(choice)
+                seen.append(getattr(handler, "_app", handler)._state)
             except Failure as failure:
                 return failure
             return None
@@ -101,15 +102,18 @@ def test_defaults(chosen: Callable[..., Config]) -> None:
         chunk_size=20,
         replay_speed=1.0,
         log_level="info",
+        watch=False,
         validate_on_load=False,
         journal_max=1000,
         fixture_counts_max=500,
+        metrics=False,
+        api_keys=(),
     )
 
 
 EVERY_FLAG = (
     "--port 0 --host ::1 --fixtures a --fixtures b --latency 1.5 --chunk-size 3 --replay-speed 2 --strict "
-    "--validate-on-load --seed 9 --journal-max 0 --fixture-counts-max 7 --log-level warn"
+    "--watch --validate-on-load --seed 9 --journal-max 0 --fixture-counts-max 7 --metrics --log-level warn"
 )
 EVERY_CHOICE = Config(
     port=0,
@@ -121,9 +125,12 @@ EVERY_CHOICE = Config(
     chunk_size=3,
     replay_speed=2.0,
     log_level="warn",
+    watch=True,
     validate_on_load=True,
     journal_max=0,
     fixture_counts_max=7,
+    metrics=True,
+    api_keys=(),
 )
 
 
@@ -136,6 +143,7 @@ EVERY_CHOICE = Config(
         .replace("--host", "-h")
         .replace("--fixtures", "-f")
         .replace("--latency", "-l")
+        .replace("--watch", "-w")
         .replace("--chunk-size", "-c"),
         " ".join(EVERY_FLAG.replace("--strict ", "").replace(" --validate-on-load", "").split()).replace(" ::1", "=::1")
         + " --strict --validate-on-load",
@@ -177,6 +185,45 @@ def test_f2_a_flag_outranks_the_environment_that_the_file_that_the_default(
     assert chosen(words.format(config=config), **environment).host == host
 
 
+@pytest.mark.parametrize(
+    ("listed", "keys"),
+    [
+        pytest.param(None, ("from the file",), id="not set"),
+        pytest.param("a", ("a",), id="one"),
+        pytest.param(" a ,b\t,\tc d", ("a", "b", "c d"), id="trimmed"),
+    ],
+)
+def test_the_environment_s_keys_replace_the_file_s(
+    chosen: Callable[..., Config], tmp_path: Path, listed: str | None, keys: tuple[str, ...]
+) -> None:
+    config = tmp_path / "c.json"
+    config.write_text('{"auth": {"apiKeys": ["from the file"]}}')
+    environment = {} if listed is None else {"AIMOCK_API_KEYS": listed}
+    assert chosen(f"--config {config}", **environment).api_keys == keys
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ("", "AIMOCK_API_KEYS[0]: expected a string that is not empty"),
+        (" ", "AIMOCK_API_KEYS[0]: expected a string that is not empty"),
+        ("sk-1,,sk-2", "AIMOCK_API_KEYS[1]: expected a string that is not empty"),
+        ("sk-1,", "AIMOCK_API_KEYS[1]: expected a string that is not empty"),
+        ("sk-1,sk-\x07", "AIMOCK_API_KEYS[1]: expected a string without control characters"),
+        ("sk-1,sk-2, sk-1 ", "AIMOCK_API_KEYS[2]: expected another key than [0]"),
+    ],
+)
+def test_keys_in_the_environment_that_cannot_be_used_stop_the_start_and_are_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, listed: str, said: str
+) -> None:
+    config = tmp_path / "c.json"
+    config.write_text('{"auth": {"apiKeys": ["from the file"]}}')
+    monkeypatch.setenv("AIMOCK_API_KEYS", listed)
+    assert main(["--config", str(config)]) == 1
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", f"aimock: {said}\n")
+
+
 def test_flags_outrank_the_config_file_key_by_key(chosen: Callable[..., Config], tmp_path: Path) -> None:
     config = tmp_path / "c.json"
     content = {"port": 1, "strict": True, "llm": {"latency": 5, "chunkSize": 6, "fixtures": "x"}, "journal": {"max": 0}}
@@ -216,7 +263,11 @@ REFUSED = [
     ("stray", "stray"),
     ("--strict=yes", "--strict"),
     ("--fixtures nowhere", "nowhere"),
-    ("--fixtures https://example.invalid/x.json", "https://example.invalid/x.json"),
+    ("--fixtures ftp://example.com/x.json", "ftp://example.com/x.json: only http and https"),
+    ("--fixtures https://u:secret@example.com/x.json", "https://example.com/x.json: a URL with a user or a password"),
+    ("--fixtures http://0x7f.1/x.json", "four decimal numbers"),
+    ("schema", "NAME"),
+    ("schema nonsense", "nonsense"),
     ("--config nowhere.json", "nowhere.json"),
     ("validate", "PATH"),
     ("validate --nonsense x", "--nonsense"),
@@ -314,15 +365,19 @@ def test_f1_several_sources_are_concatenated_in_order(
     assert texts == ["z.json", "d/a.json", "d/b.json", "d/sub/0.json"]
 
 
-def test_the_choices_reach_the_server(served: Callable[..., State | int], fixtures: Callable[..., Path]) -> None:
+def test_the_choices_reach_the_server(
+    served: Callable[..., State | int], fixtures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     fixtures("a", HI)
     fixtures("b", HI)
+    monkeypatch.setenv("AIMOCK_API_KEYS", "sk-1,sk-2")
     state = served(EVERY_FLAG.replace("--log-level warn", "--log-level silent"))
     assert isinstance(state, State)
     settings = state.settings
     assert (settings.latency, settings.chunk_size, settings.replay_speed, settings.strict) == (1.5, 3, 2.0, True)
     assert (settings.journal_max_entries, settings.fixture_counts_max_test_ids, settings.seed) == (0, 7, 9)
     assert state.randomness.seed == 9
+    assert (settings.metrics, state.metrics is not None, settings.api_keys) == (True, True, ("sk-1", "sk-2"))
 
 
 @pytest.mark.parametrize(("level", "out", "err"), [("silent", 0, 0), ("warn", 0, 1), ("info", 2, 1), ("debug", 2, 1)])

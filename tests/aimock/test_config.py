@@ -39,9 +39,12 @@ def test_all_keys(write: Write) -> None:
                 "chunkSize": 7,
                 "replaySpeed": 0.5,
                 "logLevel": "debug",
+                "watch": True,
                 "validateOnLoad": True,
             },
             "journal": {"max": 0, "fixtureCountsMax": 5},
+            "metrics": True,
+            "auth": {"apiKeys": [" sk-1\t", "sk-2"]},
         }
     )
     assert load_config(path) == Config(
@@ -54,9 +57,12 @@ def test_all_keys(write: Write) -> None:
         chunk_size=7,
         replay_speed=0.5,
         log_level="debug",
+        watch=True,
         validate_on_load=True,
         journal_max=0,
         fixture_counts_max=5,
+        metrics=True,
+        api_keys=("sk-1", "sk-2"),
     )
 
 
@@ -73,7 +79,7 @@ def test_what_is_not_said_is_left_open(write: Write, content: Any) -> None:
         ({"llm": {"chunk_size": 5}}, 'llm.chunk_size: unknown key, did you mean "llm.chunkSize"?'),
         ({"llm": {"strict": True}}, "llm.strict: unknown key"),
         ({"journal": {"maximum": 5}}, 'journal.maximum: unknown key, did you mean "journal.max"?'),
-        ({"zzzzzz": 5}, "zzzzzz: unknown key; known are frozenTime, host, journal.fixtureCountsMax"),
+        ({"zzzzzz": 5}, "zzzzzz: unknown key; known are auth.apiKeys, frozenTime, host, journal.fixtureCountsMax"),
         ({"llm.latency": {"x": 1}}, "llm.latency: expected a number"),
     ],
 )
@@ -114,9 +120,12 @@ def test_field_57_a_key_of_later_versions_is_refused_by_name(write: Write, key: 
         ("llm.replaySpeed", 0, "a number above 0"),
         ("llm.logLevel", "loud", "one of silent, warn, info, debug"),
         ("llm.logLevel", ["info"], "one of silent, warn, info, debug"),
+        ("llm.watch", "yes", "true or false"),
         ("llm.validateOnLoad", None, "true or false"),
         ("journal.max", -1, "a whole number of 0 or more"),
         ("journal.fixtureCountsMax", 2.5, "a whole number of 0 or more"),
+        ("metrics", "yes", "true or false"),
+        ("metrics", 1, "true or false"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_was_expected(write: Write, key: str, value: Any, expected: str) -> None:
@@ -125,6 +134,51 @@ def test_a_wrong_value_is_refused_with_what_was_expected(write: Write, key: str,
     with pytest.raises(ConfigError) as raised:
         load_config(path)
     assert str(raised.value) == f"{path}: {key}: expected {expected}, got {json.dumps(value, separators=(',', ':'))}"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("sk-secret", ": expected a list of one or more strings"),
+        ({"sk-secret": 1}, ": expected a list of one or more strings"),
+        (None, ": expected a list of one or more strings"),
+        ([], ": expected a list of one or more strings"),
+        ([5], "[0]: expected a string that is not empty"),
+        (["sk-secret", None], "[1]: expected a string that is not empty"),
+        (["sk-secret", " \t "], "[1]: expected a string that is not empty"),
+        (["sk-secret\n"], "[0]: expected a string without control characters"),
+        (["a\tb"], "[0]: expected a string without control characters"),
+        (["a\x7fb"], "[0]: expected a string without control characters"),
+        (["a", "sk-secret", " sk-secret"], "[2]: expected another key than [1]"),
+    ],
+)
+def test_unfit_keys_are_refused_by_their_place_and_never_shown(write: Write, value: Any, said: str) -> None:
+    path = write({"auth": {"apiKeys": value}})
+    with pytest.raises(ConfigError) as raised:
+        load_config(path)
+    assert str(raised.value) == f"{path}: auth.apiKeys{said}"
+
+
+@pytest.mark.parametrize("content", [{"auth": "sk-secret"}, {"auth": ["sk-secret"]}, {"auth": {"apiKey": "sk-secret"}}])
+def test_a_key_in_the_wrong_place_is_not_shown(write: Write, content: Any) -> None:
+    with pytest.raises(ConfigError, match=r"auth(: expected an object|\.apiKey: unknown key)") as raised:
+        load_config(write(content))
+    assert "sk-secret" not in str(raised.value)
+
+
+def test_keys_are_in_no_repr(write: Write) -> None:
+    assert "sk-secret" not in repr(load_config(write({"auth": {"apiKeys": ["sk-secret"]}})))
+
+
+def test_a_url_in_a_wrong_value_is_not_shown(write: Write) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_config(write({"llm": {"fixtures": ["https://u:secret@x/?token=secret", 5]}}))
+    assert str(raised.value).endswith('llm.fixtures: expected a path, or a list of paths, got ["https://…",5]')
+
+
+def test_a_url_is_taken_as_it_stands(write: Write) -> None:
+    url = "https://x/" + 1100 * "long"  # too long for the name of a file, which asking for would raise
+    assert load_config(write({"llm": {"fixtures": url}})).fixtures == (url,)
 
 
 @pytest.mark.parametrize("value", [5, [], "x", None])

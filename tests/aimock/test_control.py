@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import http.client
 from collections.abc import Callable
 from typing import Any
 
@@ -372,6 +374,32 @@ def test_the_journal_is_paged_and_filtered(
     paged = "limit" in query or "offset" in query
     total = {"status=200&offset=1&limit=1": 4}.get(query, 6) if paged else len(expected)
     assert response.headers["x-total-count"] == str(total), "matches before paging"
+
+
+def test_what_is_redacted_cannot_be_searched_for(mock: AIMock, call: Call) -> None:
+    call("POST", "/v1/chat/completions?key=sk-secret", {"messages": []})
+    assert call("GET", "/__aimock/journal?path=sk-").json == []
+    assert len(call("GET", "/__aimock/journal?path=key%3D").json) == 1
+
+
+def test_of_repeated_test_ids_the_first_counts_in_the_filter_too(mock: AIMock, call: Call) -> None:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", mock.port, timeout=10)) as connection:
+        connection.putrequest("POST", "/v1/chat/completions")
+        for name, value in (("Content-Length", "2"), ("X-Test-Id", "a"), ("X-Test-Id", "b")):
+            connection.putheader(name, value)
+        connection.endheaders(b"{}")
+        connection.getresponse().read()
+    assert len(call("GET", "/__aimock/journal?testId=a").json) == 1
+    assert call("GET", "/__aimock/journal?testId=b").json == []
+
+
+def test_every_entry_says_the_seed(call: Call, chat: Call) -> None:
+    with AIMock(seed=5) as seeded, AIMock() as drawn:
+        for server in (seeded, drawn):
+            call("POST", "/v1/chat/completions", {"messages": []}, port=server.port)
+            (entry,) = call("GET", "/__aimock/journal", port=server.port).json
+            assert entry["seed"] == server.seed
+        assert seeded.seed == 5
 
 
 @pytest.mark.parametrize(

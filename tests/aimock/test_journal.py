@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from aimock import AIMock
-from aimock.redaction import CREDENTIAL_HEADERS
+from aimock.fixtures import fixture_from, make_fixture
+from aimock.net.limits import Limits
+from aimock.net.memory import MemoryClient, connect
+from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS, SECRET_HEADERS, SECRET_QUERY_KEYS, redact_target
+from aimock.rendering import Renderings
 from aimock.settings import Settings
 
 Call = Callable[..., Any]
@@ -20,18 +27,19 @@ SECRET = "sk-very-secret"
 
 
 def test_an_entry_is_complete(call: Call) -> None:
-    with AIMock(wall_clock=lambda: 1795200000.25) as mock:
+    with AIMock(wall_clock=lambda: 1795200000.25, seed=11) as mock:
         mock.add_fixture({"match": {"userMessage": "hello"}, "response": {"content": "Hi"}, "chunkSize": 3})
         body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], "custom": [1]}
         headers = {"X-Request-Id": "mine", "X-AIMock-Context": "ctx", "User-Agent": "test"}
         call("POST", "/v1/chat/completions?a=b", body, headers, port=mock.port)
         entry = mock.get_last_request()
         assert mock.get_requests() == [entry]
-    assert list(entry) == ["id", "timestamp", "method", "path", "headers", "body", "response"]
+    assert list(entry) == ["id", "timestamp", "method", "path", "headers", "body", "response", "seed"]
     assert re.fullmatch("req-[0-9A-Za-z]{16}", entry["id"])
     assert (entry["timestamp"], entry["method"]) == (1795200000250, "POST")
     assert entry["path"] == "/v1/chat/completions?a=b"
     assert entry["body"] == {**body, "_endpointType": "chat", "_context": "ctx"}
+    assert entry["seed"] == 11
     assert entry["headers"]["user-agent"] == "test"
     assert entry["headers"]["x-request-id"] == "mine"
     assert entry["response"] == {
@@ -70,6 +78,8 @@ def test_c17_what_is_accepted_as_a_credential_is_redacted(mock: AIMock, chat: Ca
     shown = mock.get_last_request()["headers"]
     assert {shown[name] for name in CREDENTIAL_HEADERS} == {"[REDACTED]"}
     assert {"authorization", "x-api-key", "x-goog-api-key", "api-key", "xi-api-key"} <= CREDENTIAL_HEADERS
+    assert CREDENTIAL_HEADERS <= SECRET_HEADERS
+    assert CREDENTIAL_QUERY_KEYS <= SECRET_QUERY_KEYS
 
 
 @pytest.mark.parametrize(
@@ -80,6 +90,54 @@ def test_field_52_no_credential_in_a_query_is_kept(mock: AIMock, call: Call, key
     entry = mock.get_last_request()
     assert entry["path"] == f"/v1/chat/completions?a=1&{key}=[REDACTED]&b=2"
     assert SECRET not in json.dumps(entry)
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("/v1?k%65y=sk-1&a=1", "/v1?k%65y=[REDACTED]&a=1"),
+        ("/v1?%6bey=sk-1", "/v1?%6bey=[REDACTED]"),
+        ("/v1?+key=sk-1", "/v1?+key=[REDACTED]"),
+        ("/v1?a=1?key=sk-1", "/v1?a=1?key=[REDACTED]"),
+        ("/v1?key=sk-1?b=2&c=3", "/v1?key=[REDACTED]&c=3"),
+        ("/v1?key=sk-1=2", "/v1?key=[REDACTED]"),
+        ("/v1?key=sk-1&key=sk-2", "/v1?key=[REDACTED]&key=[REDACTED]"),
+        ("http://me:sk-1@mock/v1?a=1", "http://[REDACTED]@mock/v1?a=1"),
+        ("/v1?key=&a", "/v1?key=&a"),
+        ("/v1/a@b?c=d@e", "/v1/a@b?c=d@e"),
+        ("/key=1", "/key=1"),
+        ("/v1?", "/v1?"),
+    ],
+)
+def test_field_52_a_key_is_found_however_it_is_written(target: str, shown: str) -> None:
+    """field 2.52"""
+    assert redact_target(target) == shown
+
+
+def test_field_52_no_secret_is_in_a_repr(mock: AIMock, call: Call) -> None:
+    """field 2.52"""
+    call("POST", f"/v1/chat/completions?key={SECRET}", asked("hello"), {"Authorization": f"Bearer {SECRET}"})
+    (entry,) = mock.journal
+    assert "/v1/chat/completions" in repr(entry)
+    assert SECRET not in repr(entry)
+
+
+@pytest.mark.parametrize("text", ["hello", "no fixture"])
+def test_field_52_no_secret_is_logged(
+    mock: AIMock, call: Call, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """field 2.52: neither by a miss nor by a failure."""
+    mock.on_message("hello", {"content": "Hi"})
+    if text == "hello":
+        monkeypatch.setattr(Renderings, "whole", failing)
+    with caplog.at_level(logging.DEBUG):
+        call("POST", f"/v1/chat/completions?key={SECRET}", asked(text), {"X-Api-Key": SECRET})
+    assert "/v1/chat/completions" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def failing(*_: Any) -> Any:
+    raise RuntimeError("the rendering failed")
 
 
 def test_a_query_key_that_only_ends_like_a_secret_is_kept(mock: AIMock, call: Call) -> None:
@@ -189,3 +247,132 @@ def test_repeated_headers_are_joined(mock: AIMock) -> None:
     connection.close()
     entry = mock.get_last_request()
     assert entry["headers"]["x-test-id"] == "first, second"
+
+
+# -- what went wrong ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_b7_an_answer_that_could_not_be_made_is_journaled_as_the_500_that_was_sent(
+    mock: AIMock, chat: Call, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    """core-lessons B7, C15: also where the entry was made before the rendering failed."""
+    mock.on_message("hello", {"content": "Hi"})
+    monkeypatch.setattr(Renderings, "stream" if stream else "whole", failing)
+    response = chat("hello", stream=stream)
+    assert (response.status, response.json["error"]["message"]) == (500, "the rendering failed")
+    (entry,) = mock.get_requests()
+    assert (entry["response"]["status"], entry["response"]["source"]) == (500, "internal")
+    assert entry["body"]["messages"] == asked("hello")["messages"]
+
+
+def test_a_failure_that_is_no_conversation_is_not_journaled(
+    mock: AIMock, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aimock_protocols.openai_chat.list_models", failing)
+    assert call("GET", "/v1/models").status == 500
+    assert mock.get_requests() == []
+
+
+REFUSALS = [
+    pytest.param(
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n",
+        413,
+        "request body exceeded size limit",
+        id="C11 announced",
+    ),
+    pytest.param(
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" + b"x" * 101,
+        413,
+        "request body exceeded size limit",
+        id="C11 sent",
+    ),
+    pytest.param(
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n",
+        400,
+        "malformed request",
+        id="malformed",
+    ),
+    pytest.param(
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+        408,
+        "request body took too long",
+        id="slow",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sent", "status", "reason"), REFUSALS)
+async def test_c11_a_request_that_is_not_read_to_its_end_is_journaled_as_such(
+    autojump_clock: MockClock, memory: Call, sent: bytes, status: int, reason: str
+) -> None:
+    """core-lessons C11, field 2.51"""
+    server = memory(limits=Limits(body_bytes=100))
+    await trio.testing.wait_all_tasks_blocked()
+    client = connect(server.server)
+    client.send(sent)
+    told = b"".join(arrival.data for arrival in await client.receive_all())
+    assert told.startswith(f"HTTP/1.1 {status} ".encode())
+    (entry,) = server.journal
+    assert entry["response"] == {
+        "status": status,
+        "fixture": None,
+        "source": "internal",
+        "interrupted": True,
+        "interruptReason": reason,
+    }
+    assert (entry["body"], entry["path"]) == (None, "/v1/chat/completions")
+
+
+async def test_c11_elsewhere_it_is_not_journaled(autojump_clock: MockClock, memory: Call) -> None:
+    server = memory(limits=Limits(body_bytes=100))
+    await trio.testing.wait_all_tasks_blocked()
+    for path in (b"/__aimock/fixtures", b"/nope", b"/health"):
+        client = connect(server.server)
+        client.send(b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n" % path)
+        assert (await client.receive_all())[0].data.startswith(b"HTTP/1.1 413 ")
+    assert server.journal == []
+
+
+@pytest.mark.parametrize("text", ["hello", "no fixture"])
+@pytest.mark.parametrize("stays", [True, False])
+async def test_field_41_a_whole_answer_that_its_client_did_not_wait_for_was_interrupted(
+    autojump_clock: MockClock, memory: Call, text: str, stays: bool
+) -> None:
+    """field 2.41"""
+    server = memory()
+    await trio.testing.wait_all_tasks_blocked()
+    server.state.book.append([make_fixture({"match": {"userMessage": "hello"}, "response": {"content": "Hi"}})])
+    client = server.send(text, capacity=10)
+    await client.receive()
+    if stays:
+        client.finish()
+        while await client.receive():
+            pass
+    else:
+        client.leave()
+    await trio.testing.wait_all_tasks_blocked()
+    (entry,) = server.journal
+    assert entry["response"].get("interrupted", False) is not stays
+    assert "interruptReason" not in entry["response"]
+
+
+async def test_field_41_an_answer_that_was_made_when_its_client_had_left_was_not_delivered(
+    autojump_clock: MockClock, memory: Call
+) -> None:
+    """field 2.41, core-lessons C12"""
+    server = memory()
+    await trio.testing.wait_all_tasks_blocked()
+    clients: list[MemoryClient] = []
+
+    async def late(_: Any) -> dict[str, str]:
+        with trio.CancelScope(shield=True):
+            clients[0].leave()
+            await trio.sleep(1)
+        return {"content": "late"}
+
+    server.state.book.append([fixture_from({}, late)])
+    clients.append(server.send())
+    await trio.sleep(2)
+    (entry,) = server.journal
+    assert (entry["response"]["status"], entry["response"]["interrupted"]) == (200, True)

@@ -90,3 +90,21 @@ async def test_what_cannot_be_read_is_refused_before_it_is_open_too(opening):
     client = opening[1]()
     client.send(b"nonsense\r\n\r\n")
     assert (await answer(client, b"}}")).startswith(b"HTTP/1.1 400")
+
+
+async def test_who_waited_is_judged_and_counted_like_all_others(opening, autojump_clock):
+    handler, clients = opening[0], [opening[1](), opening[1]()]
+    state = State(Settings(metrics=True, api_keys=("sk-1",)))
+    for client, path in zip(clients, ("/v1/chat/completions", "/v1/models?key=sk-1"), strict=True):
+        client.send(request(f"GET {path}"))
+    await trio.sleep(60)
+    handler.open(App(state).counted())
+    assert (await answer(clients[0], b"}}")).startswith(b"HTTP/1.1 401")
+    assert (await answer(clients[1], b"}]}")).startswith(b"HTTP/1.1 200")
+    await trio.testing.wait_all_tasks_blocked()
+    assert state.metrics is not None
+    counted = [line for line in state.metrics.exposition().splitlines() if line.startswith("aimock_requests_total")]
+    assert sorted(counted) == [
+        'aimock_requests_total{method="GET",path="/v1/chat/completions",status="401"} 1',
+        'aimock_requests_total{method="GET",path="/v1/models",status="200"} 1',
+    ]

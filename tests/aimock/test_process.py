@@ -220,3 +220,37 @@ def test_a_reader_of_its_output_that_left_does_not_bring_it_down(start: Start) -
         assert b'"content":"Hi"' in read_until(sock, b'"Hi"')
     process.popen.terminate()
     assert process.popen.wait(PATIENCE) == 0
+
+
+# -- watching --------------------------------------------------------------------------------------------------------
+
+
+def test_watch_serves_what_files_say_now(start: Start, tmp_path: Path) -> None:
+    process = start("-p", "0", "--watch")
+    url = process.wait_until_ready()
+    assert process.wait_for(r"watching (\S+)") == "./fixtures"
+    hello = {"match": {"userMessage": "hello"}, "response": {"content": "Changed"}}
+    (tmp_path / "new").write_text(json.dumps({"fixtures": [hello]}))
+    os.replace(tmp_path / "new", tmp_path / "fixtures" / "a.json")
+    assert process.wait_for(r"reloaded \./fixtures: (\d+) fixture") == "1"
+    with ask(url, "hello") as sock:
+        assert b'"content":"Changed"' in read_until(sock, b'"Changed"')
+    process.popen.terminate()
+    assert process.end() == (0, "")
+
+
+def test_c27_a_signal_while_remote_fixtures_are_fetched_is_a_clean_end(start: Start) -> None:
+    """Alive and not ready meanwhile, and nobody waits for the fetch to end."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/f.json"
+        process = start("-p", str(port), "-f", url, AIMOCK_ALLOW_PRIVATE_URLS="1")
+        fetching, _ = silent.accept()
+        with fetching, socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
+            assert read_until(fetching, b"\r\n\r\n").startswith(b"GET /f.json HTTP/1.1\r\n")
+            sock.sendall(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b'{"status":"loading"}' in read_until(sock, b"loading")
+            process.popen.terminate()
+            assert process.end() == (0, "")

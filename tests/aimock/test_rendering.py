@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import orjson
 import pytest
 from hypothesis import given
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from aimock.net.exchange import Head
 from aimock.rendering import _LARGEST_KEPT, Renderer
-from aimock_protocols import openai_chat
-from aimock_protocols.canonical import ENTROPY_BYTES, Reply, Stamp, Text, ToolCall
+from aimock_protocols import anthropic_messages, openai_chat
+from aimock_protocols.anthropic_messages import vertex
+from aimock_protocols.canonical import ENTROPY_BYTES, ErrorReply, MidStreamError, Reply, Stamp, Text, ToolCall
 
 HEAD = Head("POST", "/v1/chat/completions", "/v1/chat/completions", "", {}, ())
 MARKED = Stamp(7_919_283_746, bytes((37 * place + 11) % 251 for place in range(ENTROPY_BYTES)))
@@ -51,6 +53,34 @@ def test_kept_renderings_are_what_the_protocol_gives(reply, more, moments, size)
         assert renderings.whole("source", reply, stamp) == openai_chat.encode(reply, asked, stamp)
         assert list(renderings.frames("source", reply, stamp, size)) == frames
         assert renderings.stream("source", reply, stamp, size) == b"".join(frame.data for frame in frames)
+
+
+@given(replies, st.booleans(), st.lists(stamps, min_size=2, max_size=4), st.integers(1, 30))
+def test_kept_renderings_are_what_anthropic_s_protocols_give(reply, searched, moments, size):
+    if searched:
+        reply = attrs.evolve(reply, web_searches=("a", "b"))
+    for protocol in (anthropic_messages, vertex):
+        asked = protocol.shape(protocol.decode(HEAD, {"model": "m"}, b'{"messages":[]}'))
+        renderings = Renderer(protocol).of(asked)
+        for stamp in moments:
+            frames = list(protocol.frames(reply, asked, stamp, size))
+            assert renderings.whole("source", reply, stamp) == protocol.encode(reply, asked, stamp)
+            assert list(renderings.frames("source", reply, stamp, size)) == frames
+
+
+@pytest.mark.parametrize("protocol", [openai_chat, anthropic_messages, vertex], ids=lambda protocol: protocol.name)
+def test_usual_replies_are_kept_by_every_protocol(protocol):
+    """Texts, calls, thoughts and errors in their midst, whole and streamed: their marks are told apart."""
+    asked = protocol.shape(protocol.decode(HEAD, {"model": "m"}, b'{"messages":[]}'))
+    renderings = Renderer(protocol).of(asked)
+    stamp = Stamp(1795200000.0, b"kept" * 16)
+    broken = MidStreamError(2, ErrorReply("Overloaded"))
+    calls = (Text("Hi"), ToolCall("f", "{}"), ToolCall("g", "{}"))
+    for number, error in enumerate((None, broken)):
+        reply = Reply(calls, reasoning="Hm.", web_searches=("a", "b"), mid_stream_error=error)
+        renderings.whole(number, reply, stamp)
+        list(renderings.frames(number, reply, stamp, 5))
+    assert [type(kept).__name__ for kept in renderings.kept.values()] == ["_Template"] * 4
 
 
 @pytest.mark.parametrize("length", [10, _LARGEST_KEPT])

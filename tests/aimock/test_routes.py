@@ -113,6 +113,88 @@ def test_c8_field_43_an_upgrade_to_something_else_is_an_ordinary_request(mock: A
     assert mock.get_last_request()["body"]["messages"] == ASKED["messages"]
 
 
+# -- paths that several APIs share ------------------------------------------------------------------------------------
+
+CLAUDE = {"anthropic-version": "2026-10-21"}
+VERTEX = "/v1/projects/p/locations/l/publishers/anthropic/models"
+
+
+def test_the_model_list_is_that_of_the_api_whose_header_is_sent(mock: AIMock, call: Call) -> None:
+    mock.on({"model": "claude-x"}, {"content": "Hi"})
+    assert call("GET", "/v1/models").json["object"] == "list"
+    assert call("GET", "/v1/models/claude-x").json["object"] == "model"
+    assert call("GET", "/v1/models", headers=CLAUDE).json["has_more"] is False
+    assert call("GET", "/v1/models/claude-x", headers=CLAUDE).json["type"] == "model"
+
+
+@pytest.mark.parametrize("headers", [{}, CLAUDE])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/messages/count_tokens",
+        "/v1/messages/count_tokens?beta=true",
+        "/anthropic/v1/messages/count_tokens",
+        f"{VERTEX}/count-tokens:rawPredict",
+    ],
+)
+def test_a_side_route_that_nobody_else_has_needs_no_header(call: Call, path: str, headers: dict[str, str]) -> None:
+    """A token count is no model of that name, either."""
+    response = call("POST", path, ASKED, headers)
+    assert (response.status, response.json) == (200, {"input_tokens": 2})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/messages",
+        "/v1/messages?beta=true",
+        "/v1/messages/",
+        "/anthropic/v1/messages",
+        f"{VERTEX}/claude-x@20250929:rawPredict",
+        f"{VERTEX}/claude-x%4020250929:rawPredict".replace("/v1/", "/v1beta1/"),
+        f"{VERTEX}/claude-x:rawPredict".removeprefix("/v1"),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, CLAUDE])
+def test_a_chat_route_is_the_same_with_the_header_and_without(
+    mock: AIMock, call: Call, path: str, headers: dict[str, str]
+) -> None:
+    mock.on_message("hello", {"content": "Hi"})
+    assert call("POST", path, ASKED, headers).json["content"] == [{"type": "text", "text": "Hi"}]
+
+
+@pytest.mark.parametrize("path", [f"{VERTEX}/claude-x:streamRawPredict", f"{VERTEX}/m:streamRawPredict"])
+def test_what_streams_by_its_path(mock: AIMock, call: Call, path: str) -> None:
+    mock.on_message("hello", {"content": "Hi"})
+    response = call("POST", path, ASKED)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.body.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+
+
+@pytest.mark.parametrize("path", [f"{VERTEX}/m:generate", f"{VERTEX}/m", "/v2/messages", "/messages"])
+def test_what_is_no_route_of_theirs(call: Call, path: str) -> None:
+    assert call("POST", path, ASKED).status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/v1/nope", 404, "not_found_error"),
+        ("GET", "/nope", 404, "not_found_error"),
+        ("GET", "/v1/messages", 405, "invalid_request_error"),
+    ],
+)
+def test_a_path_that_nobody_has_is_refused_in_the_words_of_the_api(
+    call: Call, method: str, path: str, status: int, kind: str
+) -> None:
+    response = call(method, path, headers=CLAUDE)
+    assert response.status == status
+    assert response.json["type"] == "error"
+    assert response.json["error"]["type"] == kind
+    assert response.json["request_id"] == response.headers["request-id"]
+    assert response.headers.get("allow") == ("POST" if status == 405 else None)
+
+
 # -- CORS ------------------------------------------------------------------------------------------------------------
 
 
@@ -156,7 +238,7 @@ def test_a_preflight_cannot_smuggle_a_header(call: Call) -> None:
 def test_every_answer_may_be_read_by_a_page(call: Call, method: str, path: str) -> None:
     headers = call(method, path, ASKED if method == "POST" else None).headers
     assert headers["access-control-allow-origin"] == "*"
-    assert headers["access-control-expose-headers"] == "X-Total-Count, X-Request-Id"
+    assert headers["access-control-expose-headers"] == "*, X-Total-Count, X-Request-Id"
 
 
 # -- the table itself ------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ CORS = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
     "access-control-allow-headers": "*",
-    "access-control-expose-headers": "X-Total-Count, X-Request-Id",
+    "access-control-expose-headers": "*, X-Total-Count, X-Request-Id",
 }
 
 

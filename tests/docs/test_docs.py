@@ -53,7 +53,11 @@ from aimock.fixtures.faults import PARAMETERS_OF, RETRY_AFTER_WORDS, Fault, Faul
 from aimock.fixtures.findings import CHAOS_KEYS, PROFILE_KEYS
 from aimock.fixtures.options import PROFILES, StreamingProfile
 from aimock.fixtures.selection import select
+from aimock.metrics import Metrics
 from aimock.net.limits import Limits
+from aimock.pytest_plugin import environment
+from aimock.pytest_plugin import settings as pytest_settings
+from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock_protocols.reasoning import NOT_REASONING
 from aimock_protocols.registry import CHAT_PROTOCOLS
 
@@ -96,6 +100,9 @@ MASKS = [
     (r"\bcall_[0-9A-Za-z]{24}\b", "call_ID"),
     (r"\breq_[0-9a-f]{32}\b", "req_ID"),
     (r"\breq-[0-9A-Za-z]{16}\b", "req-ID"),
+    (r"\breq_011C[0-9A-Za-z]{20}\b", "req_011C-ID"),
+    (r"\b(msg|toolu)_01[0-9A-Za-z]{22}\b", r"\1_ID"),
+    (r"(?m)^(anthropic-ratelimit-.*-reset): .*$", r"\1: TIME"),
     (r'("created":) ?\d{10}\b', r"\1 TIME"),
     (r'("timestamp":) ?\d{13}\b', r"\1 TIME"),
     (r"(?m)^date: .* GMT$", "date: TIME"),
@@ -174,6 +181,7 @@ class Page:
         if "pytest" in block.options:
             Path("test_documented.py").write_text(block.text, "utf-8")
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_documented.py"]
+            command += ["-p", "aimock.pytest_plugin"]
             environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
             done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
             assert done.returncode == 0, f"{where}: {done.stdout}{done.stderr}"
@@ -266,10 +274,13 @@ def curl(words: list[str]) -> str:
     return "\n".join([*(head if shows_head else []), received.decode(), complaint])
 
 
+_AMBIENT = ("AIMOCK_", "ANTHROPIC_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")
+
+
 @pytest.fixture(autouse=True)
 def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
-        if name.startswith(("AIMOCK_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")) or name.lower().endswith("_proxy"):
+        if name.startswith(_AMBIENT) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
 
 
@@ -343,6 +354,10 @@ def check_turns() -> None:
 
 def check_openai_routes() -> None:
     check("openai-routes", routes_of("openai"))
+
+
+def check_anthropic_routes() -> None:
+    check("anthropic-routes", routes_of("anthropic"))
 
 
 def routes_of(provider: str) -> list[str]:
@@ -446,6 +461,35 @@ def shown_parameters(function: Callable[..., Any]) -> str:
     parameters = [each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()]
     parameters = [each for each in parameters if each.name != "self"]
     return str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))[1:-1]
+
+
+def check_metrics() -> None:
+    metrics = Metrics(lambda: 1)
+    metrics.request("GET", "/", "200", 0.1)
+    metrics.chaos_triggered("drop", "fixture")
+    metrics.chaos_bypassed("malformed", "proxy", "sse_streamed")
+    kinds = dict(re.findall(r"# TYPE (\S+) (\S+)", metrics.exposition()))
+    assert {code(row[0])[0]: row[1] for row in TABLES["metrics"]} == kinds
+    for row in TABLES["metrics"]:
+        labels = re.search(rf"(?m)^{code(row[0])[0]}(?:_count)?{{(.*?)}}", metrics.exposition())
+        assert labels is not None
+        assert code(row[2]) == re.findall(r"(\w+)=", labels[1])
+
+
+def check_credentials() -> None:
+    check("credentials", CREDENTIAL_HEADERS | {f"?{key}=" for key in CREDENTIAL_QUERY_KEYS})
+
+
+def check_pytest_options() -> None:
+    text = inspect.getsource(pytest_settings.add_options)
+    check("pytest-options", re.findall(r'"(--[\w-]+)"', text))
+    keys = [each for row in TABLES["pytest-options"] for each in code(row[1])]
+    assert sorted(keys) == sorted(re.findall(r'addini\("(\w+)"', text))
+
+
+def check_sdk_variables() -> None:
+    documented = [each for row in TABLES["sdk-variables"] for each in code(row[1])]
+    assert sorted(documented) == sorted([*environment._TOLD, *environment._TOLD_IF_ABSENT])
 
 
 def check_limits() -> None:

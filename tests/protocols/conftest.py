@@ -9,7 +9,7 @@ import attrs
 import orjson
 import pytest
 
-from aimock_protocols import openai_chat
+from aimock_protocols import anthropic_messages, openai_chat
 from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
 
 
@@ -38,6 +38,18 @@ def ask(head: Head) -> Callable[..., ChatRequest]:
     def ask(**more: Any) -> ChatRequest:
         body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]} | more
         return openai_chat.decode(head, {}, orjson.dumps(body))
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def ask_claude() -> Callable[..., ChatRequest]:
+    """A decoded Messages request: one user message `hello` to claude-x, what the test adds, and a version if any."""
+
+    def ask(version: str | None = None, **more: Any) -> ChatRequest:
+        body = {"model": "claude-x", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]} | more
+        headers = {} if version is None else {"anthropic-version": version}
+        return anthropic_messages.decode(Head(path="/v1/messages", headers=headers), {}, orjson.dumps(body))
 
     return ask
 

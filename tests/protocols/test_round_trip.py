@@ -6,7 +6,9 @@ in normal form: texts are not empty and do not touch, for the wire would join th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import attrs
@@ -28,6 +30,7 @@ from aimock_protocols.canonical import (
     ToolCall,
     WireError,
 )
+from aimock_protocols.midstream import COUNTED
 from aimock_protocols.registry import chat_protocols
 
 SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -61,17 +64,15 @@ usages = st.fixed_dictionaries(
 
 
 def replies(parts: st.SearchStrategy[tuple[Part, ...]], **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Reply]:
-    return st.builds(
-        Reply,
-        parts=parts,
-        finish_reason=st.sampled_from(["stop", "length", "tool_calls", "content_filter", "odd"]),
-        usage=usages,
-        id=names,
-        created=st.integers(1, 2**40),
-        model=names,
-        system_fingerprint=names,
-        **more,
-    )
+    said: dict[str, st.SearchStrategy[Any]] = {
+        "finish_reason": st.sampled_from(["stop", "length", "tool_calls", "content_filter", "odd"]),
+        "usage": usages,
+        "id": names,
+        "created": st.integers(1, 2**40),
+        "model": names,
+        "system_fingerprint": names,
+    }
+    return st.builds(Reply, parts=parts, **said | more)
 
 
 def in_normal_form(parts: list[Part]) -> bool:
@@ -96,6 +97,12 @@ class Expressible(NamedTuple):
     whole: st.SearchStrategy[Reply]
     streamed: st.SearchStrategy[Reply]
     request: dict[str, Any]
+    params: Mapping[str, str] = MappingProxyType({})
+    """What its route finds in the path."""
+    derived: tuple[str, ...] = ("id", "created", "model", "finish_reason", "usage")
+    """What it always says, whether the reply does or not."""
+    streams_usage: bool = False
+    """Whether a stream tells the usage unasked."""
 
 
 content_tokens = st.none() | st.fixed_dictionaries(
@@ -113,13 +120,67 @@ COMPLETIONS = Expressible(
     streamed=replies(text_alone),
     request={"prompt": "hello", "stream_options": {"include_usage": True}},
 )
-EXPRESSIBLE = {"openai_chat": CHAT, "openai_completions": COMPLETIONS}
+
+anthropic_usages = st.fixed_dictionaries(
+    {
+        "input_tokens": counts,
+        "cache_creation_input_tokens": counts,
+        "cache_read_input_tokens": counts,
+        "cache_creation": st.fixed_dictionaries({"ephemeral_5m_input_tokens": counts}),
+        "output_tokens": counts,
+        "service_tier": st.sampled_from(["standard", "batch"]),
+        "server_tool_use": st.fixed_dictionaries({"web_search_requests": counts}),
+    },
+    optional={
+        "output_tokens_details": st.fixed_dictionaries({"thinking_tokens": counts}),
+        "cost": st.floats(0, 10),
+    },
+)
+objects = st.dictionaries(words, words | counts, max_size=3).map(lambda value: orjson.dumps(value).decode())
+object_calls = st.builds(ToolCall, names, objects, names)
+
+
+def messages(parts: st.SearchStrategy[tuple[Part, ...]], **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Reply]:
+    said: dict[str, st.SearchStrategy[Any]] = {
+        "usage": anthropic_usages,
+        "created": st.none(),
+        "system_fingerprint": st.none(),
+        "role": extras["role"],
+    }
+    return replies(parts, **said | more)
+
+
+thoughts: dict[str, st.SearchStrategy[Any]] = {
+    "reasoning": st.none() | words,
+    "reasoning_signature": names,
+    "redacted_thinking": st.lists(names, max_size=2).map(tuple),
+    "web_searches": st.lists(words, max_size=2).map(tuple),
+}
+MESSAGES = Expressible(
+    whole=messages(st.lists(texts | object_calls, max_size=5).filter(in_normal_form).map(tuple), **thoughts)
+    | messages(st.just(()), refusal=words, finish_reason=st.just("content_filter"))
+    | messages(text_alone),
+    streamed=messages(st.lists(texts | object_calls, max_size=5).filter(in_normal_form).map(tuple), **thoughts)
+    | messages(st.just(()), refusal=words, finish_reason=st.just("content_filter"))
+    | messages(text_alone),
+    request={"messages": [{"role": "user", "content": "hello"}]},
+    params={"model": "claude-x"},
+    derived=("id", "model", "finish_reason", "usage", "role"),
+    streams_usage=True,
+)
+EXPRESSIBLE = {
+    "openai_chat": CHAT,
+    "openai_completions": COMPLETIONS,
+    "anthropic_messages": MESSAGES,
+    "anthropic_messages.vertex": MESSAGES,
+}
 
 every_protocol = pytest.mark.parametrize("protocol", chat_protocols(), ids=lambda protocol: protocol.name)
 
 
 def ask(protocol: ChatProtocol, head: Head, **more: Any) -> ChatRequest:
-    return protocol.decode(head, {}, orjson.dumps(EXPRESSIBLE[protocol.name].request | more))
+    expressible = EXPRESSIBLE[protocol.name]
+    return protocol.decode(head, expressible.params, orjson.dumps(expressible.request | more))
 
 
 def split(stream: bytes, cuts: list[int]) -> list[bytes]:
@@ -167,7 +228,9 @@ def test_interrupted(
     error = ErrorReply("boom", "server_error", code="slow_down")
     reply = attrs.evolve(whole, mid_stream_error=MidStreamError(after, error))
     request = ask(protocol, head)
-    before = list(protocol.frames(whole, protocol.shape(request), stamp, chunk_size))[:after]
+    undisturbed = list(protocol.frames(whole, protocol.shape(request), stamp, chunk_size))
+    counted = [place for place, frame in enumerate(undisturbed) if frame.kind in COUNTED]
+    before = undisturbed[: counted[after]]
     frames = list(protocol.frames(reply, protocol.shape(request), stamp, chunk_size))
     assert frames == [*before, protocol.error_frame(error, stamp)]
     kept = protocol.collapse(frame.data for frame in before).text
@@ -190,11 +253,11 @@ def test_the_stream_and_the_whole_say_the_same(
     reply = Reply((Text("Hello, you"), ToolCall("f", "{}")))
     whole = protocol.parse(protocol.encode(reply, protocol.shape(request), stamp))
     streamed = protocol.collapse(frame.data for frame in protocol.frames(reply, protocol.shape(request), stamp, 3))
-    if "stream_options" in more:
+    if "stream_options" in more and not EXPRESSIBLE[protocol.name].streams_usage:
         assert streamed.usage is None
         streamed = attrs.evolve(streamed, usage=whole.usage)
     assert streamed == whole
-    assert None not in (whole.id, whole.created, whole.model, whole.finish_reason, whole.usage)
+    assert all(getattr(whole, name) is not None for name in EXPRESSIBLE[protocol.name].derived)
 
 
 @every_protocol

@@ -48,6 +48,12 @@ class Script:
         return Whole(refusal.status, (("content-type", "text/plain"),), refusal.message.encode())
 
 
+@pytest.fixture
+def script() -> Script:
+    """For tests that start no stage."""
+    return Script()
+
+
 @attrs.frozen
 class Response:
     """One response as a client sees it."""

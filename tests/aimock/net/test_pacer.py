@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aimock.net.exchange import Answer, Outcome, Request, Stream
+from aimock.net.exchange import Answer, Outcome, Request, Stream, Task
 from aimock.net.memory import Arrival, MemoryClient, MemoryTransport, _Pipe
 from aimock.net.pacer import PacedStream, Pacer
 from aimock.net.transport import PeerGone
@@ -168,7 +168,82 @@ async def test_a_failing_source_ends_its_own_stream(pacer: Pacer, autojump_clock
     await trio.sleep(10)
     assert isinstance(bad.stream.failure, Fault)
     assert (bad.rests, good.rests) == (1, 1)
+    assert bad.written() == [(1.0, b"a"), (2.0, b"b")], "what could be computed is not lost"
     assert good.written() == [(1.0, b"a"), (2.0, b"b"), (3.0, b"c")]
+
+
+async def test_a_source_that_fails_at_once_fails_its_stream(pacer: Pacer, autojump_clock: MockClock) -> None:
+    def failing() -> Iterator[tuple[float, bytes]]:
+        raise Fault
+        yield 0.0, b""
+
+    bad = Played(failing())
+    pacer.play(bad.stream, bad.rest)
+    assert isinstance(bad.stream.failure, Fault)
+    assert (bad.rests, bad.stream.is_done, bad.written()) == (1, False, [])
+
+
+async def test_late_pieces_before_a_failure_are_written(pacer: Pacer, autojump_clock: MockClock) -> None:
+    def failing() -> Iterator[tuple[float, bytes]]:
+        yield from [(0.0, b"a"), (1.0, b"b"), (2.0, b"c")]
+        raise Fault
+
+    await trio.sleep(5)
+    bad = Played(failing(), start=0.0)
+    pacer.play(bad.stream, bad.rest)
+    await wait_all_tasks_blocked()
+    assert bad.written() == [(5.0, b"abc")]
+    assert isinstance(bad.stream.failure, Fault)
+
+
+async def test_what_a_slow_reader_is_owed_outlives_a_failure(
+    start_stage: StartStage, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Through the whole server: the reader gets all that was computed, however late, and then the connection ends."""
+
+    def failing() -> Iterator[tuple[float, bytes]]:
+        yield 1.0, b"x" * 1000
+        raise Fault
+
+    stage = await start_stage(lambda request: Stream(200, (), failing()))
+    client = stage.connect(capacity=300)
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    await trio.sleep(50)
+    body = b"".join(arrival.data for arrival in await client.receive_all()).partition(b"\r\n\r\n")[2]
+    assert body == b"3e8\r\n" + b"x" * 1000 + b"\r\n"
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [Fault]
+
+
+async def test_a_stream_that_is_dropped_and_played_again_keeps_its_times(
+    pacer: Pacer, autojump_clock: MockClock
+) -> None:
+    pieces = [(float(number), b"%d" % number) for number in range(1, 8)]
+    moved, other = Played(pieces), Played(pieces)
+    for played in (moved, other):
+        pacer.play(played.stream, played.rest)
+    for _ in range(3):
+        await trio.sleep(1.25)
+        for _ in range(5):
+            pacer.drop(moved.stream)
+            pacer.play(moved.stream, moved.rest)
+    await trio.sleep(10)
+    assert moved.written() == other.written() == pieces
+    assert (moved.rests, other.rests) == (1, 1)
+
+
+async def test_dropped_streams_are_not_kept_until_they_are_due(pacer: Pacer, autojump_clock: MockClock) -> None:
+    """Clients that give up a reply of an hour again and again cost no memory."""
+    steady = Played([(1.0, b"a"), (3600.0, b"b"), (7200.0, b"c")])
+    pacer.play(steady.stream, steady.rest)
+    for number in range(1000):
+        given_up = Played([(3600.0 + number, b"x")])
+        pacer.play(given_up.stream, given_up.rest)
+        await trio.sleep(0.01)
+        pacer.drop(given_up.stream)
+        assert len(pacer._heap) <= 4
+    await trio.sleep(8000)
+    assert steady.written() == [(1.0, b"a"), (3600.0, b"b"), (7200.0, b"c")]
+    assert (steady.rests, pacer._heap) == (1, [])
 
 
 async def test_a_client_that_left_ends_its_own_stream(pacer: Pacer, autojump_clock: MockClock) -> None:
@@ -205,6 +280,35 @@ async def test_a_slow_reader_delays_nobody(start_stage: StartStage, autojump_clo
     slow.leave()
     await wait_all_tasks_blocked()
     assert outcomes[100:] == [Outcome.CLIENT_LEFT]
+
+
+async def test_making_an_answer_does_not_delay_it(start_stage: StartStage, autojump_clock: MockClock) -> None:
+    """The times of a stream count from the reading of its request, not from when it was rendered."""
+
+    def answer(request: Request) -> Answer:
+        autojump_clock.jump(0.75)
+        return Stream(200, (), [(0.5, b"a"), (1.0, b"b"), (2.0, b"c")])
+
+    stage = await start_stage(answer)
+    client = stage.connect()
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    arrivals = await client.receive_until(b"0\r\n\r\n")
+    assert [(arrival.time, arrival.data[-3:-2]) for arrival in arrivals][:2] == [(0.75, b"a"), (1.0, b"b")]
+    assert arrivals[-1].time == 2.0
+
+
+async def test_an_answer_that_was_waited_for_begins_when_it_is_there(
+    start_stage: StartStage, autojump_clock: MockClock
+) -> None:
+    async def run() -> Answer:
+        await trio.sleep(5)
+        return Stream(200, (), [(0.5, b"a"), (1.0, b"b")])
+
+    stage = await start_stage(lambda request: Task(run))
+    client = stage.connect()
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    arrivals = await client.receive_until(b"0\r\n\r\n")
+    assert [arrival.time for arrival in arrivals] == [5.0, 5.5, 6.0]
 
 
 async def test_a_reader_that_catches_up_is_paced_again(start_stage: StartStage, autojump_clock: MockClock) -> None:

@@ -1,0 +1,44 @@
+"""The JSON Schemas that `aimock schema` prints: of fixture files and of config files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aimock import config
+from aimock.fixtures.rules import PROFILE
+from aimock.fixtures.schema import DIALECT, fixtures_schema
+
+
+def config_schema() -> dict[str, Any]:
+    """The schema of a config file. Unlike in fixtures an unknown key is an error."""
+    top: dict[str, Any] = {"$schema": {"type": "string"}}
+    for key, (_, check) in config._KEYS.items():
+        section, _, inner = key.partition(".")
+        keys = top.setdefault(section, _closed({}))["properties"] if inner else top
+        keys[inner or section] = dict(check.schema) if isinstance(check, config.Check) else {}
+    entry = fixtures_schema()["$defs"]["fixture"]["properties"]
+    shared = {
+        "streamingProfile": {
+            **(PROFILE.schema or {}),
+            "properties": entry["streamingProfile"]["properties"],
+            "patternProperties": {"^_": {}},  # comments, as in fixtures
+            "additionalProperties": False,
+        },
+        "chaos": _closed(entry["chaos"]["properties"]),
+    }
+    return {"$schema": DIALECT, "title": "A config file of aimock", **_closed(top), "$defs": shared}
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {"fixtures": fixtures_schema, "config": config_schema}
+
+
+def schema_text(name: str) -> str:
+    """A schema as it is printed."""
+    import json
+
+    return json.dumps(SCHEMAS[name](), indent=2)

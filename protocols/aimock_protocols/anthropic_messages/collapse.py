@@ -1,0 +1,274 @@
+"""Messages read back, whole and streamed (wire-anthropic-messages §18, wire-stream-collapse §1 to §6).
+
+Reading is lenient: what is of an unexpected type is as good as absent. What a stream leaves in doubt is told in
+`Collapsed`, never hidden in the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+import orjson
+
+from aimock_protocols import sse
+from aimock_protocols.anthropic_messages.envelope import STOP_REASONS
+from aimock_protocols.anthropic_messages.platform import read_error
+from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
+
+SAMPLE_LENGTH = 200
+"""Characters that are kept of the first event that could not be read."""
+
+_FINISH_REASONS = {theirs: ours for ours, theirs in STOP_REASONS.items()}
+
+
+@attrs.frozen
+class Collapsed:
+    """What a stream carried."""
+
+    reply: Reply
+    truncated: bool
+    """The stream broke off: no `message_stop`, an error inside it, or an event beyond the size limit."""
+    dropped: int
+    """Events that could not be read."""
+    first_dropped: str | None
+    """How the first of them began."""
+
+
+def collapse(chunks: Iterable[bytes]) -> Reply:
+    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
+
+    Raises WireError if all that the stream brought was an error.
+    """
+    return read_stream(chunks).reply
+
+
+def read_stream(chunks: Iterable[bytes]) -> Collapsed:
+    """All there is to know of a stream. Raises WireError if all that it brought was an error."""
+    reader = _Reader()
+    oversized = False
+    dropped = 0
+    first_dropped = None
+    try:
+        for event in sse.events(chunks):
+            if event.data.strip() == "[DONE]":
+                continue  # what bridges from other APIs end with
+            try:
+                reader.read(_object(event.data), event.name)
+            except ValueError:
+                dropped += 1
+                first_dropped = first_dropped or event.data[:SAMPLE_LENGTH]
+            if reader.is_done or reader.error is not None:
+                break
+    except sse.EventTooLarge:
+        oversized = True
+    return Collapsed(reader.reply(), oversized or not reader.is_done, dropped, first_dropped)
+
+
+def parse(body: bytes) -> Reply:
+    """The reply of a whole body. Raises ValueError if it is none, and WireError if it is an error."""
+    value = _object(body)
+    content = value.get("content")
+    error = read_error(value)
+    if error is not None:
+        raise WireError(error)
+    if not isinstance(content, list):
+        raise ValueError("no content in the body")
+    reader = _Reader()
+    reader.begin({"message": value})
+    for index, block in enumerate(content):
+        reader.open({"index": index, "content_block": block})
+    reader.end({"delta": value})
+    return reader.reply()
+
+
+def _object(data: str | bytes) -> dict[str, Any]:
+    value = orjson.loads(data)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
+@attrs.define(eq=False)
+class _Block:
+    """A content block in the making, with all the text that came under each key."""
+
+    index: int
+    kind: str
+    id: str | None
+    name: str
+    texts: dict[str, list[str]]
+    input: Any
+
+    def text(self, key: str) -> str:
+        return "".join(self.texts.get(key, ()))
+
+    def arguments(self) -> str:
+        """The JSON text of a call's input. One that came at once counts where no pieces of it came."""
+        pieces = self.text("partial_json")
+        if pieces.strip():
+            return pieces
+        return orjson.dumps(self.input).decode() if isinstance(self.input, dict) else "{}"
+
+
+_TEXTS = ("text", "thinking", "signature", "data")
+_DELTAS = {
+    "text_delta": ("text", "text"),
+    "thinking_delta": ("thinking", "thinking"),
+    "signature_delta": ("thinking", "signature"),
+    "input_json_delta": (None, "partial_json"),
+}
+"""The block that each kind of delta belongs to, and the key of its text. Text that comes for a block that nobody
+opened opens it, but a call cannot be told from its arguments."""
+
+
+@attrs.define(eq=False)
+class _Reader:
+    """Puts a reply together from its events; a whole message is one that comes with its blocks complete."""
+
+    id: str | None = None
+    model: str | None = None
+    role: str | None = None
+    stop_reason: str | None = None
+    refusal: str | None = None
+    usage: dict[str, Any] = attrs.field(factory=dict)
+    error: ErrorReply | None = None
+    is_done: bool = False
+    _events: int = 0
+    """Those that count as chunks when the stream is interrupted."""
+    _blocks: list[_Block] = attrs.field(factory=list)
+    """In the order in which they were opened."""
+    _current: dict[int, _Block] = attrs.field(factory=dict)
+    """The block that each index is about."""
+
+    def read(self, event: dict[str, Any], name: str | None) -> None:
+        """Takes in one event; those that are not known say nothing. Raises ValueError on one that has no place."""
+        kind = event.get("type")
+        handle = _HANDLERS.get(kind if isinstance(kind, str) else name or "")
+        if handle is not None:
+            self._events += 1
+            handle(self, event)
+        elif kind in ("error", None):
+            self.error = read_error(event)
+
+    def begin(self, event: dict[str, Any]) -> None:
+        message = _dict(event.get("message"))
+        self.id, self.model, self.role = (_string(message.get(key)) for key in ("id", "model", "role"))
+        self._count(message.get("usage"))
+
+    def open(self, event: dict[str, Any]) -> None:
+        block = _dict(event.get("content_block"))
+        index = event.get("index")
+        self._open(index if type(index) is int else len(self._blocks), block)
+
+    def _open(self, index: int, block: dict[str, Any]) -> _Block:
+        texts = {key: [text] for key in _TEXTS if (text := _string(block.get(key)))}
+        kind, name = _string(block.get("type")) or "", _string(block.get("name")) or ""
+        made = _Block(index, kind, _string(block.get("id")), name, texts, block.get("input"))
+        self._blocks.append(made)
+        self._current[index] = made
+        return made
+
+    def add(self, event: dict[str, Any]) -> None:
+        delta = _dict(event.get("delta"))
+        known = _DELTAS.get(_string(delta.get("type")) or "")
+        if known is None:
+            return
+        kind, key = known
+        index = event.get("index")
+        if type(index) is not int:
+            index = self._blocks[-1].index if self._blocks else 0
+        block = self._current.get(index)
+        if block is None:
+            if kind is None:
+                raise ValueError("arguments of a call that was not begun")
+            block = self._open(index, {"type": kind})
+        block.texts.setdefault(key, []).append(_string(delta.get(key)) or "")
+
+    def close(self, event: dict[str, Any]) -> None:
+        """A block is as complete without being closed."""
+
+    def end(self, event: dict[str, Any]) -> None:
+        delta = _dict(event.get("delta"))
+        self.stop_reason = _string(delta.get("stop_reason")) or self.stop_reason
+        self.refusal = _string(_dict(delta.get("stop_details")).get("explanation")) or self.refusal
+        self._count(event.get("usage"))
+
+    def finish(self, event: dict[str, Any]) -> None:
+        self.is_done = True
+
+    def _count(self, usage: Any) -> None:
+        """Counts are totals: later ones stand instead of earlier ones."""
+        self.usage |= {key: value for key, value in _dict(usage).items() if value is not None}
+
+    def reply(self) -> Reply:
+        """The reply so far. Raises WireError if there is an error and nothing else."""
+        blocks = sorted(self._blocks, key=lambda block: block.index)
+        thoughts = [block for block in blocks if block.kind == "thinking"]
+        signatures = [signature for block in thoughts if (signature := block.text("signature"))]
+        reply = Reply(
+            parts=_parts(blocks),
+            reasoning="".join(block.text("thinking") for block in thoughts) or None,
+            reasoning_signature=signatures[-1] if signatures else None,
+            redacted_thinking=tuple(
+                data for block in blocks if block.kind == "redacted_thinking" and (data := block.text("data"))
+            ),
+            web_searches=tuple(query for block in blocks if (query := _query(block))),
+            refusal=self.refusal,
+            finish_reason=_FINISH_REASONS.get(self.stop_reason or "", self.stop_reason),
+            usage=self.usage or None,
+            id=self.id,
+            model=self.model,
+            role=self.role,
+        )
+        if self.error is None:
+            return reply
+        if not (any(part != Text("") for part in reply.parts) or reply.reasoning or reply.redacted_thinking):
+            raise WireError(self.error)
+        return attrs.evolve(reply, mid_stream_error=MidStreamError(self._events, self.error))
+
+
+_HANDLERS: dict[str, Callable[[_Reader, dict[str, Any]], None]] = {
+    "message_start": _Reader.begin,
+    "content_block_start": _Reader.open,
+    "content_block_delta": _Reader.add,
+    "content_block_stop": _Reader.close,
+    "message_delta": _Reader.end,
+    "message_stop": _Reader.finish,
+}
+
+
+def _parts(blocks: list[_Block]) -> tuple[Part, ...]:
+    """Texts, and the calls that the client is to answer, in the order of their blocks. Empty text counts if alone."""
+    parts: list[Part] = []
+    for block in blocks:
+        if block.kind == "tool_use":
+            parts.append(ToolCall(block.name, block.arguments(), block.id))
+        elif block.kind == "text":
+            text = Text(block.text("text"))
+            last = parts[-1] if parts else None
+            if isinstance(last, Text):
+                parts[-1] = Text(last.text + text.text)
+            else:
+                parts.append(text)
+    return tuple(part for part in parts if len(parts) == 1 or part != Text(""))
+
+
+def _query(block: _Block) -> str | None:
+    """What a search of the provider's own looked for."""
+    if block.kind != "server_tool_use" or block.name != "web_search":
+        return None
+    try:
+        return _string(_object(block.arguments()).get("query"))
+    except ValueError:
+        return None
+
+
+def _string(value: Any) -> str | None:
+    """A string that says something, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

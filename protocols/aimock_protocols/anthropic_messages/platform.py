@@ -1,0 +1,180 @@
+"""What all of Anthropic's endpoints have in common: headers, the error envelope, and how a JSON body is refused.
+
+Source: wire-anthropic-messages §11, §12.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from aimock_protocols import sse
+from aimock_protocols.canonical import (
+    Allowance,
+    ErrorReply,
+    Excess,
+    Frame,
+    FrameKind,
+    Headers,
+    Keepalive,
+    Stamp,
+    WireError,
+    WireResponse,
+)
+
+PING = Frame(sse.encode(b'{"type":"ping"}', b"ping"), FrameKind.PING)
+KEEPALIVE = Keepalive(PING, 15.0)
+
+_ORGANIZATION = "a10c0000-0000-4000-8000-000000000000"
+_IDENTITY: Headers = (("anthropic-organization-id", _ORGANIZATION),)
+WHOLE_HEADERS: Headers = (("content-type", "application/json"), *_IDENTITY)
+STREAM_HEADERS: Headers = (
+    ("content-type", "text/event-stream; charset=utf-8"),
+    ("cache-control", "no-cache"),
+    ("x-accel-buffering", "no"),
+    *_IDENTITY,
+)
+
+TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+"""What an error of each status is called; of others, those below 500 are as 400, the rest as 500."""
+
+_STATUSES = {kind: status for status, kind in TYPES.items()}
+
+_INPUT_SHARE = 0.8
+"""Of a client's tokens; the rest are output. The provider keeps one quota for each and tells their sum besides."""
+
+
+def fresh_headers(stamp: Stamp) -> Headers:
+    """The id by which the provider's support would find the request; an error tells it in its body too."""
+    return (("request-id", request_id(stamp)),)
+
+
+def request_id(stamp: Stamp) -> str:
+    return "req_011C" + stamp.alphanumeric(20, "request")
+
+
+def rate_limits(allowance: Allowance, now: float) -> Headers:
+    """The `anthropic-ratelimit-…` families, whose resets are points in time."""
+    requests_reset = _rfc3339(math.ceil(now + allowance.requests_reset))
+    tokens_reset = _rfc3339(math.ceil(now + allowance.tokens_reset))
+    limit, remaining = allowance.limit_tokens, allowance.remaining_tokens
+    limit_in, remaining_in = int(limit * _INPUT_SHARE), int(remaining * _INPUT_SHARE)
+    return (
+        *_family("requests", allowance.limit_requests, allowance.remaining_requests, requests_reset),
+        *_family("input-tokens", limit_in, remaining_in, tokens_reset),
+        *_family("output-tokens", limit - limit_in, remaining - remaining_in, tokens_reset),
+        *_family("tokens", limit, remaining, tokens_reset),
+    )
+
+
+def _family(name: str, limit: int, remaining: int, reset: str) -> Headers:
+    prefix = f"anthropic-ratelimit-{name}-"
+    return ((prefix + "limit", str(limit)), (prefix + "remaining", str(remaining)), (prefix + "reset", reset))
+
+
+@lru_cache(maxsize=64)
+def _rfc3339(seconds: int) -> str:
+    """A point in Unix time as `2026-01-31T23:59:59Z`.
+
+    The year is taken to begin in March, so that a leap day is its last: H. Hinnant, "chrono-Compatible Low-Level Date
+    Algorithms", civil_from_days.
+    """
+    days, second = divmod(seconds, 86_400)
+    era, day_of_era = divmod(days + 719_468, 146_097)
+    year = (day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
+    month, day = (5 * day_of_year + 2) // 153, day_of_year
+    day -= (153 * month + 2) // 5 - 1
+    month += 3 if month < 10 else -9
+    year += era * 400 + (month <= 2)
+    return f"{year:04}-{month:02}-{day:02}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+
+
+def rate_limited(excess: Excess) -> ErrorReply:
+    """A 429 that says which quota of the organization was too small."""
+    where = f"the rate limit of your organization ({_ORGANIZATION}, model: {excess.model or 'default'})"
+    message = f"This request would exceed {where} of {excess.limit} {excess.unit} per minute."
+    return ErrorReply(message, status=429, retry_after=excess.wait)
+
+
+def refusal(message: str) -> WireError:
+    """A request that the API will not take: always a 400."""
+    return WireError(ErrorReply(message, status=400))
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """A request body as the JSON object that it must be. Raises WireError."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise refusal(f"Malformed JSON: {error}") from None
+    if type(value) is not dict:
+        raise refusal("Request body must be a JSON object")
+    return value
+
+
+def compact(value: Any, where: str) -> str:
+    """A value that came in a request as JSON text. Raises WireError if it is nested deeper than can be written."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        raise refusal(f"{where}: nested too deeply") from None
+
+
+def error(error: ErrorReply, stamp: Stamp) -> WireResponse:
+    """An error response; a 429 always says when to come back."""
+    headers = WHOLE_HEADERS
+    wait = 1.0 if error.retry_after is None and error.status == 429 else error.retry_after
+    if wait is not None:
+        headers += (("retry-after", str(math.ceil(wait))), ("retry-after-ms", str(round(wait * 1000))))
+    return WireResponse(error.status, headers, _envelope(error, stamp))
+
+
+def error_frame(error: ErrorReply, stamp: Stamp) -> Frame:
+    """An error inside a stream: the same envelope as an event, after which nothing follows."""
+    return Frame(sse.encode(_envelope(error, stamp), b"error"), FrameKind.CLOSE)
+
+
+def _envelope(error: ErrorReply, stamp: Stamp) -> bytes:
+    """The provider's own members, and `code` and `hint` if there are any, for the person who reads it."""
+    inner = {"type": error.type or type_of(error.status), "message": error.message, "details": None}
+    if error.code is not None:
+        inner["code"] = error.code
+    if error.hint is not None:
+        inner["hint"] = error.hint
+    return orjson.dumps({"type": "error", "error": inner, "request_id": request_id(stamp)})
+
+
+def type_of(status: int) -> str:
+    return TYPES.get(status) or TYPES[400 if status < 500 else 500]
+
+
+def read_error(value: Any) -> ErrorReply | None:
+    """The error that a JSON value from upstream tells, None if it tells none; gateways of others leave out `type`."""
+    if not isinstance(value, dict) or "error" not in value:
+        return None
+    inner = value["error"]
+    if isinstance(inner, str):
+        return ErrorReply(inner)
+    if not isinstance(inner, dict):
+        return None
+    kind, message, code = (inner.get(key) for key in ("type", "message", "code"))
+    kind = kind if isinstance(kind, str) else None
+    return ErrorReply(
+        message if isinstance(message, str) else "", kind, code=code, status=_STATUSES.get(kind or "", 500)
+    )
