@@ -27,6 +27,8 @@ SPENT = Allowance(60, 0, 1.0, 150_000, 0, 360.0)
 
 _MAX_BUCKETS = 4_096
 _UNLIMITED = 10**9
+_GRAIN = 1e-6
+"""What a refill may lack by rounding: who waits as long as told is served."""
 
 
 class Per(StrEnum):
@@ -94,14 +96,14 @@ class _Bucket:
         return max(0.0, (min(cost, self.limit) - self._left) * 60 / self.limit)
 
     def holds(self, cost: int) -> bool:
-        return cost <= self._left
+        return cost <= self._left + _GRAIN
 
     def take(self, cost: int) -> None:
         self._left -= cost
 
     @property
     def remaining(self) -> int:
-        return max(0, math.floor(self._left))
+        return max(0, math.floor(self._left + _GRAIN))
 
     @property
     def reset(self) -> float:
@@ -120,7 +122,7 @@ class Quotas:
     def take(self, headers: Mapping[str, str], model: str, tokens: int) -> tuple[Allowance, Excess | None]:
         """Charges a request, unless it is too much: then the second tells of what. The first tells what is left."""
         now = self._clock()
-        requests, budget = self._of(model if self._quota.per is Per.MODEL else _digest(headers), now)
+        requests, budget = self._of(_digest(model if self._quota.per is Per.MODEL else _key(headers)), now)
         excess = None
         for unit, bucket, cost in (("requests", requests, 1), ("tokens", budget, tokens)):
             if not bucket.holds(cost):
@@ -151,7 +153,11 @@ class Quotas:
         self._buckets.clear()
 
 
-def _digest(headers: Mapping[str, str]) -> str:
-    """Stands for the caller's key, which is not kept. Callers without a key share a quota."""
-    key = next((headers[name] for name in sorted(CREDENTIAL_HEADERS) if name in headers), "")
-    return hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+def _key(headers: Mapping[str, str]) -> str:
+    """The caller's. Callers without a key share a quota."""
+    return next((headers[name] for name in sorted(CREDENTIAL_HEADERS) if name in headers), "")
+
+
+def _digest(owner: str) -> str:
+    """Stands for a key, which is not kept, or for a model, whose name may be long."""
+    return hashlib.blake2b(owner.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
