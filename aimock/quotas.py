@@ -12,11 +12,13 @@ import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
+from urllib.parse import parse_qsl
 
 import attrs
 
 from aimock.bounded import Bounded
-from aimock.redaction import CREDENTIAL_HEADERS
+from aimock.net.exchange import Head
+from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock_protocols.canonical import Allowance, Excess
 
 PLENTY = Allowance(10_000, 9_999, 0.006, 2_000_000, 1_999_976, 0.0)
@@ -119,10 +121,10 @@ class Quotas:
         self._clock = clock
         self._buckets: Bounded[str, tuple[_Bucket, _Bucket]] = Bounded(_MAX_BUCKETS)
 
-    def take(self, headers: Mapping[str, str], model: str, tokens: int) -> tuple[Allowance, Excess | None]:
+    def take(self, head: Head, model: str, tokens: int) -> tuple[Allowance, Excess | None]:
         """Charges a request, unless it is too much: then the second tells of what. The first tells what is left."""
         now = self._clock()
-        requests, budget = self._of(_digest(model if self._quota.per is Per.MODEL else _key(headers)), now)
+        requests, budget = self._of(_digest(model if self._quota.per is Per.MODEL else _key(head)), now)
         excess = None
         for unit, bucket, cost in (("requests", requests, 1), ("tokens", budget, tokens)):
             if not bucket.holds(cost):
@@ -153,9 +155,12 @@ class Quotas:
         self._buckets.clear()
 
 
-def _key(headers: Mapping[str, str]) -> str:
+def _key(head: Head) -> str:
     """The caller's. Callers without a key share a quota."""
-    return next((headers[name] for name in sorted(CREDENTIAL_HEADERS) if name in headers), "")
+    key = next((head.headers[name] for name in sorted(CREDENTIAL_HEADERS) if name in head.headers), None)
+    if key is None and head.query:
+        key = next((value for name, value in parse_qsl(head.query) if name in CREDENTIAL_QUERY_KEYS), None)
+    return key or ""
 
 
 def _digest(owner: str) -> str:

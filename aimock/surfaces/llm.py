@@ -84,7 +84,7 @@ class LLMSurface:
     def _over_quota(self, exchange: Exchange, asked: _Asked) -> Whole | None:
         assert exchange.state.quotas is not None
         tokens = max(asked.question.prompt_tokens, asked.question.answer_tokens)
-        exchange.allowance, excess = exchange.state.quotas.take(exchange.head.headers, asked.model, tokens)
+        exchange.allowance, excess = exchange.state.quotas.take(exchange.head, asked.model, tokens)
         return None if excess is None else self._error(exchange, self._protocol.rate_limited(excess))
 
     def _risk(self, exchange: Exchange, asked: _Asked, found: Found | Missed, risks: Odds) -> Answer:

@@ -16,6 +16,7 @@ from trio.testing import MockClock
 
 from aimock import AIMock
 from aimock.fixtures import fixture_from
+from aimock.net.exchange import Head
 from aimock.quotas import Per, Quota, QuotaError, Quotas, quota_from_json
 
 Start = Callable[..., Any]
@@ -31,8 +32,12 @@ class Clock:
         return self.now
 
 
-def key(name: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {name}"}
+def head(headers: dict[str, str], query: str = "") -> Head:
+    return Head("POST", "/", "/", query, headers, tuple(headers.items()))
+
+
+def key(name: str) -> Head:
+    return head({"authorization": f"Bearer {name}"})
 
 
 # -- buckets -----------------------------------------------------------------------------------------------------------
@@ -90,8 +95,15 @@ def test_whose_quota_it_is(per: Per) -> None:
 def test_a_key_in_any_credential_header_counts(header: str) -> None:
     """core-lessons G1: the same list as is taken out of the journal"""
     quotas = Quotas(Quota(requests_per_minute=1), Clock())
-    assert [quotas.take({header: name}, "m", 1)[1] is None for name in "aab"] == [True, False, True]
-    assert [quotas.take({}, "m", 1)[1] is None for _ in range(2)] == [True, False], "no key is one as well"
+    assert [quotas.take(head({header: name}), "m", 1)[1] is None for name in "aab"] == [True, False, True]
+    assert [quotas.take(head({}), "m", 1)[1] is None for _ in range(2)] == [True, False], "no key is one as well"
+
+
+def test_a_key_in_the_query_counts_where_no_header_has_one() -> None:
+    quotas = Quotas(Quota(requests_per_minute=1), Clock())
+    asked = [head({}, f"alt=sse&key={name}") for name in "aab"]
+    assert [quotas.take(each, "m", 1)[1] is None for each in asked] == [True, False, True]
+    assert quotas.take(head({"x-api-key": "c"}, "key=a"), "m", 1)[1] is None
 
 
 def test_who_is_counted_is_bounded_and_nothing_of_it_is_kept() -> None:
@@ -313,7 +325,7 @@ def test_c17_keys_are_nowhere(caplog: pytest.LogCaptureFixture, call: Call) -> N
         body = {"messages": [{"role": "user", "content": "x"}]}
         secret = "sk-very-secret"
         for _ in range(2):
-            answer = call("POST", "/v1/chat/completions", body, key(secret), port=mock.port)
+            answer = call("POST", "/v1/chat/completions", body, key(secret).headers, port=mock.port)
         assert answer.status == 429
         assert secret not in answer.body.decode() + str(answer.headers)
         assert secret not in json.dumps(mock.get_requests())
