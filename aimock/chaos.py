@@ -47,17 +47,19 @@ class ChaosError(ValueError):
 
 
 def rate_of(value: Any) -> float:
-    """A probability. Raises ValueError, saying what was expected."""
+    """A probability, as it is written. Raises ValueError, saying what was expected."""
     if type(value) not in (int, float) or not 0 <= value <= 1:
         raise ValueError("a number between 0 and 1")
-    return float(value)
+    checked: float = value
+    return checked
 
 
 def latency_of(value: Any) -> float:
-    """Milliseconds. Raises ValueError, saying what was expected."""
+    """Milliseconds, as they are written. Raises ValueError, saying what was expected."""
     if type(value) not in (int, float) or not 0 <= value <= MAX_LATENCY_MS or value != int(value):
         raise ValueError(f"a whole number between 0 and {MAX_LATENCY_MS}")
-    return float(value)
+    checked: float = value
+    return checked
 
 
 def chaos_from_json(given: Any) -> Chaos:
@@ -105,7 +107,7 @@ def latency_from_text(text: str) -> float:
     """Likewise, whole milliseconds."""
     if _LATENCY_TEXT.fullmatch(text) is None:
         raise ValueError(f"a whole number between 0 and {MAX_LATENCY_MS}")
-    return latency_of(int(text[:9]))
+    return latency_of(float(text))
 
 
 # -- levels ------------------------------------------------------------------------------------------------------------
@@ -134,10 +136,12 @@ class ServerChaos:
         return self._by_test_id.get(test_id, self._for_all)
 
     def install(self, chaos: Chaos, test_id: str | None = None) -> None:
-        """For one test id, instead of what holds for all; without one, for all. Raises ChaosError if too many test ids
-        have chaos of their own."""
+        """For one test id, instead of what holds for all; without one, for all. Raises ChaosError if it is blank, or
+        if too many test ids have chaos of their own."""
         if test_id is None:
             self._for_all = Level(chaos)
+        elif not test_id.strip():
+            raise ChaosError("test id: expected one that is not blank")
         elif test_id in self._by_test_id or len(self._by_test_id) < _MAX_TEST_IDS:
             self._by_test_id[test_id] = Level(chaos)
         else:

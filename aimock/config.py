@@ -137,14 +137,15 @@ def moment(value: Any) -> float:
 @_expects({"$ref": "#/$defs/streamingProfile"})
 def profile(value: Any) -> StreamingProfile:
     """Checks a streaming profile: its name, or an object as in a fixture. Raises ConfigError."""
-    from aimock.fixtures import FixtureError, StreamingProfile, make_fixture
+    from aimock.fixtures import StreamingProfile, make_fixture, validate_fixtures
 
     if isinstance(value, StreamingProfile):
         return value
-    try:
-        checked = make_fixture({"match": {}, "response": {"content": "x"}, "streamingProfile": value})
-    except FixtureError as error:
-        raise ConfigError(error.findings[0].message.removeprefix("streamingProfile").removeprefix(": ")) from None
+    entry = {"match": {}, "response": {"content": "x"}, "streamingProfile": value}
+    findings = validate_fixtures([entry])  # warnings too: an unknown key, which a fixture may have
+    if findings:
+        raise ConfigError(findings[0].message.removeprefix("streamingProfile").lstrip(":. "))
+    checked = make_fixture(entry)
     if checked.streaming_profile is None:
         raise ValueError("the name of a profile, or an object")
     return checked.streaming_profile

@@ -17,8 +17,9 @@ import trio
 from aimock.chaos import Odds, draw
 from aimock.exchange import Exchange
 from aimock.fixtures import Fixture
-from aimock.fixtures.faults import Fault, FaultName
-from aimock.net.exchange import Answer, Cut, Ending, Headers, Slicing, Stream, Task, Whole
+from aimock.fixtures.faults import Fault, FaultName, plain
+from aimock.journal import Entry
+from aimock.net.exchange import Answer, Cut, Ending, Headers, Outcome, Slicing, Stream, Task, Whole
 from aimock.physics import Limit
 from aimock.quotas import SPENT
 from aimock.randomness import uniforms
@@ -57,8 +58,8 @@ class Spoiler(NamedTuple):
     """The answer as it would be; what it makes of the reply and its frames heeds `exchange.fault`."""
     fail: Callable[[ErrorReply], Whole]
     """An error in the provider's words."""
-    empty: Callable[[], Headers]
-    """The headers of an answer without a body."""
+    empty: Callable[[], Whole]
+    """An answer without a body."""
 
 
 def beset(spoiler: Spoiler, odds: Odds) -> Answer:
@@ -121,7 +122,7 @@ def _malformed(spoiler: Spoiler, fault: Fault) -> Whole:
 
 def _empty(spoiler: Spoiler, fault: Fault) -> Whole:
     spoiler.exchange.record(200, spoiler.fixture)
-    return Whole(200, spoiler.empty(), b"", spoiler.exchange.fresh_headers)
+    return spoiler.empty()
 
 
 def _refusal(error: ErrorReply, spoiler: Spoiler, fault: Fault) -> Whole:
@@ -138,7 +139,7 @@ def _refusal(error: ErrorReply, spoiler: Spoiler, fault: Fault) -> Whole:
 
 def _retry_after(given: float | str, now: float) -> str:
     if not isinstance(given, str):
-        return f"{given:g}"
+        return plain(given)
     import email.utils  # not for every start
 
     date = email.utils.formatdate(now + _DATE_AHEAD, usegmt=True)
@@ -146,6 +147,7 @@ def _retry_after(given: float | str, now: float) -> str:
 
 
 def _throttled(spoiler: Spoiler, fault: Fault) -> Whole:
+    spoiler.exchange.allowance = SPENT  # whatever is left in truth: headers and body tell the same
     excess = Excess("requests", SPENT.limit_requests, SPENT.limit_requests, 1, 1.0, spoiler.model)
     return _refusal(spoiler.protocol.rate_limited(excess), spoiler, fault)
 
@@ -237,31 +239,36 @@ def _spoiled(answer: Answer, fault: Fault, exchange: Exchange) -> Answer:
     if fault.name is FaultName.WRONG_CONTENT_TYPE:
         rest = tuple(line for line in answer.headers if line[0] != "content-type")
         return attrs.evolve(answer, headers=_PAGE + rest)
-    return answer if isinstance(answer, Stream) else _spoiled_whole(answer, fault, exchange)
+    if isinstance(answer, Stream):
+        return answer
+    assert exchange.entry is not None, "whatever is served has been noted"
+    return _spoiled_whole(answer, fault, exchange.entry)
 
 
 async def _spoiled_later(task: Task, fault: Fault, exchange: Exchange) -> Answer:
     return _spoiled(await task.run(), fault, exchange)
 
 
-def _spoiled_whole(whole: Whole, fault: Fault, exchange: Exchange) -> Answer:
+def _spoiled_whole(whole: Whole, fault: Fault, entry: Entry) -> Answer:
     half = whole.body[: len(whole.body) // 2]
-    if fault.name is FaultName.TRUNCATE:
-        return attrs.evolve(whole, body=half)
     if fault.name is FaultName.MALFORMED_FRAME:
         return attrs.evolve(whole, body=_unclosed(whole.body))
     if fault.name in _ENDINGS:
-        on_end = None
-        if exchange.entry is not None:
-            exchange.entry.planned = fault.name
-            on_end = exchange.entry.ended
-        pieces = [(0.0, half)]
-        return Stream(whole.status, whole.headers, pieces, whole.fresh, ending=_ENDINGS[fault.name], on_end=on_end)
+        entry.planned = fault.name
+        if fault.name is FaultName.TRUNCATE:
+            return attrs.evolve(whole, body=half, on_end=entry.ended)
+        pieces, ending = [(0.0, half)], _ENDINGS[fault.name]
+        return Stream(whole.status, whole.headers, pieces, whole.fresh, ending=ending, on_end=entry.ended)
     if delay_of(fault):
-        return Task(functools.partial(_late, whole, delay_of(fault)))
+        return Task(functools.partial(_late, whole, delay_of(fault), entry))
     return whole
 
 
-async def _late(whole: Whole, delay: float) -> Whole:
-    await trio.sleep(delay)
+async def _late(whole: Whole, delay: float, entry: Entry) -> Whole:
+    """The journal has it already, and must hear of a client that leaves while it waits."""
+    try:
+        await trio.sleep(delay)
+    except trio.Cancelled:
+        entry.ended(Outcome.CLIENT_LEFT)
+        raise
     return whole

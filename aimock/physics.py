@@ -186,4 +186,4 @@ def interrupt(timed: Sequence[tuple[float, Frame]], limits: Iterable[Limit]) -> 
         if limit.after_ms is not None and timed and limit.after_ms / 1000 < timed[-1][0]:
             end = limit.after_ms / 1000
             cuts.append(Interruption([item for item in timed if item[0] <= end], end, limit))
-    return min(cuts, key=lambda cut: cut.ends_at, default=None)
+    return min(cuts, key=lambda cut: (cut.ends_at, len(cut.schedule)), default=None)

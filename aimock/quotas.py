@@ -12,11 +12,13 @@ import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
+from urllib.parse import parse_qsl
 
 import attrs
 
 from aimock.bounded import Bounded
-from aimock.redaction import CREDENTIAL_HEADERS
+from aimock.net.exchange import Head
+from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock_protocols.canonical import Allowance, Excess
 
 PLENTY = Allowance(10_000, 9_999, 0.006, 2_000_000, 1_999_976, 0.0)
@@ -27,6 +29,8 @@ SPENT = Allowance(60, 0, 1.0, 150_000, 0, 360.0)
 
 _MAX_BUCKETS = 4_096
 _UNLIMITED = 10**9
+_GRAIN = 1e-6
+"""What a refill may lack by rounding: who waits as long as told is served."""
 
 
 class Per(StrEnum):
@@ -94,14 +98,14 @@ class _Bucket:
         return max(0.0, (min(cost, self.limit) - self._left) * 60 / self.limit)
 
     def holds(self, cost: int) -> bool:
-        return cost <= self._left
+        return cost <= self._left + _GRAIN
 
     def take(self, cost: int) -> None:
         self._left -= cost
 
     @property
     def remaining(self) -> int:
-        return max(0, math.floor(self._left))
+        return max(0, math.floor(self._left + _GRAIN))
 
     @property
     def reset(self) -> float:
@@ -117,10 +121,10 @@ class Quotas:
         self._clock = clock
         self._buckets: Bounded[str, tuple[_Bucket, _Bucket]] = Bounded(_MAX_BUCKETS)
 
-    def take(self, headers: Mapping[str, str], model: str, tokens: int) -> tuple[Allowance, Excess | None]:
+    def take(self, head: Head, model: str, tokens: int) -> tuple[Allowance, Excess | None]:
         """Charges a request, unless it is too much: then the second tells of what. The first tells what is left."""
         now = self._clock()
-        requests, budget = self._of(model if self._quota.per is Per.MODEL else _digest(headers), now)
+        requests, budget = self._of(_digest(model if self._quota.per is Per.MODEL else _key(head)), now)
         excess = None
         for unit, bucket, cost in (("requests", requests, 1), ("tokens", budget, tokens)):
             if not bucket.holds(cost):
@@ -151,7 +155,14 @@ class Quotas:
         self._buckets.clear()
 
 
-def _digest(headers: Mapping[str, str]) -> str:
-    """Stands for the caller's key, which is not kept. Callers without a key share a quota."""
-    key = next((headers[name] for name in sorted(CREDENTIAL_HEADERS) if name in headers), "")
-    return hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+def _key(head: Head) -> str:
+    """The caller's. Callers without a key share a quota."""
+    key = next((head.headers[name] for name in sorted(CREDENTIAL_HEADERS) if name in head.headers), None)
+    if key is None and head.query:
+        key = next((value for name, value in parse_qsl(head.query) if name in CREDENTIAL_QUERY_KEYS), None)
+    return key or ""
+
+
+def _digest(owner: str) -> str:
+    """Stands for a key, which is not kept, or for a model, whose name may be long."""
+    return hashlib.blake2b(owner.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

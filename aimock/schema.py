@@ -19,7 +19,12 @@ def config_schema() -> dict[str, Any]:
         keys[inner or section] = dict(check.schema) if isinstance(check, config.Check) else {}
     entry = fixtures_schema()["$defs"]["fixture"]["properties"]
     shared = {
-        "streamingProfile": {**(PROFILE.schema or {}), "properties": entry["streamingProfile"]["properties"]},
+        "streamingProfile": {
+            **(PROFILE.schema or {}),
+            "properties": entry["streamingProfile"]["properties"],
+            "patternProperties": {"^_": {}},  # comments, as in fixtures
+            "additionalProperties": False,
+        },
         "chaos": _closed(entry["chaos"]["properties"]),
     }
     return {"$schema": DIALECT, "title": "A config file of aimock", **_closed(top), "$defs": shared}

@@ -94,7 +94,7 @@ class AIMock:
                 chunk_size=_checked("chunk_size", max(1, chunk_size), whole_number(1)),
                 replay_speed=_checked("replay_speed", replay_speed, number(0, exclusive=True)),
                 streaming_profile=None if streaming_profile is None else _given("streaming_profile", streaming_profile),
-                chaos=_given("chaos", chaos or {}),
+                chaos=_given("chaos", {} if chaos is None else chaos),
                 quota=None if quota is None else _given("quota", quota),
                 strict=strict,
                 request_transform=request_transform,

@@ -32,7 +32,7 @@ class State:
         self.chaos = ServerChaos(settings.chaos)
         self.quotas = Quotas(settings.quota, settings.clock) if settings.quota is not None else None
         self.streams = 0
-        """Paced streams under way."""
+        """Streams with a load factor that are under way."""
         self.randomness = Randomness(settings.seed)
         self.metrics: Metrics | None = _metrics(self.book) if settings.metrics else None
         self.on_unexpected: Callable[[Exchange, str], object] | None = None

@@ -12,7 +12,7 @@ import attrs
 
 from aimock.chaos import latency_from_text, rate_from_text
 from aimock.fixtures import DEFAULT_TEST_ID, Chaos
-from aimock.fixtures.faults import read_faults
+from aimock.fixtures.faults import FaultError, read_faults
 from aimock.net.exchange import Head
 
 logger = logging.getLogger("aimock")
@@ -80,7 +80,8 @@ def _chaos_of(head: Head) -> Chaos | None:
         try:
             wishes[field] = read(texts[0])
         except ValueError as error:
-            logger.warning("%s: %r is ignored: %s", header, texts[0][:80], error)
+            expected = error if isinstance(error, FaultError) else f"expected {error}"
+            logger.warning("%s: %r is ignored: %s", header, texts[0][:80], expected)
     return Chaos(**wishes) if wishes else None
 
 

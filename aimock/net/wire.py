@@ -78,12 +78,13 @@ class ResponseWriter:
 
     def stream(self, answer: Stream, head: Head, close: bool) -> Iterator[tuple[float, bytes]]:
         """The response as timed pieces of wire bytes, up to its ending; a clean ending's bytes are the last piece."""
+        has_body = may_have_body(answer.status)
         chunked = head.http_version == "1.1"
         opening = self._opening(answer.status, answer.headers) + _header_lines(answer.fresh)
-        if chunked:
+        if chunked and has_body:
             opening += b"transfer-encoding: chunked\r\n"
         opening += b"connection: close\r\n\r\n" if close or not chunked else b"\r\n"
-        if head.method == "HEAD":
+        if head.method == "HEAD" or not has_body:
             return iter([(0.0, opening)])
         pieces = _pieces(answer, opening, chunked)
         return pieces if answer.slicing is None else slices(pieces, answer.slicing)

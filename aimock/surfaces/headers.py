@@ -43,9 +43,10 @@ class ResponseHeaders:
         return fresh + self._protocol.rate_limits(exchange.allowance, exchange.stamp.created)
 
     def respond(self, exchange: Exchange, response: WireResponse) -> Whole:
-        """A response that came with headers of its own: an error's, or a side route's."""
+        """A response that came with headers of its own: an error's, or a side route's. Where quotas are kept, it tells
+        nothing of them unless the request was charged: what it tells is true."""
         status, headers, body = response
-        if exchange.allowance is None:
+        if exchange.allowance is None and exchange.state.quotas is None:
             headers += self._protocol.rate_limits(SPENT if status == 429 else PLENTY, exchange.stamp.created)
         return Whole(status, headers + CORS, body, self.fresh(exchange))
 

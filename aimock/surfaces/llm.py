@@ -84,7 +84,7 @@ class LLMSurface:
     def _over_quota(self, exchange: Exchange, asked: _Asked) -> Whole | None:
         assert exchange.state.quotas is not None
         tokens = max(asked.question.prompt_tokens, asked.question.answer_tokens)
-        exchange.allowance, excess = exchange.state.quotas.take(exchange.head.headers, asked.model, tokens)
+        exchange.allowance, excess = exchange.state.quotas.take(exchange.head, asked.model, tokens)
         return None if excess is None else self._error(exchange, self._protocol.rate_limited(excess))
 
     def _risk(self, exchange: Exchange, asked: _Asked, found: Found | Missed, risks: Odds) -> Answer:
@@ -98,7 +98,7 @@ class LLMSurface:
             asked.stream,
             serve=lambda: self._serve(exchange, asked, found),
             fail=lambda error: self._error(exchange, error, fixture),
-            empty=lambda: self._headers.stream(exchange) if asked.stream else self._headers.whole(exchange),
+            empty=lambda: self._empty(exchange, asked.stream),
         )
         return beset(spoiler, risks)
 
@@ -262,6 +262,10 @@ class LLMSurface:
         entry.strict_override = exchange.strict_override if fixture is None else None
         response = self._protocol.error(reply, exchange.stamp)
         return attrs.evolve(self._headers.respond(exchange, response), on_end=entry.ended)
+
+    def _empty(self, exchange: Exchange, streamed: bool) -> Whole:
+        headers = self._headers.stream(exchange) if streamed else self._headers.whole(exchange)
+        return Whole(200, headers, b"", self._headers.fresh(exchange), chunked=streamed)
 
     def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
         """The answer to a request that could not be read to its end."""

@@ -132,7 +132,7 @@ def error(error: ErrorReply, stamp: Stamp) -> WireResponse:
     headers = WHOLE_HEADERS
     wait = 1.0 if error.retry_after is None and error.status == 429 else error.retry_after
     if wait is not None:
-        headers += (("retry-after", str(math.ceil(wait))), ("retry-after-ms", str(round(wait * 1000))))
+        headers += (("retry-after", str(math.ceil(wait))), ("retry-after-ms", str(math.ceil(wait * 1000))))
     return WireResponse(error.status, headers, _envelope(error))
 
 

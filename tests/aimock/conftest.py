@@ -114,6 +114,31 @@ class Streamed:
 
 
 @attrs.define
+class Seen:
+    """A response as its client sees it, times in milliseconds after the request."""
+
+    status: int = 0
+    """0: not even a status line came."""
+    headers: dict[str, str] = attrs.field(factory=dict)
+    pieces: list[tuple[float, bytes]] = attrs.field(factory=list)
+    """The body, in the pieces in which it came."""
+    arrivals: list[tuple[float, bytes]] = attrs.field(factory=list)
+    """All bytes, as they came."""
+    ending: str = "silence"
+    """`whole`: it came to the end that it announced; else `fin`, `rst`, or nothing more for an hour."""
+    ended_at: float = 0.0
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(data for _, data in self.pieces)
+
+    @property
+    def times(self) -> list[float]:
+        """When something of the body came."""
+        return sorted({time for time, _ in self.pieces})
+
+
+@attrs.define
 class Memory:
     """A server without sockets: what it sends has the exact times of Trio's clock."""
 
@@ -167,6 +192,40 @@ class Memory:
             streamed.events += [(streamed.ended_at, each.removeprefix("data: ")) for each in complete]
         client.finish()
         return streamed
+
+    async def exchange(self, text: str = "hello", headers: Mapping[str, str] = {}, **more: Any) -> Seen:
+        """Asks, and reads whatever comes."""
+        start = trio.current_time()
+        client = self.send(text, headers, **more)
+        parser = h11.Connection(h11.CLIENT)
+        parser.send(h11.Request(method="POST", target="/", headers=[("Host", "mock")]))
+        parser.send(h11.EndOfMessage())
+        seen = Seen()
+        with trio.move_on_after(3600):
+            while seen.ending == "silence":
+                try:
+                    arrival = await client.receive()
+                except PeerGone:
+                    seen.ending = "rst"
+                    break
+                if arrival is None:
+                    seen.ending = "fin"
+                    break
+                time = round((arrival.time - start) * 1000, 6)
+                seen.arrivals.append((time, arrival.data))
+                parser.receive_data(arrival.data)
+                while (event := parser.next_event()) is not h11.NEED_DATA and event is not h11.PAUSED:
+                    if isinstance(event, h11.Response):
+                        seen.status = event.status_code
+                        seen.headers = {name.decode(): value.decode() for name, value in event.headers}
+                    elif isinstance(event, h11.Data):
+                        seen.pieces.append((time, bytes(event.data)))
+                    elif isinstance(event, h11.EndOfMessage):
+                        seen.ending = "whole"
+                        break
+        seen.ended_at = round((trio.current_time() - start) * 1000, 6)
+        client.finish()
+        return seen
 
     @property
     def journal(self) -> list[dict[str, Any]]:

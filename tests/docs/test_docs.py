@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 import attrs
 import pytest
 
-from aimock import AIMock, cli, config, control
+from aimock import AIMock, cli, config, control, faults, quotas, steering
 from aimock.config import load_config
 from aimock.fixtures import (
     ENTRY_KEYS,
@@ -49,7 +49,8 @@ from aimock.fixtures import (
     patterns,
     validate_fixtures,
 )
-from aimock.fixtures.findings import PROFILE_KEYS
+from aimock.fixtures.faults import PARAMETERS_OF, RETRY_AFTER_WORDS, Fault, FaultName
+from aimock.fixtures.findings import CHAOS_KEYS, PROFILE_KEYS
 from aimock.fixtures.options import PROFILES, StreamingProfile
 from aimock.fixtures.selection import select
 from aimock.metrics import Metrics
@@ -381,6 +382,35 @@ def check_profiles() -> None:
 
 def check_profile_keys() -> None:
     check("profile-keys", PROFILE_KEYS)
+
+
+def check_chaos_keys() -> None:
+    check("chaos-keys", CHAOS_KEYS)
+    headers = [each for row in TABLES["chaos-keys"] for each in code(row[1]) if each.startswith("x-")]
+    assert headers == list(steering._CHAOS)
+    flags = [flag for row in TABLES["chaos-keys"] for flag in code(row[2])]
+    assert flags == [f"--chaos-{kind}" for kind in (*cli.CHAOS_FLAGS, "fault")]
+
+
+def check_faults() -> None:
+    documented = {code(row[0])[0]: {*code(row[1]), "rate", "times"} for row in TABLES["faults"]}
+    assert list(documented) == list(FaultName)
+    assert documented == PARAMETERS_OF
+
+
+def check_fault_parameters() -> None:
+    check("fault-parameters", set().union(*PARAMETERS_OF.values()))
+    defaults = dict(zip(firsts("fault-parameters"), (row[1] for row in TABLES["fault-parameters"]), strict=True))
+    assert defaults["rate"] == f"{Fault(FaultName.DROP).rate:g}"
+    assert int(defaults["afterChunks"]) == faults._DEFAULT_AFTER
+    assert int(defaults["delayMs"]) == faults._DEFAULT_DELAY_MS
+    assert (int(defaults["size"]), int(defaults["gapMs"])) == (faults._DEFAULT_SIZE, faults._DEFAULT_GAP_MS)
+    (words,) = (code(row[2]) for row in TABLES["fault-parameters"] if code(row[0]) == ["retryAfter"])
+    assert words == list(RETRY_AFTER_WORDS)
+
+
+def check_quota_keys() -> None:
+    check("quota-keys", quotas._FIELDS)
 
 
 def check_control_routes() -> None:

@@ -204,6 +204,21 @@ async def test_head_gets_a_streams_headers_alone(
     assert (await reader.response("HEAD")).status == 200
 
 
+@pytest.mark.parametrize("status", [204, 304])
+async def test_a_stream_that_may_have_no_body_has_none(
+    status: int, start_stage: StartStage, read_memory: ReadMemory, autojump_clock: MockClock
+) -> None:
+    answers: list[Answer] = [Stream(status, (), [(0.0, b"never"), (1.0, b"sent")]), Whole(200, (), b"next")]
+    stage = await start_stage(lambda request: answers.pop(0))
+    client = stage.connect()
+    client.send(GET)
+    reader = read_memory(client)
+    response = await reader.response()
+    assert (response.status, response.body, "transfer-encoding" in response.headers) == (status, b"", False)
+    client.send(GET)
+    assert (await reader.response()).body == b"next"
+
+
 async def test_requests_sent_ahead_are_answered_in_order(start_stage: StartStage, autojump_clock: MockClock) -> None:
     """While a stream is played, what a pipelining client sends is kept."""
     answers: list[Answer] = [stream(), Whole(200, (), b"second"), at_once(), stream([(1.0, b"fourth")])]
