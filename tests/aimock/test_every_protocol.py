@@ -13,8 +13,10 @@ import trio
 from trio.testing import MockClock
 
 from aimock import AIMock
+from aimock.chaos import chaos_from_json
 from aimock.control import PATHS as CONTROL_PATHS
 from aimock.fixtures import fixture_from
+from aimock.fixtures.faults import FaultName
 from aimock.rendering import Renderings
 from aimock_protocols.canonical import Frame
 from aimock_protocols.registry import CHAT_PROTOCOLS
@@ -272,6 +274,32 @@ def test_ids_are_one_s_own_and_last_for_a_stream(mock: AIMock, ask: Call, api: S
         minted |= ids
 
 
+@every_protocol
+@whole_and_streamed
+@pytest.mark.parametrize(
+    ("blocks", "finishes"),
+    [
+        ([{"type": "text", "text": "Hi"}], {"stop", "end_turn"}),
+        (
+            [{"type": "toolCall", "name": "get_it", "arguments": "{}"}, {"type": "text", "text": "Hi"}],
+            {"tool_calls", "tool_use", "stop"},
+        ),
+    ],
+    ids=["text", "a call before text"],
+)
+def test_blocks_alone_are_an_answer(
+    mock: AIMock, ask: Call, api: Spoken, stream: bool, blocks: list[Any], finishes: set[str]
+) -> None:
+    """core-lessons B6, field 2.24: not an empty one, and finished by what is in it; completions have text only."""
+    mock.add_fixture({"match": {}, "response": {"blocks": blocks}})
+    body = ask(api, stream).body.decode()
+    assert "Hi" in body
+    assert ("get_it" in body) is (len(blocks) == 2 and api.ids != "cmpl-")
+    (finish,) = re.findall(r'"(?:finish|stop)_reason":"(\w+)"', body)
+    assert finish in finishes
+    assert (finish == "stop") is (api.ids == "cmpl-" or (api.ids == "chatcmpl-" and len(blocks) == 1))
+
+
 def traces(body: str) -> set[str]:
     """What an answer says of reasoning."""
     return {sign for sign in ("I think", "c2lnbmVk", "cmVkYWN0ZWQ", "thinking", "reasoning_content") if sign in body}
@@ -380,3 +408,60 @@ async def test_what_fails_within_a_stream_is_an_error_event_and_an_end(
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [LookupError]
     await trio.testing.wait_all_tasks_blocked()
     assert server.server.connections == 0
+
+
+# -- chaos -------------------------------------------------------------------------------------------------------------
+
+STRICKEN = {
+    FaultName.DROP: 500,
+    FaultName.RATE_LIMIT: 429,
+    FaultName.DISCONNECT: 0,
+    FaultName.THROTTLED: 429,
+    FaultName.OVERLOADED: 529,
+    FaultName.UNAVAILABLE: 503,
+}
+"""The statuses of the faults that leave nothing of an answer; 0: not even that."""
+
+
+@every_protocol
+@pytest.mark.parametrize("fault", [FaultName.DROP, FaultName.RATE_LIMIT, FaultName.MALFORMED, FaultName.OVERLOADED])
+@pytest.mark.parametrize("level", ["header", "fixture", "server"])
+async def test_chaos_strikes_from_every_level(
+    autojump_clock: MockClock, memory: Start, api: Spoken, fault: FaultName, level: str
+) -> None:
+    """core-lessons E11: what a header says that cannot be read leaves the levels below in force."""
+    chaos = chaos_from_json({"faults": str(fault)})
+    server = memory(seed=1, **({"chaos": chaos} if level == "server" else {}))
+    await trio.testing.wait_all_tasks_blocked()
+    options = {"chaos": {"faults": str(fault)}} if level == "fixture" else {}
+    server.state.book.append([fixture_from({}, {"content": "Hi"}, **options)])
+    odd = {"X-AIMock-Chaos-Drop": "0.5abc", "X-AIMock-Chaos-Malformed": "0x1", "X-AIMock-Chaos-Ratelimit": "5"}
+    headers = {"X-AIMock-Fault": str(fault)} if level == "header" else odd
+    seen = await server.exchange(path=api.path.format(model="m"), headers=headers, prompt="hello")
+    assert seen.status == STRICKEN.get(fault, 200)
+    assert b"Hi" not in seen.body
+    assert server.journal[-1]["response"]["chaosAction"] == fault
+
+
+@every_protocol
+@whole_and_streamed
+@pytest.mark.parametrize("fault", FaultName)
+async def test_no_fault_is_one_of_our_own(
+    autojump_clock: MockClock,
+    memory: Start,
+    caplog: pytest.LogCaptureFixture,
+    api: Spoken,
+    stream: bool,
+    fault: FaultName,
+) -> None:
+    """Whatever strikes does so as the journal says, and makes nothing fail but the answer."""
+    server = await served(memory)
+    path = (api.streams_at if stream else api.path).format(model="m")
+    headers = {"X-AIMock-Fault": str(fault)}
+    seen = await server.exchange(path=path, headers=headers, prompt="hello", stream=stream)
+    expected = STRICKEN.get(fault, 529 if fault is FaultName.ERROR_EVENT and not stream else 200)
+    assert seen.status == expected or (fault is FaultName.RESET and seen.status == 0)
+    await trio.testing.wait_all_tasks_blocked()
+    (entry,) = server.journal
+    assert entry["response"]["chaosAction"] == fault
+    assert [record for record in caplog.records if record.exc_info] == []
