@@ -111,11 +111,15 @@ class Tempo:
     profile: StreamingProfile | None = None
     speed: float = 1.0
 
+    _is_instant: bool = attrs.field(init=False)
+
+    @_is_instant.default
+    def _waits_for_nothing(self) -> bool:
+        return Pace(self.latency, self.profile).is_instant
+
     def is_instant(self, fixture: Fixture) -> bool:
         """Whether the fixture's streams wait for nothing: a quick look, since most do."""
-        if fixture.streaming_profile is None and fixture.recorded_timings is None and self.profile is None:
-            return (fixture.latency if fixture.latency is not None else self.latency) <= 0
-        return self.pace_of(fixture).is_instant
+        return self._is_instant if fixture.is_plain else self.pace_of(fixture).is_instant
 
     def pace_of(self, fixture: Fixture) -> Pace:
         """The fixture's timing. The server's profile stands in only for one that says nothing of its own."""

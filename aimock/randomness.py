@@ -31,24 +31,15 @@ def uniforms(entropy: bytes, label: str) -> Iterator[float]:
             yield (int.from_bytes(block[start : start + 8], "little") >> (64 - _FLOAT_BITS)) / (1 << _FLOAT_BITS)
 
 
-class _Source:
+def _entropies(first: bytes) -> Iterator[bytes]:
     """The entropy of requests with the same content, one after the other. Most content comes once; what comes again
     is drawn many at a time, which costs a tenth."""
-
-    __slots__ = ("_block", "_position")
-
-    def __init__(self, first: bytes) -> None:
-        self._block = first
-        self._position = 0
-
-    def next(self) -> bytes:
-        start = self._position
-        if start == len(self._block):
-            last = self._block[-ENTROPY_BYTES:]
-            self._block = hashlib.shake_256(last).digest(ENTROPY_BYTES * _DRAWN_AT_ONCE)
-            start = 0
-        self._position = start + ENTROPY_BYTES
-        return self._block[start : start + ENTROPY_BYTES]
+    yield first
+    block = first
+    while True:
+        block = hashlib.shake_256(block[-ENTROPY_BYTES:]).digest(ENTROPY_BYTES * _DRAWN_AT_ONCE)
+        for start in range(0, len(block), ENTROPY_BYTES):
+            yield block[start : start + ENTROPY_BYTES]
 
 
 class Randomness:
@@ -57,8 +48,8 @@ class Randomness:
     def __init__(self, seed: int | None = None) -> None:
         """`seed`: None draws a fresh one."""
         self.seed = secrets.randbits(32) if seed is None else seed
-        self._young: dict[int, _Source] = {}  # by a hash: contents are large, and their hash is known anyway
-        self._old: dict[int, _Source] = {}
+        self._young: dict[int, Iterator[bytes]] = {}  # by a hash: contents are large, and their hash is known anyway
+        self._old: dict[int, Iterator[bytes]] = {}
         self._keys: Bounded[tuple[str, str], bytes] = Bounded(_MAX_KEYS)
 
     def fork(self, scope: str, target: str, body: bytes) -> bytes:
@@ -66,11 +57,11 @@ class Randomness:
         content = hash((scope, target, body))
         source = self._young.get(content)
         if source is None:
-            source = self._old.pop(content, None) or _Source(self._first(scope, target, body))
+            source = self._old.pop(content, None) or _entropies(self._first(scope, target, body))
             if len(self._young) >= _GENERATION:
                 self._old, self._young = self._young, {}
             self._young[content] = source
-        return source.next()
+        return next(source)
 
     def _first(self, scope: str, target: str, body: bytes) -> bytes:
         key = self._keys.get((scope, target))

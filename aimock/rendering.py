@@ -8,6 +8,7 @@ rendered anew every time.
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
@@ -68,37 +69,58 @@ class _Direct:
         return next(iter(self._render(stamp))).data
 
 
-class _Template:
-    """Rendered frames with marks in them."""
+class _Part(NamedTuple):
+    """A frame in pieces, some of which are for a stamp to fill in."""
 
-    __slots__ = ("_marked", "_slots", "size")
+    pieces: tuple[bytes, ...]
+    holes: tuple[tuple[int, int], ...]
+    """Which piece is filled in from which slot."""
+    kind: FrameKind
+
+    def filled(self, fillings: list[bytes]) -> bytes:
+        pieces = list(self.pieces)
+        for place, slot in self.holes:
+            pieces[place] = fillings[slot]
+        return b"".join(pieces)
+
+
+class _Template:
+    """Rendered frames with holes in them, where there were marks."""
+
+    __slots__ = ("_marks", "_parts", "_values", "size")
 
     def __init__(self, render: _Render) -> None:
         stamp = _MarkingStamp()
-        self._marked = tuple(render(stamp))
-        self.size = sum(len(frame.data) for frame in self._marked)
-        everything = b"".join([frame.data for frame in self._marked])
-        self._slots = tuple(slot for mark, slot in stamp.slots.items() if mark in everything)
+        marked = list(render(stamp))
+        self.size = sum(len(frame.data) for frame in marked)
+        everything = b"".join([frame.data for frame in marked])
+        slots = [slot for mark, slot in stamp.slots.items() if mark in everything]
+        self._marks = [slot.mark for slot in slots]
+        self._values = [slot.value for slot in slots]
+        self._parts = [self._part(frame) for frame in marked]
+
+    def _part(self, frame: Frame) -> _Part:
+        if not self._marks:
+            return _Part((frame.data,), (), frame.kind)
+        # Splitting by a group keeps what it matched: a mark, which is then a hole.
+        pieces = re.split(b"(" + b"|".join(map(re.escape, self._marks)) + b")", frame.data)
+        holes = [(place, self._marks.index(pieces[place])) for place in range(1, len(pieces), 2)]
+        return _Part(tuple(pieces), tuple(holes), frame.kind)
 
     def is_proved_by(self, stamp: Stamp, rendered: list[Frame]) -> bool:
         """Whether, filled in, it is what was rendered directly, and no mark stands in that by chance."""
-        if any(mark in data for mark, _ in self._slots for data, _ in rendered):
+        if any(mark in data for mark in self._marks for data, _ in rendered):
             return False
         return list(self.frames(stamp)) == rendered
 
     def frames(self, stamp: Stamp) -> Iterator[Frame]:
-        fillings = [(mark, value(stamp)) for mark, value in self._slots]
-        for data, kind in self._marked:
-            for mark, filling in fillings:
-                data = data.replace(mark, filling)
-            yield Frame(data, kind)
+        fillings = [value(stamp) for value in self._values]
+        for part in self._parts:
+            yield Frame(part.filled(fillings), part.kind)
 
     def single(self, stamp: Stamp) -> bytes:
         """The bytes of the only frame."""
-        data = self._marked[0].data
-        for mark, value in self._slots:
-            data = data.replace(mark, value(stamp))
-        return data
+        return self._parts[0].filled([value(stamp) for value in self._values])
 
 
 class Renderer:

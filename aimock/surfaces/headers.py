@@ -6,7 +6,7 @@ from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.net.exchange import Whole
 from aimock.quotas import PLENTY, SPENT
-from aimock_protocols.canonical import ChatProtocol, Headers, WireResponse
+from aimock_protocols.canonical import ENTROPY_BYTES, ChatProtocol, Headers, Stamp, WireResponse
 
 
 class ResponseHeaders:
@@ -14,33 +14,32 @@ class ResponseHeaders:
 
     def __init__(self, protocol: ChatProtocol) -> None:
         self._protocol = protocol
-        self._second = -1
+        self._has_fresh = bool(protocol.fresh_headers(Stamp(0.0, bytes(ENTROPY_BYTES))))
+        self._since = self._until = -1
         self._whole: Headers = ()
         self._stream: Headers = ()
         self._bare_whole: Headers = (*protocol.whole_headers, *CORS)
         self._bare_stream: Headers = (*protocol.stream_headers, *CORS)
 
-    def whole(self, exchange: Exchange) -> Headers:
-        """Of a whole response, fresh ones not included."""
-        if exchange.allowance is not None:
-            return self._bare_whole
-        if int(exchange.stamp.created) != self._second:
+    def of(self, exchange: Exchange, streamed: bool) -> tuple[Headers, Headers]:
+        """Those of a whole or streamed response, and those that are this exchange's alone."""
+        if self._has_fresh or exchange.allowance is not None:
+            fresh = self._fresh(exchange)
+            if exchange.allowance is not None:
+                return self._bare_stream if streamed else self._bare_whole, fresh
+        else:
+            fresh = exchange.fresh_headers
+        if not self._since <= exchange.stamp.created < self._until:
             self._renew(exchange.stamp.created)
-        return self._whole
+        return self._stream if streamed else self._whole, fresh
 
-    def stream(self, exchange: Exchange) -> Headers:
+    def _fresh(self, exchange: Exchange) -> Headers:
+        fresh = exchange.fresh_headers
+        if self._has_fresh:
+            fresh += self._protocol.fresh_headers(exchange.stamp)
         if exchange.allowance is not None:
-            return self._bare_stream
-        if int(exchange.stamp.created) != self._second:
-            self._renew(exchange.stamp.created)
-        return self._stream
-
-    def fresh(self, exchange: Exchange) -> Headers:
-        """This exchange's alone."""
-        fresh = exchange.fresh_headers + self._protocol.fresh_headers(exchange.stamp)
-        if exchange.allowance is None:
-            return fresh
-        return fresh + self._protocol.rate_limits(exchange.allowance, exchange.stamp.created)
+            fresh += self._protocol.rate_limits(exchange.allowance, exchange.stamp.created)
+        return fresh
 
     def respond(self, exchange: Exchange, response: WireResponse) -> Whole:
         """A response that came with headers of its own: an error's, or a side route's. Where quotas are kept, it tells
@@ -48,10 +47,11 @@ class ResponseHeaders:
         status, headers, body = response
         if exchange.allowance is None and exchange.state.quotas is None:
             headers += self._protocol.rate_limits(SPENT if status == 429 else PLENTY, exchange.stamp.created)
-        return Whole(status, headers + CORS, body, self.fresh(exchange))
+        return Whole(status, headers + CORS, body, self._fresh(exchange))
 
     def _renew(self, now: float) -> None:
         limits = self._protocol.rate_limits(PLENTY, now)
         self._whole = (*self._protocol.whole_headers, *limits, *CORS)
         self._stream = (*self._protocol.stream_headers, *limits, *CORS)
-        self._second = int(now)
+        self._since = int(now)
+        self._until = self._since + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import attrs
@@ -57,7 +57,7 @@ class LLMSurface:
 
     def answer(self, exchange: Exchange) -> Answer:
         """The one pipeline."""
-        steering, state = exchange.steering, exchange.state
+        steering, state = exchange.plan.steering, exchange.state
         try:
             asked = self._understand(exchange)
         except WireError as refusal:
@@ -76,10 +76,13 @@ class LLMSurface:
             return self._respond(exchange, asked, injected, injected.response)
         found = state.book.match(asked.question, state.counters, strict_turns=state.book.is_scripted and strict_turns())
         fixture = None if isinstance(found, Missed) else found.fixture
-        if state.chaos.is_quiet and steering.chaos is None and (fixture is None or fixture.chaos is None):
-            return self._serve(exchange, asked, found)
-        risks = odds(state.chaos.at(steering.test_id), fixture, steering.chaos)
-        return self._serve(exchange, asked, found) if risks is None else self._risk(exchange, asked, found, risks)
+        if not state.chaos.is_quiet or steering.chaos is not None or (fixture is not None and not fixture.is_plain):
+            risks = odds(state.chaos.at(steering.test_id), fixture, steering.chaos)
+            if risks is not None:
+                return self._risk(exchange, asked, found, risks)
+        if isinstance(found, Missed):
+            return self._miss(exchange, asked.question, found)
+        return self._respond(exchange, asked, found.fixture, found.fixture.response)
 
     def _over_quota(self, exchange: Exchange, asked: _Asked) -> Whole | None:
         assert exchange.state.quotas is not None
@@ -90,26 +93,28 @@ class LLMSurface:
     def _risk(self, exchange: Exchange, asked: _Asked, found: Found | Missed, risks: Odds) -> Answer:
         """The answer under chaos."""
         fixture = None if isinstance(found, Missed) else found.fixture
+
+        def serve() -> Answer:
+            if isinstance(found, Missed):
+                return self._miss(exchange, asked.question, found)
+            return self._respond(exchange, asked, found.fixture, found.fixture.response)
+
         spoiler = Spoiler(
             exchange,
             self._protocol,
             fixture,
             asked.model,
             asked.stream,
-            serve=lambda: self._serve(exchange, asked, found),
+            serve,
             fail=lambda error: self._error(exchange, error, fixture),
             empty=lambda: self._empty(exchange, asked.stream),
         )
         return beset(spoiler, risks)
 
-    def _serve(self, exchange: Exchange, asked: _Asked, found: Found | Missed) -> Answer:
-        if isinstance(found, Missed):
-            return self._miss(exchange, asked.question, found)
-        return self._respond(exchange, asked, found.fixture, found.fixture.response)
-
     def _understand(self, exchange: Exchange) -> _Asked:
         """Decodes the request, unless the same bytes were asked before. Raises WireError."""
-        body, head, steering = exchange.request.body, exchange.head, exchange.steering
+        request, steering = exchange.request, exchange.plan.steering
+        body, head = request.body, request.head
         heeded = tuple([head.headers.get(name) for name in self._heeds]) if self._heeds else None
         key = (body, head.target, steering.context, heeded)
         asked = self._asked.get(key)
@@ -173,8 +178,8 @@ class LLMSurface:
         if asked.stream:
             return self._stream(exchange, asked, fixture, reply)
         body = asked.renderings.whole(_source(fixture, reply), reply, exchange.stamp)
-        entry = exchange.record(200, fixture)
-        return Whole(200, self._headers.whole(exchange), body, self._headers.fresh(exchange), on_end=entry.ended)
+        headers, fresh = self._headers.of(exchange, streamed=False)
+        return Whole(200, headers, body, fresh, on_end=exchange.record(200, fixture).ended)
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
@@ -183,8 +188,8 @@ class LLMSurface:
         chunk_size = fixture.chunk_size or settings.chunk_size
         entry = exchange.record(200, fixture)
         rendering = (_source(fixture, reply), reply, exchange.stamp, chunk_size)
-        headers, fresh = self._headers.stream(exchange), self._headers.fresh(exchange)
-        limits = _limits(fixture, exchange.fault)
+        headers, fresh = self._headers.of(exchange, streamed=True)
+        limits = () if fixture.is_plain and exchange.fault is None else _limits(fixture, exchange.fault)
         if not limits and exchange.fault is None and settings.tempo.is_instant(fixture):
             body = asked.renderings.stream(*rendering)
             return Whole(200, headers, body, fresh, chunked=True, on_end=entry.ended)
@@ -264,15 +269,15 @@ class LLMSurface:
         return attrs.evolve(self._headers.respond(exchange, response), on_end=entry.ended)
 
     def _empty(self, exchange: Exchange, streamed: bool) -> Whole:
-        headers = self._headers.stream(exchange) if streamed else self._headers.whole(exchange)
-        return Whole(200, headers, b"", self._headers.fresh(exchange), chunked=streamed)
+        headers, fresh = self._headers.of(exchange, streamed)
+        return Whole(200, headers, b"", fresh, chunked=streamed)
 
     def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
         """The answer to a request that could not be read to its end."""
         return self._error(exchange, ErrorReply(message, type="invalid_request_error", status=status))
 
 
-def _limits(fixture: Fixture, fault: Fault | None) -> list[Limit]:
+def _limits(fixture: Fixture, fault: Fault | None) -> Sequence[Limit]:
     """Where a stream is to be cut short."""
     limits = []
     if fixture.truncate_after_chunks is not None:
