@@ -46,6 +46,7 @@ def test_b13_an_asynchronous_factory_runs_in_the_server_s_loop(mock: AIMock, cha
 async def test_a_waiting_factory_holds_nobody_up_and_ends_with_its_client(
     autojump_clock: trio.testing.MockClock, memory: Call
 ) -> None:
+    """field 2.44"""
     from aimock.fixtures import fixture_from
 
     ends: list[str] = []
@@ -320,6 +321,16 @@ def test_a_drawn_seed_repeats_the_run_when_given(call: Call) -> None:
 def test_tests_in_parallel_do_not_disturb_each_other_s_ids(call: Call) -> None:
     alone, crowded = run(call, 42, "a")[0], run(call, 42, "bca")[0]
     assert crowded[-len(alone) :] == alone
+
+
+def test_another_server_in_the_process_does_not_disturb_its_ids(call: Call) -> None:
+    """core-lessons D9, field 2.54"""
+    alone = run(call, 42, "ab")
+    with AIMock(seed=42) as busy:
+        busy.on_message("hello", {"content": "Hello, world"})
+        for _ in range(3):
+            call("POST", "/v1/chat/completions", {"messages": [{"role": "user", "content": "hello"}]}, port=busy.port)
+        assert run(call, 42, "ab") == alone
 
 
 def test_probes_change_no_test_s_ids(mock: AIMock, call: Call) -> None:

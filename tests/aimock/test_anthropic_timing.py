@@ -45,6 +45,7 @@ async def test_every_event_waits_but_a_ping(memory: Start, autojump_clock: MockC
 async def test_every_event_is_counted_but_a_ping(
     memory: Start, autojump_clock: MockClock, after: int, count: int
 ) -> None:
+    """core-lessons E6"""
     events, whole = await streamed(memory, latency=50, truncate_after_chunks=after)
     assert [name for name, _ in events] == EVENTS[:count]
     assert not whole

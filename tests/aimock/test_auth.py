@@ -316,6 +316,19 @@ def test_without_keys_a_key_is_nothing_special(call: Call) -> None:
         assert call("GET", "/__aimock/fixtures?key=x", port=open_to_all.port).status == 400
 
 
+@pytest.mark.parametrize(("lines", "status"), [([], 401), ([("X-Api-Key", "wrong")], 401), ([("X-Api-Key", KEY)], 200)])
+@pytest.mark.parametrize(("method", "target"), [("GET", "/v1/models"), ("POST", CHAT), ("POST", "/v1/messages")])
+def test_c8_an_upgrade_to_something_else_is_no_way_around_the_keys(
+    raw: Callable[..., Told], method: str, target: str, lines: Any, status: int
+) -> None:
+    """core-lessons C8, field 2.43"""
+    upgrade = [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABkAAQAAP__")]
+    told = raw([*upgrade, *lines], method, target)
+    assert told.status == status
+    if status == 200 and method == "POST":
+        assert b"Hi" in told.body, "the body came whole"
+
+
 # -- the option ------------------------------------------------------------------------------------------------------
 
 

@@ -137,6 +137,7 @@ async def assert_tidy(house: House) -> None:
 @pytest.mark.parametrize("way", LEAVES)
 @pytest.mark.parametrize("kind", REQUESTS)
 async def test_leaving_within_a_request(kind: str, way: str, autojump_clock: MockClock) -> None:
+    """core-lessons C12, field 2.39"""
     sent = REQUESTS[kind]
     async with house() as server:
         for k in range(len(sent)):
@@ -166,7 +167,7 @@ async def length_of_response(server: House, sent: bytes) -> int:
 @pytest.mark.parametrize("way", LEAVES)
 @pytest.mark.parametrize("kind", ["whole", "streamed", "paced", "task"])
 async def test_leaving_within_a_response(kind: str, way: str, autojump_clock: MockClock) -> None:
-    """The network takes k bytes and no more, then the client is gone."""
+    """core-lessons C12, field 2.39: the network takes k bytes and no more, then the client is gone."""
     async with house() as server:
         length = await length_of_response(server, REQUESTS[kind])
         server.interruptions()
@@ -181,6 +182,7 @@ async def test_leaving_within_a_response(kind: str, way: str, autojump_clock: Mo
 
 @pytest.mark.parametrize("way", LEAVES)
 async def test_leaving_while_the_answer_is_awaited(way: str, autojump_clock: MockClock) -> None:
+    """core-lessons C12, field 2.44"""
     async with house() as server:
         for seconds in (0, 1, 4.999):
             client = memory.connect(server.server)
@@ -193,7 +195,7 @@ async def test_leaving_while_the_answer_is_awaited(way: str, autojump_clock: Moc
 
 @pytest.mark.parametrize("way", LEAVES)
 async def test_leaving_between_two_pieces(way: str, autojump_clock: MockClock) -> None:
-    """The client has read all there is, at any moment of a paced stream."""
+    """core-lessons C12, field 2.39: the client has read all there is, at any moment of a paced stream."""
     async with house() as server:
         endings: list[bool] = []
         for tick in range(2, 400, 7):
@@ -235,6 +237,7 @@ async def read_exactly(connection: trio.SocketStream, count: int) -> bytes:
 @pytest.mark.parametrize("way", LEAVES)
 @pytest.mark.parametrize("kind", REQUESTS)
 async def test_leaving_within_a_request_over_sockets(kind: str, way: str) -> None:
+    """core-lessons C12, field 2.39"""
     sent = REQUESTS[kind]
     async with house(*open_listeners("127.0.0.1", 0)) as server:
         assert server.address is not None
@@ -251,6 +254,7 @@ async def test_leaving_within_a_request_over_sockets(kind: str, way: str) -> Non
 @pytest.mark.parametrize("way", LEAVES)
 @pytest.mark.parametrize("kind", ["whole", "streamed", "paced"])
 async def test_leaving_within_a_response_over_sockets(kind: str, way: str) -> None:
+    """core-lessons C12, field 2.39"""
     async with house(*open_listeners("127.0.0.1", 0)) as server:
         assert server.address is not None
         for k in range(1, 600, 29):

@@ -92,6 +92,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., State | int]:
 
 
 def test_defaults(chosen: Callable[..., Config]) -> None:
+    """core-lessons D11: the bounds of journal and counts."""
     assert chosen("") == Config(
         port=4010,
         host="127.0.0.1",
@@ -216,6 +217,7 @@ def test_the_environment_s_keys_replace_the_file_s(
 def test_keys_in_the_environment_that_cannot_be_used_stop_the_start_and_are_not_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, listed: str, said: str
 ) -> None:
+    """core-lessons F11"""
     config = tmp_path / "c.json"
     config.write_text('{"auth": {"apiKeys": ["from the file"]}}')
     monkeypatch.setenv("AIMOCK_API_KEYS", listed)
@@ -285,6 +287,7 @@ def test_f12_field_59_a_wrong_command_line_is_one_line_and_status_1(
     words: str,
     named: str,
 ) -> None:
+    """core-lessons F12, D11, field 2.59"""
     fixtures("fixtures/a.json", HI)
     assert served(words) == 1
     out, err = capsys.readouterr()
@@ -393,6 +396,26 @@ def test_log_levels(
     served(f"-f a.json --log-level {level}")
     captured = capsys.readouterr()
     assert (len(captured.out.splitlines()), len(captured.err.splitlines())) == (out, err)
+
+
+def test_e3_what_a_config_file_says_reaches_the_server(
+    served: Callable[..., State | int],
+    fixtures: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """core-lessons E3, field 2.57"""
+    fixtures("a.json", HI, FAULTY)
+    llm = {"fixtures": "a.json", "latency": 2.5, "chunkSize": 7, "replaySpeed": 0.5, "logLevel": "warn"}
+    journal = {"max": 3, "fixtureCountsMax": 4}
+    (tmp_path / "c.json").write_text(json.dumps({"strict": True, "seed": 8, "llm": llm, "journal": journal}))
+    state = served("--config c.json")
+    assert isinstance(state, State)
+    settings = state.settings
+    assert (settings.latency, settings.chunk_size, settings.replay_speed, settings.strict) == (2.5, 7, 0.5, True)
+    assert (settings.journal_max_entries, settings.fixture_counts_max_test_ids, settings.seed) == (3, 4, 8)
+    captured = capsys.readouterr()
+    assert (captured.out, len(captured.err.splitlines())) == ("", 1), "logLevel"
 
 
 def test_strict_in_a_config_file_makes_no_fixtures_fatal(

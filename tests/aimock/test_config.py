@@ -84,6 +84,7 @@ def test_what_is_not_said_is_left_open(write: Write, content: Any) -> None:
     ],
 )
 def test_field_57_an_unknown_key_is_refused_with_the_nearest(write: Write, content: Any, said: str) -> None:
+    """core-lessons G5, field 2.57"""
     path = write(content)
     with pytest.raises(ConfigError) as raised:
         load_config(path)

@@ -179,6 +179,7 @@ def test_d7_the_journal_alone_is_reset(mock: AIMock, call: Call, chat: Call) -> 
 
 @pytest.mark.parametrize("path", ["/__aimock/reset", "/__aimock/reset/fixtures"])
 def test_field_55_everything_is_reset(mock: AIMock, call: Call, chat: Call, path: str) -> None:
+    """core-lessons G1, field 2.55"""
     busy(mock, chat)
     first_id = mock.get_last_request()["headers"]["x-request-id"]
     response = call("POST", path, b"whatever")
@@ -319,6 +320,7 @@ def test_an_error_queued_for_a_test_is_for_that_test(mock: AIMock, call: Call, c
 
 
 def test_an_error_does_not_use_up_a_sequence(mock: AIMock, chat: Call) -> None:
+    """core-lessons G2"""
     mock.on_message("hello", {"content": "one"}, sequence_index=0).next_request_error(418)
     assert [chat().status for _ in range(2)] == [418, 200]
 

@@ -106,7 +106,7 @@ async def test_e5_a_stream_that_ends_first_ends_well(
 async def test_e7_field_41_a_client_that_leaves_is_noted_and_only_then(
     autojump_clock: MockClock, memory: Start, keep: int
 ) -> None:
-    """After the head and `keep` chunks; the fifth keeps all of it."""
+    """core-lessons E7, field 2.36, 2.41: after the head and `keep` chunks; the last comes with [DONE]."""
     server = await served(memory, latency=50)
     client = server.send(stream=True)
     for _ in range(1 + keep):

@@ -74,6 +74,7 @@ def test_c17_field_52_no_credential_header_is_kept(
 
 
 def test_c17_what_is_accepted_as_a_credential_is_redacted(mock: AIMock, chat: Call) -> None:
+    """core-lessons C17, G1, field 2.52"""
     chat(headers=dict.fromkeys(CREDENTIAL_HEADERS, SECRET))
     shown = mock.get_last_request()["headers"]
     assert {shown[name] for name in CREDENTIAL_HEADERS} == {"[REDACTED]"}
@@ -176,6 +177,7 @@ def test_d11_field_51_only_the_last_entries_are_kept(call: Call) -> None:
 
 
 def test_d11_everything_is_bounded_by_default_however_it_is_started() -> None:
+    """core-lessons D11, G4, field 2.51"""
     settings, parameters = Settings(), inspect.signature(AIMock).parameters
     for name, bound in (("journal_max_entries", 1000), ("fixture_counts_max_test_ids", 500)):
         assert getattr(settings, name) == parameters[name].default == bound  # and `test_cli.test_defaults`
@@ -256,7 +258,7 @@ def test_repeated_headers_are_joined(mock: AIMock) -> None:
 def test_b7_an_answer_that_could_not_be_made_is_journaled_as_the_500_that_was_sent(
     mock: AIMock, chat: Call, monkeypatch: pytest.MonkeyPatch, stream: bool
 ) -> None:
-    """core-lessons B7, C15: also where the entry was made before the rendering failed."""
+    """core-lessons B7, G3: also where the entry was made before the rendering failed."""
     mock.on_message("hello", {"content": "Hi"})
     monkeypatch.setattr(Renderings, "stream" if stream else "whole", failing)
     response = chat("hello", stream=stream)

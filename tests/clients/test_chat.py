@@ -130,6 +130,7 @@ def test_a_whole_answer_is_what_the_fixture_says(mock: AIMock, whole: Whole, rep
 def test_raw_chunks_hold_what_the_fixture_says(
     mock: AIMock, client: OpenAI, reply: dict[str, Any], chunk_size: int
 ) -> None:
+    """core-lessons E14, field 2.19, 2.22"""
     mock.on_message("hello", reply, chunk_size=chunk_size)
     chunks = list(
         client.chat.completions.create(model="o3", messages=[{"role": "user", "content": "hello"}], stream=True)
@@ -215,6 +216,7 @@ def test_two_choices_are_asked_for_and_given(mock: AIMock, whole: Whole, streame
 
 
 def test_e1_include_usage_comes_last_with_no_choices(mock: AIMock, streamed: Streamed) -> None:
+    """core-lessons E1, field 2.20"""
     mock.on_message("hello", {"content": "Hello, world"}, chunk_size=5)
     *chunks, last = streamed(**USAGE)
     assert all(chunk.choices and chunk.usage is None for chunk in chunks)
@@ -354,6 +356,7 @@ def test_a_tool_is_called_and_its_result_answered(mock: AIMock, whole: Whole) ->
 
 
 def test_minted_call_ids_differ_and_select_the_answer(mock: AIMock, whole: Whole) -> None:
+    """field 2.22"""
     call = {"name": "get_weather", "arguments": "{}"}
     mock.on_message("hello", {"toolCalls": [call, call]}, has_tool_result=False)
     first = whole()
@@ -424,6 +427,7 @@ def test_a1_a2_text_is_found_in_parts_and_behind_an_attachment(mock: AIMock, who
 
 
 def test_a8_system_texts_must_all_occur_in_any_order(mock: AIMock, whole: Whole) -> None:
+    """core-lessons A8, field 2.11"""
     mock.on_system_message(["alpha", "beta"], {"content": "both"}).on({}, {"content": "else"})
     for system, answer in (("beta and alpha", "both"), ("alpha", "else")):
         messages = [{"role": "system", "content": system}, {"role": "user", "content": "x"}]

@@ -49,6 +49,7 @@ def test_every_error_has_its_class(
     code: str | None,
     param: str | None,
 ) -> None:
+    """core-lessons C22, field 2.19"""
     error = {"message": "It went wrong.", "type": type_, "code": code, "param": param}
     mock.on_message("hello", {"error": error, "status": status})
     with pytest.raises(kind) as raised:

@@ -286,6 +286,7 @@ def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_the_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """core-lessons G6"""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
@@ -519,6 +520,7 @@ CHECKS: dict[str, Callable[[], None]] = {
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_table_says_what_the_code_says(name: str) -> None:
+    """core-lessons G6"""
     CHECKS[name]()
 
 

@@ -18,9 +18,11 @@ def test_every_sdk_is_pointed_at_the_server_with_a_dummy_key() -> None:
 
 def test_the_sdks_themselves_find_it(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     suite.makepyfile("""
+        import os
         import openai
 
         def test_it(aimock):
+            assert "AZURE_OPENAI_AD_TOKEN" not in os.environ
             with openai.OpenAI() as client:
                 assert str(client.base_url) == f"{aimock.url}/v1/"
             with openai.AzureOpenAI() as client:
@@ -29,6 +31,7 @@ def test_the_sdks_themselves_find_it(suite: pytest.Pytester, monkeypatch: pytest
     """)
     monkeypatch.setenv("OPENAI_API_TYPE", "azure")
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "a real one")
+    monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "a real one")
     suite.runpytest_inprocess().assert_outcomes(passed=1)
 
 
@@ -37,9 +40,11 @@ def test_the_sdk_of_anthropic_finds_it(suite: pytest.Pytester, monkeypatch: pyte
     pytest.importorskip("anthropic")
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "a real one")
     suite.makepyfile("""
+        import os
         import anthropic
 
         def test_it(aimock):
+            assert "ANTHROPIC_AUTH_TOKEN" not in os.environ
             with anthropic.Anthropic() as client:
                 assert str(client.base_url).rstrip("/") == aimock.url
                 assert client.auth_token is None

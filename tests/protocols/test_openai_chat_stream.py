@@ -68,6 +68,7 @@ def test_a_text_stream_byte_for_byte(ask: Ask, stamp: Stamp) -> None:
 
 
 def test_two_parallel_calls_byte_for_byte(ask: Ask, stamp: Stamp) -> None:
+    """core-lessons C23"""
     calls = (ToolCall("f", '{"x":1}', "call_a"), ToolCall("g", "", "call_b"))
     reply = Reply(calls, id="chatcmpl-A1", system_fingerprint="fp_0a1b2c3d4e")
     expected = [
@@ -117,9 +118,25 @@ ROLE = {"role": "assistant", "content": "", "refusal": None}
                 "tool_calls",
             ],
         ),
+        (
+            Reply((ToolCall("f", "{}", "i"), Text("a")), reasoning="r"),
+            [
+                ROLE,
+                {"reasoning_content": "r"},
+                {
+                    "tool_calls": [
+                        {"index": 0, "id": "i", "type": "function", "function": {"name": "f", "arguments": ""}}
+                    ]
+                },
+                {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]},
+                {"content": "a"},
+                "tool_calls",
+            ],
+        ),
     ],
 )
 def test_deltas(streamed: Streamed, reply: Reply, expected: list[Any]) -> None:
+    """core-lessons E14, field 2.19, 2.24, 2.31"""
     assert deltas(streamed(reply)) == expected
 
 

@@ -67,6 +67,7 @@ def test_a_text_reply_byte_for_byte(ask: Ask, stamp: Stamp) -> None:
     ],
 )
 def test_the_message(whole: Whole, reply: Reply, message: dict[str, Any], finish_reason: str) -> None:
+    """core-lessons C23, B6, field 2.19, 2.24, 2.31"""
     choice = whole(reply)["choices"][0]
     assert choice["message"] == {"role": "assistant", "refusal": None, "annotations": []} | message
     assert choice["finish_reason"] == finish_reason

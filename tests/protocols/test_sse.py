@@ -37,6 +37,7 @@ STREAMS = [
 
 @pytest.mark.parametrize(("stream", "expected"), STREAMS)
 def test_a_stream_is_read_alike_however_it_is_split(stream: bytes, expected: list[Event]) -> None:
+    """field 2.37"""
     assert list(sse.events([stream])) == expected
     assert list(sse.events([stream[at : at + 1] for at in range(len(stream))])) == expected
     assert list(sse.events([byte for at in range(len(stream)) for byte in (b"", stream[at : at + 1])])) == expected
@@ -54,6 +55,7 @@ def test_an_event_comes_as_soon_as_its_blank_line_does() -> None:
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60)))
 def test_any_bytes_in_any_split(stream: bytes, cuts: list[int]) -> None:
+    """field 2.37"""
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     pieces = [stream[start:end] for start, end in pairwise(edges)]
     assert list(sse.events(pieces)) == list(sse.events([stream]))

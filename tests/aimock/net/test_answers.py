@@ -554,6 +554,7 @@ async def test_the_handler_hears_that_a_stream_was_delivered(
 async def test_leaving_right_after_the_last_byte_is_no_interruption(
     make: Callable[..., Answer], leave: str, start_stage: StartStage, autojump_clock: MockClock
 ) -> None:
+    """field 2.36"""
     outcomes: list[Outcome] = []
     stage = await start_stage(always(make(on_end=outcomes.append)))
     client = stage.connect()

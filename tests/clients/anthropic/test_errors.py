@@ -73,6 +73,7 @@ def test_a_retry_after_an_error_succeeds(
 
 
 def test_a_429_says_that_the_limits_are_reached(mock: AIMock, claude: Any) -> None:
+    """core-lessons C21"""
     mock.on_message("hello", {"error": {"message": "Slow down"}, "status": 429, "retryAfter": 7})
     with pytest.raises(anthropic.RateLimitError) as raised:
         claude.messages.create(**QUESTION)
@@ -82,6 +83,7 @@ def test_a_429_says_that_the_limits_are_reached(mock: AIMock, claude: Any) -> No
 
 
 def test_one_shot_errors(mock: AIMock, claude: Any) -> None:
+    """field 2.15"""
     mock.on_message("hello", {"content": "Hi"})
     mock.next_request_error(529, {"message": "Overloaded"})
     with pytest.raises(anthropic.InternalServerError) as raised:
@@ -94,7 +96,7 @@ def test_one_shot_errors(mock: AIMock, claude: Any) -> None:
     ("strict", "kind"), [("false", anthropic.NotFoundError), ("true", anthropic.InternalServerError)]
 )
 def test_a_miss(mock: AIMock, claude: Any, strict: str, kind: type[Any]) -> None:
-    """wire-anthropic §5: in the provider's envelope, so that the SDK has something to say."""
+    """wire-anthropic §5, core-lessons C7: in the provider's envelope, so that the SDK has something to say."""
     mock.on_message("goodbye", {"content": "Bye"})
     with pytest.raises(kind) as raised:
         claude.messages.create(**QUESTION, extra_headers={"X-AIMock-Strict": strict})
@@ -107,6 +109,7 @@ def test_a_miss(mock: AIMock, claude: Any, strict: str, kind: type[Any]) -> None
 
 @pytest.mark.parametrize("messages", [None, "hello", [None], ["hello"], [[]]])
 def test_a_request_that_is_none(mock: AIMock, claude: Any, messages: Any) -> None:
+    """core-lessons A21"""
     with pytest.raises(anthropic.BadRequestError, match="messages") as raised:
         claude.messages.create(**QUESTION, extra_body={"messages": messages})
     assert raised.value.type == "invalid_request_error"
@@ -118,7 +121,7 @@ def test_a_request_that_is_none(mock: AIMock, claude: Any, messages: Any) -> Non
 @pytest.mark.parametrize("flavour", ["sync", "asyncio", "trio"])
 @pytest.mark.parametrize("after", [0, 1, 2, 4, 50])
 def test_an_error_event_is_raised(mock: AIMock, claude: Any, run_claude: Connect, flavour: str, after: int) -> None:
-    """wire-anthropic §21.8: the status was 200, so the type is what tells."""
+    """wire-anthropic §21.8, field 2.38: the status was 200, so the type is what tells."""
     broken = {"afterChunks": after, "message": "Overloaded", "type": "overloaded_error"}
     mock.on_message("hello", {"content": "Hi there", "midStreamError": broken}, chunk_size=3)
     seen: list[str] = []
@@ -147,6 +150,7 @@ def test_the_helper_raises_it_too(mock: AIMock, claude: Any) -> None:
 
 
 def test_a_stream_that_breaks_off_is_a_connection_error(mock: AIMock, claude: Any) -> None:
+    """core-lessons E7, field 2.41"""
     mock.on_message("hello", {"content": "Hi there"}, chunk_size=2, truncate_after_chunks=4)
     seen = []
     with pytest.raises(Exception, match=r"peer closed connection|Connection error"):

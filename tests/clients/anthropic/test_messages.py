@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from anthropic import BadRequestError, beta_tool
+from anthropic import APIStatusError, BadRequestError, beta_tool
 from pydantic import BaseModel
 
 from aimock import AIMock
@@ -88,7 +88,7 @@ REPLIES: list[Any] = [
 def test_the_helper_puts_a_stream_together(
     mock: AIMock, said: Said, put_together: Said, response: dict[str, Any], content: list[Any]
 ) -> None:
-    """wire-anthropic §21.1, §21.13, §23."""
+    """wire-anthropic §21.1, §21.13, §23; field 2.24, 2.31."""
     mock.on_message("hello", response, chunk_size=2)
     whole, streamed = said(tools=TOOLS), put_together(tools=TOOLS)
     assert blocks(whole) == blocks(streamed) == content
@@ -156,6 +156,7 @@ def test_usage_of_the_fixture(mock: AIMock, said: Said, put_together: Said) -> N
 
 
 def test_ids_differ_from_each_other_but_not_from_run_to_run(connect_claude: Said) -> None:
+    """field 2.22"""
     runs = []
     for _ in range(2):
         with AIMock(seed=7) as mock:
@@ -247,8 +248,28 @@ def test_a_strict_server_wants_thoughts_back(claude: Any, mock: AIMock, thought:
     assert refused.value.type == "invalid_request_error"
 
 
+def test_a_request_that_is_refused_uses_up_neither_a_sequence_nor_an_error(claude: Any, mock: AIMock) -> None:
+    """core-lessons G2"""
+    mock.on({}, {"content": "one"}, sequence_index=0)
+    robbed = [
+        HELLO,
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "T", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "T", "content": "ok"}]},
+    ]
+    more = {**QUESTION, "thinking": {"type": "enabled", "budget_tokens": 1024}, "messages": robbed}
+    mock.next_request_error(418)
+    mock.strict = True
+    with pytest.raises(BadRequestError):
+        claude.messages.create(**more)
+    mock.strict = False
+    with pytest.raises(APIStatusError) as teapot:
+        claude.messages.create(**more)
+    assert teapot.value.status_code == 418
+    assert claude.messages.create(**more).content[0].text == "one"
+
+
 def test_a_model_without_reasoning_gives_none_in_strict_mode(claude: Any, mock: AIMock) -> None:
-    """wire-anthropic §7, §23: thought, signature and hidden thoughts, on a turn of tools too."""
+    """wire-anthropic §7, §23, core-lessons E13, field 2.32: neither thought, signature nor hidden thoughts."""
     call = {"name": "f", "arguments": "{}"}
     mock.on_message("hello", {"toolCalls": [call], "reasoning": "Hm.", "redactedThinking": ["x"]})
     more = {**QUESTION, "model": "claude-3-5-sonnet-20241022", "messages": [HELLO]}
