@@ -158,8 +158,12 @@ class App:
         """Who answers requests with this head: the guard, control, preflights, then the routes."""
         steering = steering_of(head)
         params: Mapping[str, str] = {}
-        claim = next((claim for claim in self._claims if claim.header in head.headers), None)
-        resolved = claim.router.resolve(head.method, head.path) if claim is not None else None
+        claim = resolved = None
+        for each in self._claims:
+            if each.header in head.headers:
+                claim = each
+                resolved = claim.router.resolve(head.method, head.path)
+                break
         resolved = resolved or self._router.resolve(head.method, head.path)
         if self._guard is not None and not self._guard.admits(head):
             target = Target(self._guard.reject, self._guard.reject)

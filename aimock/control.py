@@ -17,6 +17,7 @@ from aimock.app import CONTROL_PREFIX
 from aimock.chaos import ChaosError, chaos_from_json, chaos_to_json
 from aimock.exchange import Exchange
 from aimock.fixtures import DEFAULT_TEST_ID, Fixture, FixtureError, describe, entries_from_json, make_fixture
+from aimock.injected import TooManyErrors
 from aimock.journal import Entry
 from aimock.net.exchange import Whole
 from aimock.redaction import CREDENTIAL_QUERY_KEYS
@@ -111,7 +112,10 @@ def _reset_fixtures(exchange: Exchange) -> Whole:
 
 
 def _queue_error(exchange: Exchange) -> Whole:
-    exchange.state.injected.add(injected_error(_body(exchange)), _scope(exchange))
+    try:
+        exchange.state.injected.add(injected_error(_body(exchange)), _scope(exchange))
+    except TooManyErrors as error:
+        raise ControlError(str(error)) from error
     return exchange.json(200, {"queued": True})
 
 

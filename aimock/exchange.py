@@ -89,7 +89,8 @@ class Exchange:
 
     @property
     def fresh_headers(self) -> Headers:
-        return (("x-request-id", request_id(self.plan.steering, self.stamp)),)
+        stamp = self._stamp or self.stamp
+        return (("x-request-id", request_id(self.plan.steering, stamp)),)
 
     def record(self, status: int, fixture: Fixture | None = None) -> Entry:
         """Journals the exchange. The one place where that happens."""

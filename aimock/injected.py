@@ -12,6 +12,12 @@ from aimock.fixtures import Fixture
 
 _ENDPOINTS = frozenset({"", "chat", "embedding", "fal"})
 
+MOST = 10_000
+
+
+class TooManyErrors(ValueError):
+    """More errors are queued than anybody waits for."""
+
 
 class InjectedErrors:
     """Queued errors, the last queued served first."""
@@ -20,7 +26,12 @@ class InjectedErrors:
         self._queued: list[tuple[str | None, Fixture]] = []
 
     def add(self, error: Fixture, test_id: str | None = None) -> None:
-        """`error`: a fixture that answers with one. `test_id`: only requests under it get it; None: any request."""
+        """`error`: a fixture that answers with one. `test_id`: only requests under it get it; None: any request.
+
+        Raises TooManyErrors.
+        """
+        if len(self._queued) >= MOST:
+            raise TooManyErrors(f"{MOST} errors are queued already, and no request has met them")
         self._queued.append((test_id, error))
 
     def take(self, test_id: str, endpoint: str) -> Fixture | None:

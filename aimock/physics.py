@@ -6,6 +6,7 @@ it; frames that are not counted follow the one before them at once.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -145,15 +146,19 @@ def schedule(
         yield offset, frame
 
 
-def kept_alive(timed: Iterable[tuple[float, Frame]], keepalive: Keepalive) -> Iterator[tuple[float, Frame]]:
-    """The schedule with a keepalive for every interval in which it would be silent; before the first frame too."""
+def kept_alive(
+    timed: Iterable[tuple[float, Frame]], keepalive: Keepalive, ends_at: float | None = None
+) -> Iterator[tuple[float, Frame]]:
+    """The schedule with a keepalive for every interval in which it would be silent: before the first frame too, and
+    after the last one until `ends_at`."""
     said = 0.0
-    for offset, frame in timed:
+    for offset, frame in itertools.chain(timed, () if ends_at is None else [(ends_at, None)]):
         while offset - said > keepalive.interval:
             said += keepalive.interval
             yield said, keepalive.frame
         said = offset
-        yield offset, frame
+        if frame is not None:
+            yield offset, frame
 
 
 class Limit(NamedTuple):

@@ -50,7 +50,7 @@ class Randomness:
         self.seed = secrets.randbits(32) if seed is None else seed
         self._young: dict[int, Iterator[bytes]] = {}  # by a hash: contents are large, and their hash is known anyway
         self._old: dict[int, Iterator[bytes]] = {}
-        self._keys: Bounded[tuple[str, str], bytes] = Bounded(_MAX_KEYS)
+        self._begun: Bounded[tuple[str, str], hashlib.blake2b] = Bounded(_MAX_KEYS)  # a copy costs half a new one
 
     def fork(self, scope: str, target: str, body: bytes) -> bytes:
         """The entropy of the next request for `target` with this body, under a test id or another scope."""
@@ -64,11 +64,14 @@ class Randomness:
         return next(source)
 
     def _first(self, scope: str, target: str, body: bytes) -> bytes:
-        key = self._keys.get((scope, target))
-        if key is None:
+        begun = self._begun.get((scope, target))
+        if begun is None:
             key = hashlib.blake2b(repr((self.seed, scope, target)).encode()).digest()
-            self._keys.keep((scope, target), key)
-        return hashlib.blake2b(body, key=key, digest_size=ENTROPY_BYTES).digest()
+            begun = hashlib.blake2b(key=key, digest_size=ENTROPY_BYTES)
+            self._begun.keep((scope, target), begun)
+        digest = begun.copy()
+        digest.update(body)
+        return digest.digest()
 
     def rewind(self) -> None:
         """Starts all content over from its first request."""

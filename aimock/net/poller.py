@@ -174,10 +174,10 @@ class Poller:
             return HandOver(transport, data)
         request = taken[0]
         answer = setting.handler.answer(request)
-        if isinstance(answer, Stream):
-            self._play(transport, answer, request.head, now)
-            return None
         if not isinstance(answer, Whole) or answer.slicing is not None:
+            if isinstance(answer, Stream):
+                self._play(transport, answer, request.head, now)
+                return None
             return HandOver(transport, begun=Answered(request, answer, now))
         response = setting.writer.whole(answer, request.head, close=False)
         try:

@@ -37,8 +37,8 @@ def _header_lines(headers: Headers) -> bytes:
     text = ""
     for name, value in headers:
         line = f"{name}: {value}"
-        # RFC 9110 5.5: these would end the line early, or never belong in one.
-        if "\r" not in line and "\n" not in line and "\0" not in line:
+        # RFC 9110 5.5: these would end the line early, or never belong in one. No printable text has one of them.
+        if line.isprintable() or not any(each in line for each in "\r\n\0"):
             text += line + "\r\n"
     return text.encode("latin-1", "replace")
 

@@ -15,22 +15,21 @@ class ResponseHeaders:
     def __init__(self, protocol: ChatProtocol) -> None:
         self._protocol = protocol
         self._has_fresh = bool(protocol.fresh_headers(Stamp(0.0, bytes(ENTROPY_BYTES))))
-        self._since = self._until = -1
-        self._whole: Headers = ()
-        self._stream: Headers = ()
+        self._changes = protocol.rate_limits(PLENTY, 0.0) != protocol.rate_limits(PLENTY, 1e9)
+        """Whether rate limits tell points in time."""
         self._bare_whole: Headers = (*protocol.whole_headers, *CORS)
         self._bare_stream: Headers = (*protocol.stream_headers, *CORS)
+        self._renew(0.0)
 
     def of(self, exchange: Exchange, streamed: bool) -> tuple[Headers, Headers]:
         """Those of a whole or streamed response, and those that are this exchange's alone."""
-        if self._has_fresh or exchange.allowance is not None:
-            fresh = self._fresh(exchange)
-            if exchange.allowance is not None:
-                return self._bare_stream if streamed else self._bare_whole, fresh
-        else:
-            fresh = exchange.fresh_headers
-        if not self._since <= exchange.stamp.created < self._until:
-            self._renew(exchange.stamp.created)
+        if exchange.allowance is not None:
+            return self._bare_stream if streamed else self._bare_whole, self._fresh(exchange)
+        if self._changes:
+            created = exchange.stamp.created
+            if not self._since <= created < self._since + 1:
+                self._renew(created)
+        fresh = self._fresh(exchange) if self._has_fresh else exchange.fresh_headers
         return self._stream if streamed else self._whole, fresh
 
     def _fresh(self, exchange: Exchange) -> Headers:
@@ -54,4 +53,3 @@ class ResponseHeaders:
         self._whole = (*self._protocol.whole_headers, *limits, *CORS)
         self._stream = (*self._protocol.stream_headers, *limits, *CORS)
         self._since = int(now)
-        self._until = self._since + 1

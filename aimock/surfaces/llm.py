@@ -203,22 +203,23 @@ class LLMSurface:
             timed = tuple(timed)
             interruption = interrupt(timed, limits)
         if interruption is None:
-            return Stream(200, headers, self._guarded(timed, exchange), fresh, on_end=on_end)
+            return Stream(200, headers, self._sent(timed, exchange), fresh, on_end=on_end)
         entry.planned = interruption.limit.reason
+        ends_at = interruption.ends_at
         return Stream(
             200,
             headers,
-            self._guarded(interruption.schedule, exchange),
+            self._sent(interruption.schedule, exchange, ends_at),
             fresh,
             ending=interruption.limit.ending,
-            ends_at=interruption.ends_at,
+            ends_at=ends_at,
             on_end=on_end,
         )
 
     def _timed(
         self, exchange: Exchange, asked: _Asked, frames: Iterable[Frame], pace: Pace
     ) -> Iterable[tuple[float, Frame]]:
-        """Each frame with its offset in seconds; keepalives between those that are far apart."""
+        """Each frame with its offset in seconds."""
         state, stamp = exchange.state, exchange.stamp
         delay = 0.0
         if exchange.fault is not None:
@@ -227,12 +228,15 @@ class LLMSurface:
         around = Surroundings(
             uniforms(stamp.entropy, "jitter"), lambda: asked.question.prompt_tokens, lambda: state.streams
         )
-        timed = schedule(frames, pace, around, delay)
-        keepalive = self._protocol.keepalive
-        return timed if keepalive is None else kept_alive(timed, keepalive)
+        return schedule(frames, pace, around, delay)
 
-    def _guarded(self, timed: Iterable[tuple[float, Frame]], exchange: Exchange) -> Iterator[tuple[float, bytes]]:
-        """The frames' bytes; a fault on the way becomes an error event, since the head has gone out already."""
+    def _sent(
+        self, timed: Iterable[tuple[float, Frame]], exchange: Exchange, ends_at: float | None = None
+    ) -> Iterator[tuple[float, bytes]]:
+        """The frames' bytes, and keepalives between those that are far apart, made as they are sent. What fails on the
+        way becomes an error event, since the head has gone out already."""
+        if self._protocol.keepalive is not None:
+            timed = kept_alive(timed, self._protocol.keepalive, ends_at)
         offset = 0.0
         try:
             for offset, frame in timed:

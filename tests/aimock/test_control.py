@@ -312,6 +312,18 @@ def test_d4_an_error_beats_a_scripted_turn(mock: AIMock, chat: Call) -> None:
     assert [chat().status for _ in range(2)] == [418, 200]
 
 
+def test_errors_that_nobody_meets_do_not_pile_up_without_end(
+    mock: AIMock, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """core-lessons G4"""
+    monkeypatch.setattr("aimock.injected.MOST", 2)
+    mock.next_request_error(500).next_request_error(500)
+    refused = call("POST", "/__aimock/error", {})
+    assert (refused.status, refused.json["error"]) == (400, "2 errors are queued already, and no request has met them")
+    with pytest.raises(ValueError, match="2 errors are queued"):
+        mock.next_request_error(500)
+
+
 def test_an_error_queued_for_a_test_is_for_that_test(mock: AIMock, call: Call, chat: Call) -> None:
     mock.on_message("hello", {"content": "Hi"})
     call("POST", "/__aimock/error", {"status": 418}, {"X-Test-Id": "a"})

@@ -450,6 +450,24 @@ def test_keepalives_are_made_as_they_are_needed() -> None:
     assert names(first) == [(10, "ping"), (20, "ping"), (30, "ping")]
 
 
+def test_keepalives_go_on_after_the_last_frame_until_the_stream_is_cut() -> None:
+    timed = [(5.0, frame("a"))]
+    assert names(kept_alive(timed, Keepalive(PING, 10), 26)) == [(5, "a"), (15, "ping"), (25, "ping")]
+    assert names(kept_alive([], Keepalive(PING, 10), 11)) == [(10, "ping")]
+
+
+async def test_a_stream_that_is_cut_after_ages_takes_no_room_for_its_keepalives(
+    autojump_clock: MockClock, memory: Start
+) -> None:
+    """core-lessons G4"""
+    server = await served(memory, TEN, chunk_size=5, latency=1e15, truncate_after_chunks=2)
+    client = server.send(path="/v1/messages", stream=True)
+    first = await client.receive()
+    assert first is not None
+    assert (await client.receive()).data.endswith(b'{"type":"ping"}\n\n\r\n')
+    client.finish()
+
+
 def test_keepalives_are_not_counted_by_a_limit() -> None:
     timed = tuple(kept_alive([(25, frame("a")), (50, frame("b"))], Keepalive(PING, 10)))
     cut = interrupt(timed, [Limit("x", after_chunks=1)])
