@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from aimock import config
-from aimock.fixtures.rules import PROFILE
 from aimock.fixtures.schema import DIALECT, fixtures_schema
+from aimock.fixtures.values import PROFILE
 
 
 def config_schema() -> dict[str, Any]:

@@ -18,8 +18,9 @@ from aimock.cli import main
 from aimock.config import ConfigError, load_config
 from aimock.fixtures import ENTRY_KEYS, MATCH_KEYS, RESPONSE_KEYS, rules
 from aimock.fixtures.load import parse_entries
-from aimock.fixtures.rules import Criterion, Rule, check_entry
+from aimock.fixtures.rules import Criterion, check_entry
 from aimock.fixtures.schema import DESCRIPTIONS
+from aimock.fixtures.values import Rule
 from aimock.schema import SCHEMAS, config_schema, fixtures_schema, schema_text
 
 ROOT = Path(__file__).parents[2]
