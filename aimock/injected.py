@@ -44,6 +44,9 @@ class InjectedErrors:
                 return self._queued.pop(position)[1]
         return None
 
+    def __len__(self) -> int:
+        return len(self._queued)
+
     def __iter__(self) -> Iterator[Fixture]:
         """Those that no request has met yet, in the order in which they were queued."""
         return (error for _, error in self._queued)

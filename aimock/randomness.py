@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator
+from typing import Literal
 
 from aimock.bounded import Bounded
 from aimock_protocols.canonical import ENTROPY_BYTES
@@ -18,7 +19,7 @@ _FLOAT_BITS = 53
 _DRAWN_AT_ONCE = 16
 
 _GENERATION = 16_384
-"""So many contents are counted, and as many that came before them; what is older is counted anew."""
+"""So many contents are remembered, and as many that came before them; what is older is counted anew."""
 _MAX_KEYS = 1_024
 
 
@@ -31,10 +32,8 @@ def uniforms(entropy: bytes, label: str) -> Iterator[float]:
             yield (int.from_bytes(block[start : start + 8], "little") >> (64 - _FLOAT_BITS)) / (1 << _FLOAT_BITS)
 
 
-def _entropies(first: bytes) -> Iterator[bytes]:
-    """The entropy of requests with the same content, one after the other. Most content comes once; what comes again
-    is drawn many at a time, which costs a tenth."""
-    yield first
+def _later(first: bytes) -> Iterator[bytes]:
+    """The entropy of all requests with the same content but the first. Drawn many at a time, which costs a tenth."""
     block = first
     while True:
         block = hashlib.shake_256(block[-ENTROPY_BYTES:]).digest(ENTROPY_BYTES * _DRAWN_AT_ONCE)
@@ -48,30 +47,37 @@ class Randomness:
     def __init__(self, seed: int | None = None) -> None:
         """`seed`: None draws a fresh one."""
         self.seed = secrets.randbits(32) if seed is None else seed
-        self._young: dict[int, Iterator[bytes]] = {}  # by a hash: contents are large, and their hash is known anyway
-        self._old: dict[int, Iterator[bytes]] = {}
+        # Contents are known by a hash: they are large, and their hash is known anyway. Most content comes once, and is
+        # then False here, which costs the garbage collector nothing; what has come again is what it goes on with.
+        self._young: dict[int, Iterator[bytes] | Literal[False]] = {}
+        self._old: dict[int, Iterator[bytes] | Literal[False]] = {}
         self._begun: Bounded[tuple[str, str], hashlib.blake2b] = Bounded(_MAX_KEYS)  # a copy costs half a new one
 
     def fork(self, scope: str, target: str, body: bytes) -> bytes:
         """The entropy of the next request for `target` with this body, under a test id or another scope."""
         content = hash((scope, target, body))
-        source = self._young.get(content)
-        if source is None:
-            source = self._old.pop(content, None) or _entropies(self._first(scope, target, body))
+        known = self._young.get(content)
+        if known:
+            return next(known)
+        if known is None:
+            known = self._old.pop(content, None)
             if len(self._young) >= _GENERATION:
                 self._old, self._young = self._young, {}
-            self._young[content] = source
-        return next(source)
-
-    def _first(self, scope: str, target: str, body: bytes) -> bytes:
-        begun = self._begun.get((scope, target))
-        if begun is None:
-            key = hashlib.blake2b(repr((self.seed, scope, target)).encode()).digest()
-            begun = hashlib.blake2b(key=key, digest_size=ENTROPY_BYTES)
-            self._begun.keep((scope, target), begun)
+        begun = self._begun.get((scope, target)) or self._begin(scope, target)
         digest = begun.copy()
         digest.update(body)
-        return digest.digest()
+        first = digest.digest()
+        if known is None:
+            self._young[content] = False
+            return first
+        self._young[content] = source = known or _later(first)
+        return next(source)
+
+    def _begin(self, scope: str, target: str) -> hashlib.blake2b:
+        key = hashlib.blake2b(repr((self.seed, scope, target)).encode()).digest()
+        begun = hashlib.blake2b(key=key, digest_size=ENTROPY_BYTES)
+        self._begun.keep((scope, target), begun)
+        return begun
 
     def rewind(self) -> None:
         """Starts all content over from its first request."""
