@@ -18,7 +18,7 @@ from aimock_protocols.canonical import ENTROPY_BYTES
 _FLOAT_BITS = 53
 _DRAWN_AT_ONCE = 16
 
-_GENERATION = 16_384
+_GENERATION = 4_096
 """So many contents are remembered, and as many that came before them; what is older is counted anew."""
 _MAX_KEYS = 1_024
 
