@@ -17,7 +17,7 @@ import attrs
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
 from aimock.net.exchange import Answer, Handler, Head, Headers, Refusal, Request, Task, Whole
-from aimock.routing import Router
+from aimock.routing import CONTROL_PREFIX, Router
 from aimock.state import State
 from aimock.steering import steering_of
 from aimock_protocols.canonical import ErrorReply
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from aimock.surfaces.sides import SideSurface
 
 logger = logging.getLogger("aimock")
-
-CONTROL_PREFIX = "/__aimock"
 
 _UNKNOWN_PATH = "{unknown}"
 _UNKNOWN_CONTROL_PATH = f"{CONTROL_PREFIX}/{{other}}"

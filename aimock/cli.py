@@ -17,15 +17,24 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import attrs
 
 from aimock import __version__
-from aimock.config import LOG_LEVELS, PORT, Config, ConfigError, load_config, moment, number, seed, whole_number
+from aimock.config import (
+    LOG_LEVELS,
+    PORT,
+    Config,
+    ConfigError,
+    Failure,
+    UnfitKeys,
+    api_keys,
+    load_config,
+    moment,
+    number,
+    seed,
+    whole_number,
+)
 
 if TYPE_CHECKING:  # a wrong flag is told before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
     from aimock.quotas import Quota
-from aimock.config import (
-    UnfitKeys,
-    api_keys,
-)
 
 DEFAULT_PORT = 4010
 DEFAULT_FIXTURES = "./fixtures"
@@ -39,10 +48,6 @@ _FLAG_OF_LATER_VERSIONS = (
     *("upstream-timeout-ms", "body-timeout-ms", "max-proxy-buffer-bytes", "max-proxy-buffer-frames", "agui-upstream"),
 )
 """Flags of the reference that this version does not honour, and therefore refuses by name."""
-
-
-class Failure(Exception):
-    """A reason to stop, in one line."""
 
 
 class _Parser(argparse.ArgumentParser):

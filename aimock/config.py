@@ -17,6 +17,10 @@ if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.quotas import Quota
 
 
+class Failure(Exception):
+    """A reason not to serve, in one line."""
+
+
 class ConfigError(Exception):
     """A config file or option that cannot be used; the text says which, and what was expected."""
 

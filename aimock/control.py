@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 
-from aimock.app import CONTROL_PREFIX
 from aimock.chaos import ChaosError, chaos_from_json, chaos_to_json
 from aimock.exchange import Exchange
 from aimock.fixtures import DEFAULT_TEST_ID, Fixture, FixtureError, describe, entries_from_json, make_fixture
@@ -21,6 +20,7 @@ from aimock.injected import TooManyErrors
 from aimock.journal import Entry
 from aimock.net.exchange import Whole
 from aimock.redaction import CREDENTIAL_QUERY_KEYS
+from aimock.routing import CONTROL_PREFIX
 from aimock.steering import query_value
 
 logger = logging.getLogger("aimock")

@@ -12,7 +12,7 @@ import bisect
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import trio
@@ -20,10 +20,12 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from aimock.app import App
 from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.net.exchange import Answer, Cut, Ending, Head, Headers, Outcome, Refusal, Request, Stream, Task, Whole
+
+if TYPE_CHECKING:
+    from aimock.app import App
 
 A = TypeVar("A", bound=Whole | Stream | Cut)
 

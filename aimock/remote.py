@@ -20,11 +20,10 @@ from typing import Any
 import trio
 
 from aimock.fixtures import Fixture, FixtureSourceError, Problem, Severity, shown_source
-from aimock.fixtures.load import FixtureFileError, build_entries, parse_entries
+from aimock.fixtures.load import FixtureFileError, Reporter, SourceUnavailable, build_entries, parse_entries
 from aimock.net.addresses import literal
 from aimock.net.fetch import AddressRefused, FetchError, Target, fetch
 from aimock.settings import private_urls_allowed
-from aimock.sources import Report, SourceUnavailable
 
 logger = logging.getLogger("aimock")
 
@@ -51,7 +50,7 @@ def get(target: Target) -> bytes:
     return outcome.result()
 
 
-def load_remote(url: str, report: Report, get: Get = get) -> list[Fixture]:
+def load_remote(url: str, report: Reporter, get: Get = get) -> list[Fixture]:
     """The fixtures at a URL, or the cached ones if it cannot be had, with a warning.
 
     Raises FixtureSourceError: SourceUnavailable if there are none, or if it leads to an address that is not public;

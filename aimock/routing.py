@@ -16,6 +16,9 @@ from aimock.bounded import Bounded
 
 T = TypeVar("T")
 
+CONTROL_PREFIX = "/__aimock"
+"""What lies under it is the control API's."""
+
 _COMPATIBLE_ENDINGS = (
     "/chat/completions",
     "/embeddings",

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from aimock import logs
-from aimock.cli import Failure
-from aimock.config import Config
+from aimock.config import Config, Failure
 from aimock.net.listen import open_listeners, url_of
 from aimock.net.server import HTTPServer
 from aimock.opening import Opening

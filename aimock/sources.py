@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from aimock import logs
-from aimock.fixtures import Fixture, FixtureSourceError, LocalSource, Problem, is_url, load_source, open_source, poll
+from aimock.fixtures import Fixture, LocalSource, is_url, load_source, open_source, poll
+from aimock.fixtures.load import Reporter
 from aimock.state import State
 
 logger = logging.getLogger("aimock")
@@ -25,15 +26,10 @@ INTERVAL = 0.5
 _REST = 20
 """A look is followed by a rest of so many times as long as it took: watching takes at most a twentieth of a core."""
 
-Report = Callable[[Problem], object]
 InThread = Callable[[Callable[[], LocalSource]], Awaitable[LocalSource]]
 
 
-class SourceUnavailable(FixtureSourceError):
-    """A remote source that gave no fixtures this time."""
-
-
-def add(state: State, name: str, report: Report) -> None:
+def add(state: State, name: str, report: Reporter) -> None:
     """Reads a source, a path or a URL, into the server's book. Raises FixtureSourceError if it cannot be used."""
     if is_url(name):
         state.replace_source(name, load(name, report))
@@ -43,7 +39,7 @@ def add(state: State, name: str, report: Report) -> None:
     state.replace_source(name, source.fixtures)
 
 
-def load(name: str, report: Report) -> list[Fixture]:
+def load(name: str, report: Reporter) -> list[Fixture]:
     """The fixtures of a path or a URL, read once. Raises FixtureSourceError if it cannot be used."""
     if not is_url(name):
         return load_source(name, report)

@@ -8,9 +8,9 @@ import logging
 from aimock import logs, sources
 from aimock.app import App
 from aimock.chaos import QUIET
-from aimock.cli import Failure
-from aimock.config import Config
+from aimock.config import Config, Failure
 from aimock.fixtures import FixtureSourceError, Problem, Severity, shown_source
+from aimock.fixtures.load import SourceUnavailable
 from aimock.settings import Settings
 from aimock.state import State
 
@@ -53,7 +53,7 @@ def _load(state: State, choice: Config) -> None:
     for source in named:
         try:
             sources.add(state, source, report)
-        except sources.SourceUnavailable as error:
+        except SourceUnavailable as error:
             report(Problem(shown_source(source), None, Severity.ERROR, f"{error.reason}; the source is skipped"))
         except FixtureSourceError as error:
             raise Failure(str(error)) from error

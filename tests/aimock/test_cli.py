@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from aimock import cli, serving, startup
-from aimock.cli import Failure, main
-from aimock.config import Config
+from aimock.cli import main
+from aimock.config import Config, Failure
 from aimock.state import State
 
 HI = {"match": {"userMessage": "hello"}, "response": {"content": "Hi"}}

@@ -20,12 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimock import AIMock, remote, startup
-from aimock.cli import Failure, main
-from aimock.config import Config
+from aimock.cli import main
+from aimock.config import Config, Failure
 from aimock.fixtures import FixtureSourceError, Severity
+from aimock.fixtures.load import SourceUnavailable
 from aimock.net.fetch import AddressRefused, FetchError, Target
 from aimock.remote import cache_file, load_remote, parse_url
-from aimock.sources import SourceUnavailable
 
 URL = "https://fixtures.example/f.json?token=secret"
 SHOWN = "https://fixtures.example/f.json?…"
