@@ -7,7 +7,6 @@ it; frames that are not counted follow the one before them at once.
 from __future__ import annotations
 
 import itertools
-import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -85,6 +84,8 @@ def _profile_delay(profile: StreamingProfile, latency: float, index: int, around
 
 def _normal(mean: float, deviation: float, uniform: float) -> float:
     """A draw from a bell curve, kept within _SPREAD of its mean."""
+    import statistics  # slow to import, and few profiles vary so
+
     drawn = statistics.NormalDist(mean, deviation).inv_cdf(max(uniform, _LEAST_PROBABILITY))
     return min(max(drawn, mean * (1 - _SPREAD)), mean * (1 + _SPREAD))
 
