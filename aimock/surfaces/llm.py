@@ -30,7 +30,9 @@ logger = logging.getLogger("aimock")
 
 _KEPT = 512
 _LARGEST_KEPT = 8 * 1024
-"""Requests that are kept in case they come again (tests are rerun, clients retry), and bytes of one."""
+"""Requests that are kept since they have come again (tests are rerun, clients retry), and bytes of one."""
+_REMEMBERED = 4096
+"""Requests of which it is known that they have come."""
 
 
 class _Asked(NamedTuple):
@@ -53,6 +55,7 @@ class LLMSurface:
         self._reread = self._neutral
         self._renderer = Renderer(protocol)
         self._asked: Bounded[Hashable, _Asked] = Bounded(_KEPT)
+        self._came: Bounded[int, bool] = Bounded(_REMEMBERED)  # what comes once is not worth keeping
         self._headers = ResponseHeaders(protocol)
 
     def answer(self, exchange: Exchange) -> Answer:
@@ -127,7 +130,11 @@ class LLMSurface:
         renderings = self._renderer.of(self._protocol.shape(chat))
         asked = _Asked(question, chat.model, chat.stream, chat.endpoint, renderings, chat.objection)
         if len(body) <= _LARGEST_KEPT and transform is None:
-            self._asked.keep(key, asked)
+            came = hash(key)
+            if came in self._came:
+                self._asked.keep(key, asked)
+            else:
+                self._came.keep(came, True)
         return asked
 
     def _neutral(self, request: Request, plan: Plan) -> dict[str, Any]:

@@ -88,7 +88,7 @@ async def test_what_is_kept_of_requests_has_a_bound(monkeypatch: pytest.MonkeyPa
         quotas: ("_MAX_BUCKETS",),
         randomness: ("_GENERATION", "_MAX_KEYS"),
         routing: ("_KEPT",),
-        llm: ("_KEPT",),
+        llm: ("_KEPT", "_REMEMBERED"),
     }.items():
         for bound in bounds:
             monkeypatch.setattr(module, bound, FEW)
