@@ -23,6 +23,7 @@ from aimock_protocols.canonical import (
     WireError,
     WireResponse,
 )
+from aimock_protocols.retrying import retry_headers
 
 _IDENTITY: Headers = (
     ("openai-version", "2020-10-01"),
@@ -129,11 +130,7 @@ def rate_limited(excess: Excess) -> ErrorReply:
 
 def error(error: ErrorReply, stamp: Stamp) -> WireResponse:
     """An error response; a 429 always says when to come back."""
-    headers = WHOLE_HEADERS
-    wait = 1.0 if error.retry_after is None and error.status == 429 else error.retry_after
-    if wait is not None:
-        headers += (("retry-after", str(math.ceil(wait))), ("retry-after-ms", str(math.ceil(wait * 1000))))
-    return WireResponse(error.status, headers, _envelope(error))
+    return WireResponse(error.status, WHOLE_HEADERS + retry_headers(error), _envelope(error))
 
 
 def error_frame(error: ErrorReply, stamp: Stamp) -> Frame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aimock_protocols.anthropic_messages.collapse import Collapsed, collapse, parse, read_stream
+from aimock_protocols.anthropic_messages.collapse import collapse, parse, read_stream
 from aimock_protocols.anthropic_messages.decode import decode
 from aimock_protocols.anthropic_messages.encode import encode
 from aimock_protocols.anthropic_messages.models import list_models, retrieve_model
@@ -18,7 +18,6 @@ name = "anthropic_messages"
 heeds = ("anthropic-version",)
 
 __all__ = [
-    "Collapsed",
     "collapse",
     "count_tokens",
     "decode",

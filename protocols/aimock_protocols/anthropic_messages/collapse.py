@@ -1,8 +1,4 @@
-"""Messages read back, whole and streamed (wire-anthropic-messages §18, wire-stream-collapse §1 to §6).
-
-Reading is lenient: what is of an unexpected type is as good as absent. What a stream leaves in doubt is told in
-`Collapsed`, never hidden in the reply.
-"""
+"""Messages read back, whole and streamed (wire-anthropic-messages §18, wire-stream-collapse §1 to §6)."""
 
 from __future__ import annotations
 
@@ -16,24 +12,9 @@ from aimock_protocols import sse
 from aimock_protocols.anthropic_messages.envelope import STOP_REASONS
 from aimock_protocols.anthropic_messages.platform import read_error
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-
-SAMPLE_LENGTH = 200
-"""Characters that are kept of the first event that could not be read."""
+from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_events, string
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in STOP_REASONS.items()}
-
-
-@attrs.frozen
-class Collapsed:
-    """What a stream carried."""
-
-    reply: Reply
-    truncated: bool
-    """The stream broke off: no `message_stop`, an error inside it, or an event beyond the size limit."""
-    dropped: int
-    """Events that could not be read."""
-    first_dropped: str | None
-    """How the first of them began."""
 
 
 def collapse(chunks: Iterable[bytes]) -> Reply:
@@ -47,28 +28,13 @@ def collapse(chunks: Iterable[bytes]) -> Reply:
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
     reader = _Reader()
-    oversized = False
-    dropped = 0
-    first_dropped = None
-    try:
-        for event in sse.events(chunks):
-            if event.data.strip() == "[DONE]":
-                continue  # what bridges from other APIs end with
-            try:
-                reader.read(_object(event.data), event.name)
-            except ValueError:
-                dropped += 1
-                first_dropped = first_dropped or event.data[:SAMPLE_LENGTH]
-            if reader.is_done or reader.error is not None:
-                break
-    except sse.EventTooLarge:
-        oversized = True
-    return Collapsed(reader.reply(), oversized or not reader.is_done, dropped, first_dropped)
+    read = read_events(chunks, reader.take)
+    return Collapsed(reader.reply(), read.oversized or not reader.is_done, read.dropped, read.first_dropped)
 
 
 def parse(body: bytes) -> Reply:
     """The reply of a whole body. Raises ValueError if it is none, and WireError if it is an error."""
-    value = _object(body)
+    value = json_object(body)
     content = value.get("content")
     error = read_error(value)
     if error is not None:
@@ -81,13 +47,6 @@ def parse(body: bytes) -> Reply:
         reader.open({"index": index, "content_block": block})
     reader.end({"delta": value})
     return reader.reply()
-
-
-def _object(data: str | bytes) -> dict[str, Any]:
-    value = orjson.loads(data)
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    return value
 
 
 @attrs.define(eq=False)
@@ -142,6 +101,12 @@ class _Reader:
     _current: dict[int, _Block] = attrs.field(factory=dict)
     """The block that each index is about."""
 
+    def take(self, event: sse.Event) -> bool:
+        """Takes in one event of a stream; whether it was the last that counts. Raises ValueError."""
+        if event.data.strip() != "[DONE]":  # what bridges from other APIs end with
+            self.read(json_object(event.data), event.name)
+        return self.is_done or self.error is not None
+
     def read(self, event: dict[str, Any], name: str | None) -> None:
         """Takes in one event; those that are not known say nothing. Raises ValueError on one that has no place."""
         kind = event.get("type")
@@ -153,26 +118,26 @@ class _Reader:
             self.error = read_error(event)
 
     def begin(self, event: dict[str, Any]) -> None:
-        message = _dict(event.get("message"))
-        self.id, self.model, self.role = (_string(message.get(key)) for key in ("id", "model", "role"))
+        message = mapping(event.get("message"))
+        self.id, self.model, self.role = (string(message.get(key)) for key in ("id", "model", "role"))
         self._count(message.get("usage"))
 
     def open(self, event: dict[str, Any]) -> None:
-        block = _dict(event.get("content_block"))
+        block = mapping(event.get("content_block"))
         index = event.get("index")
         self._open(index if type(index) is int else len(self._blocks), block)
 
     def _open(self, index: int, block: dict[str, Any]) -> _Block:
-        texts = {key: [text] for key in _TEXTS if (text := _string(block.get(key)))}
-        kind, name = _string(block.get("type")) or "", _string(block.get("name")) or ""
-        made = _Block(index, kind, _string(block.get("id")), name, texts, block.get("input"))
+        texts = {key: [text] for key in _TEXTS if (text := string(block.get(key)))}
+        kind, name = string(block.get("type")) or "", string(block.get("name")) or ""
+        made = _Block(index, kind, string(block.get("id")), name, texts, block.get("input"))
         self._blocks.append(made)
         self._current[index] = made
         return made
 
     def add(self, event: dict[str, Any]) -> None:
-        delta = _dict(event.get("delta"))
-        known = _DELTAS.get(_string(delta.get("type")) or "")
+        delta = mapping(event.get("delta"))
+        known = _DELTAS.get(string(delta.get("type")) or "")
         if known is None:
             return
         kind, key = known
@@ -184,15 +149,15 @@ class _Reader:
             if kind is None:
                 raise ValueError("arguments of a call that was not begun")
             block = self._open(index, {"type": kind})
-        block.texts.setdefault(key, []).append(_string(delta.get(key)) or "")
+        block.texts.setdefault(key, []).append(string(delta.get(key)) or "")
 
     def close(self, event: dict[str, Any]) -> None:
         """A block is as complete without being closed."""
 
     def end(self, event: dict[str, Any]) -> None:
-        delta = _dict(event.get("delta"))
-        self.stop_reason = _string(delta.get("stop_reason")) or self.stop_reason
-        self.refusal = _string(_dict(delta.get("stop_details")).get("explanation")) or self.refusal
+        delta = mapping(event.get("delta"))
+        self.stop_reason = string(delta.get("stop_reason")) or self.stop_reason
+        self.refusal = string(mapping(delta.get("stop_details")).get("explanation")) or self.refusal
         self._count(event.get("usage"))
 
     def finish(self, event: dict[str, Any]) -> None:
@@ -200,7 +165,7 @@ class _Reader:
 
     def _count(self, usage: Any) -> None:
         """Counts are totals: later ones stand instead of earlier ones."""
-        self.usage |= {key: value for key, value in _dict(usage).items() if value is not None}
+        self.usage |= {key: value for key, value in mapping(usage).items() if value is not None}
 
     def reply(self) -> Reply:
         """The reply so far. Raises WireError if there is an error and nothing else."""
@@ -260,15 +225,6 @@ def _query(block: _Block) -> str | None:
     if block.kind != "server_tool_use" or block.name != "web_search":
         return None
     try:
-        return _string(_object(block.arguments()).get("query"))
+        return string(json_object(block.arguments()).get("query"))
     except ValueError:
         return None
-
-
-def _string(value: Any) -> str | None:
-    """A string that says something, else None."""
-    return value if isinstance(value, str) and value else None
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -24,6 +24,7 @@ from aimock_protocols.canonical import (
     WireError,
     WireResponse,
 )
+from aimock_protocols.retrying import retry_headers
 
 PING = Frame(sse.encode(b'{"type":"ping"}', b"ping"), FrameKind.PING)
 KEEPALIVE = Keepalive(PING, 15.0)
@@ -138,11 +139,7 @@ def compact(value: Any, where: str) -> str:
 
 def error(error: ErrorReply, stamp: Stamp) -> WireResponse:
     """An error response; a 429 always says when to come back."""
-    headers = WHOLE_HEADERS
-    wait = 1.0 if error.retry_after is None and error.status == 429 else error.retry_after
-    if wait is not None:
-        headers += (("retry-after", str(math.ceil(wait))), ("retry-after-ms", str(round(wait * 1000))))
-    return WireResponse(error.status, headers, _envelope(error, stamp))
+    return WireResponse(error.status, WHOLE_HEADERS + retry_headers(error), _envelope(error, stamp))
 
 
 def error_frame(error: ErrorReply, stamp: Stamp) -> Frame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aimock_protocols.openai_chat.collapse import Collapsed, collapse, parse, read_stream
+from aimock_protocols.openai_chat.collapse import collapse, parse, read_stream
 from aimock_protocols.openai_chat.decode import decode
 from aimock_protocols.openai_chat.encode import encode
 from aimock_protocols.openai_chat.shape import shape
@@ -17,7 +17,6 @@ name = "openai_chat"
 heeds: tuple[str, ...] = ()
 
 __all__ = [
-    "Collapsed",
     "collapse",
     "decode",
     "encode",

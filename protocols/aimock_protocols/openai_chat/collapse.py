@@ -1,8 +1,4 @@
-"""Chat replies read back, whole and streamed, from OpenAI and all who speak its dialect (wire-openai-chat §15, §17).
-
-Reading is lenient: what is of an unexpected type is as good as absent. What a stream leaves in doubt is told in
-`Collapsed`, never hidden in the reply.
-"""
+"""Chat replies read back, whole and streamed, from OpenAI and all who speak its dialect (wire-openai-chat §15, §17)."""
 
 from __future__ import annotations
 
@@ -14,26 +10,11 @@ import orjson
 
 from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_events, string
 from aimock_protocols.openai_chat import logprobs
 from aimock_protocols.openai_platform import read_error
 
-SAMPLE_LENGTH = 200
-"""Characters that are kept of the first event that could not be read."""
-
 _SYNTHETIC_ORDER = 1_000_000
-
-
-@attrs.frozen
-class Collapsed:
-    """What a stream carried."""
-
-    reply: Reply
-    truncated: bool
-    """The stream broke off: no `[DONE]` and no finish reason, an error inside it, or an event beyond the size limit."""
-    dropped: int
-    """Events that could not be read."""
-    first_dropped: str | None
-    """How the first of them began."""
 
 
 def collapse(chunks: Iterable[bytes]) -> Reply:
@@ -47,43 +28,20 @@ def collapse(chunks: Iterable[bytes]) -> Reply:
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
     reader = _Reader()
-    done = oversized = False
-    dropped = 0
-    first_dropped = None
-    try:
-        for event in sse.events(chunks):
-            if event.data.strip() == "[DONE]":
-                done = True
-                break
-            try:
-                reader.read(_object(event.data))
-            except ValueError:
-                dropped += 1
-                first_dropped = first_dropped or event.data[:SAMPLE_LENGTH]
-            if reader.error is not None:
-                break
-    except sse.EventTooLarge:
-        oversized = True
+    read = read_events(chunks, reader.take)
     reply = reader.reply()
-    truncated = oversized or reader.error is not None or not (done or reader.finish_reason)
-    return Collapsed(reply, truncated, dropped, first_dropped)
+    truncated = read.oversized or reader.error is not None or not (reader.is_done or reader.finish_reason)
+    return Collapsed(reply, truncated, read.dropped, read.first_dropped)
 
 
 def parse(body: bytes) -> Reply:
     """The reply of a whole body. Raises ValueError if it is none, and WireError if it is an error."""
-    value = _object(body)
+    value = json_object(body)
     reader = _Reader()
     reader.read(value)
     if reader.choices == 0 and reader.error is None:
         raise ValueError("no choice in the body")
     return reader.reply()
-
-
-def _object(data: str | bytes) -> dict[str, Any]:
-    value = orjson.loads(data)
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    return value
 
 
 @attrs.define(eq=False)
@@ -115,6 +73,7 @@ class _Reader:
     native_finish_reason: str | None = None
     usage: dict[str, Any] | None = None
     error: ErrorReply | None = None
+    is_done: bool = False
     choices: int = 0
     """Chunks that had a choice: those that count as chunks when the stream is interrupted."""
     _reasoning: list[str] = attrs.field(factory=list)
@@ -127,16 +86,23 @@ class _Reader:
     _current: dict[int, _Call] = attrs.field(factory=dict)
     """The call that each index is about."""
 
+    def take(self, event: sse.Event) -> bool:
+        """Takes in one event of a stream; whether it was the last that counts. Raises ValueError."""
+        self.is_done = event.data.strip() == "[DONE]"
+        if not self.is_done:
+            self.read(json_object(event.data))
+        return self.is_done or self.error is not None
+
     def read(self, chunk: dict[str, Any]) -> None:
         """Takes in one chunk. Raises ValueError on one that cannot be represented."""
-        self.id = self.id or _string(chunk.get("id"))
+        self.id = self.id or string(chunk.get("id"))
         self.created = self.created or _integer(chunk.get("created"))
-        self.model = _string(chunk.get("model")) or self.model
-        self.system_fingerprint = _string(chunk.get("system_fingerprint")) or self.system_fingerprint
-        self.provider = _string(chunk.get("provider")) or self.provider
+        self.model = string(chunk.get("model")) or self.model
+        self.system_fingerprint = string(chunk.get("system_fingerprint")) or self.system_fingerprint
+        self.provider = string(chunk.get("provider")) or self.provider
         self.error = read_error(chunk)
         choices = _dicts(chunk.get("choices"))
-        for source in (chunk, _dict(chunk.get("x_groq")), *choices):
+        for source in (chunk, mapping(chunk.get("x_groq")), *choices):
             found = source.get("usage")
             if isinstance(found, dict) and found:
                 self.usage = found
@@ -149,8 +115,8 @@ class _Reader:
                 self._read_choice(choice)
 
     def _read_choice(self, choice: dict[str, Any]) -> None:
-        self.finish_reason = _string(choice.get("finish_reason")) or self.finish_reason
-        self.native_finish_reason = _string(choice.get("native_finish_reason")) or self.native_finish_reason
+        self.finish_reason = string(choice.get("finish_reason")) or self.finish_reason
+        self.native_finish_reason = string(choice.get("native_finish_reason")) or self.native_finish_reason
         self._logprobs.append(choice.get("logprobs"))
         if isinstance(choice.get("delta"), dict):
             self._read_delta(choice["delta"])
@@ -162,23 +128,23 @@ class _Reader:
             self._read_delta({"content": choice.get("text")})
 
     def _read_delta(self, delta: dict[str, Any]) -> None:
-        self.role = self.role or _string(delta.get("role"))
+        self.role = self.role or string(delta.get("role"))
         text, thought = _text_and_thought(delta.get("content"))
         if text is not None:
             self._content.append(text)
         self._reasoning.append(thought or _reasoning(delta))
-        self._refusal.append(_string(delta.get("refusal")) or "")
+        self._refusal.append(string(delta.get("refusal")) or "")
         for fragment in _dicts(delta.get("tool_calls")):
             self._read_call(fragment)
-        legacy = _dict(delta.get("function_call"))
+        legacy = mapping(delta.get("function_call"))
         if legacy.get("name") or legacy.get("arguments"):
             self._read_call({"index": 0, "function": legacy})
 
     def _read_call(self, fragment: dict[str, Any]) -> None:
-        call = self._call_of(fragment.get("index"), _string(fragment.get("id")))
+        call = self._call_of(fragment.get("index"), string(fragment.get("id")))
         call.is_custom = call.is_custom or fragment.get("type") == "custom"
-        function = _dict(fragment.get("custom" if call.is_custom else "function"))
-        call.name = call.name or _string(function.get("name")) or ""
+        function = mapping(fragment.get("custom" if call.is_custom else "function"))
+        call.name = call.name or string(function.get("name")) or ""
         call.arguments.append(_arguments(function.get("input" if call.is_custom else "arguments")))
 
     def _call_of(self, index: Any, call_id: str | None) -> _Call:
@@ -244,21 +210,12 @@ class _Reader:
         return tuple(part.part() if isinstance(part, _Call) else part for part in parts)
 
 
-def _string(value: Any) -> str | None:
-    """A string that says something, else None."""
-    return value if isinstance(value, str) and value else None
-
-
 def _integer(value: Any) -> int | None:
     return value if type(value) is int else None
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _arguments(value: Any) -> str:
@@ -280,16 +237,16 @@ def _text_and_thought(content: Any) -> tuple[str | None, str]:
     texts, thoughts = [], []
     for part in _dicts(content):
         if part.get("type") == "text":
-            texts.append(_string(part.get("text")) or "")
+            texts.append(string(part.get("text")) or "")
         elif part.get("type") == "thinking":
-            thoughts += [_string(thought.get("text")) or "" for thought in _dicts(part.get("thinking"))]
+            thoughts += [string(thought.get("text")) or "" for thought in _dicts(part.get("thinking"))]
     return "".join(texts) if texts else None, "".join(thoughts)
 
 
 def _reasoning(delta: dict[str, Any]) -> str:
     """The thought in a delta. Providers repeat it under several names, so only the first of them counts."""
-    told = _string(delta.get("reasoning_content")) or _string(delta.get("reasoning"))
+    told = string(delta.get("reasoning_content")) or string(delta.get("reasoning"))
     if told is not None:
         return told
     details = _dicts(delta.get("reasoning_details"))
-    return "".join(_string(detail.get("text")) or _string(detail.get("summary")) or "" for detail in details)
+    return "".join(string(detail.get("text")) or string(detail.get("summary")) or "" for detail in details)

@@ -1,0 +1,77 @@
+"""Reading streams back: what is the same whatever protocol was streamed.
+
+Reading is lenient: what is of an unexpected type is as good as absent. What a stream leaves in doubt is told in
+`Collapsed`, never hidden in the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import attrs
+import orjson
+
+from aimock_protocols import sse
+from aimock_protocols.canonical import Reply
+
+SAMPLE_LENGTH = 200
+"""Characters that are kept of the first event that could not be read."""
+
+
+@attrs.frozen
+class Collapsed:
+    """What a stream carried."""
+
+    reply: Reply
+    truncated: bool
+    """The stream broke off: without what ends it, by an error inside it, or by an event beyond the size limit."""
+    dropped: int
+    """Events that could not be read."""
+    first_dropped: str | None
+    """How the first of them began."""
+
+
+class Read(NamedTuple):
+    """How the reading of a stream went."""
+
+    oversized: bool
+    """It ended at an event beyond the size limit."""
+    dropped: int
+    first_dropped: str | None
+
+
+def read_events(chunks: Iterable[bytes], take: Callable[[sse.Event], bool]) -> Read:
+    """Gives each event to `take`, until that says that nothing more is to come. Events at which it raises ValueError
+    are dropped."""
+    dropped = 0
+    first_dropped = None
+    try:
+        for event in sse.events(chunks):
+            try:
+                if take(event):
+                    break
+            except ValueError:
+                dropped += 1
+                first_dropped = first_dropped or event.data[:SAMPLE_LENGTH]
+    except sse.EventTooLarge:
+        return Read(True, dropped, first_dropped)
+    return Read(False, dropped, first_dropped)
+
+
+def json_object(data: str | bytes) -> dict[str, Any]:
+    """The JSON object that the text must be. Raises ValueError."""
+    value = orjson.loads(data)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
+def string(value: Any) -> str | None:
+    """A string that says something, else None."""
+    return value if isinstance(value, str) and value else None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """An object, else an empty one."""
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,16 @@
+"""When to come back after an error: the headers that both OpenAI's SDKs and Anthropic's obey."""
+
+from __future__ import annotations
+
+import math
+
+from aimock_protocols.canonical import ErrorReply, Headers
+
+
+def retry_headers(error: ErrorReply) -> Headers:
+    """`retry-after` in whole seconds, and `retry-after-ms`, both rounded up: who waits so long has waited long enough.
+    A 429 always says when; other errors only if they are told to."""
+    wait = 1.0 if error.retry_after is None and error.status == 429 else error.retry_after
+    if wait is None:
+        return ()
+    return (("retry-after", str(math.ceil(wait))), ("retry-after-ms", str(math.ceil(wait * 1000))))
