@@ -21,7 +21,7 @@ from aimock.routing import CONTROL_PREFIX, Router
 from aimock.state import State
 from aimock.steering import steering_of
 from aimock_protocols.canonical import ErrorReply
-from aimock_protocols.registry import CHAT_PROTOCOLS, Registered
+from aimock_protocols.registry import PROTOCOLS, Registered
 
 if TYPE_CHECKING:
     from aimock.auth import Guard
@@ -48,11 +48,14 @@ class Target(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """Paths that several APIs share, as those requests mean them that have a certain header."""
+    """Paths that several APIs share, as those requests mean them that have one of certain headers."""
 
-    header: str
+    known_by: tuple[tuple[str, str], ...]
     router: Router[Callable[[], Target]]
     sides: Callable[[], SideSurface]
+
+    def holds(self, head: Head) -> bool:
+        return any(head.headers[name].startswith(start) for name, start in self.known_by if name in head.headers)
 
 
 class App:
@@ -74,7 +77,7 @@ class App:
         if state.metrics is not None:
             scrape = Target(_deferred("aimock.metrics", "scrape"), _refuse)
             self._add(self._router, "GET", "/metrics", functools.partial(_same, scrape))
-        for registered in CHAT_PROTOCOLS:
+        for registered in PROTOCOLS:
             self._register(registered)
         self._guard: Guard | None = None
         if state.settings.api_keys:
@@ -88,20 +91,21 @@ class App:
 
     def _register(self, registered: Registered) -> None:
         sides = functools.cache(functools.partial(_side_surface, registered))
-        claimed: Router[Callable[[], Target]] | None = None
-        if registered.known_by is not None:
-            claimed = Router()
-            self._claims.append(_Claim(registered.known_by, claimed, sides))
-        # Side routes come first: theirs are the special cases of what a chat route's template takes in.
-        for method, template, function in registered.sides:
-            side = functools.partial(_side_target, sides, function)
-            if claimed is not None:
-                self._add(claimed, method, template, side)
-            if claimed is None or not self._router.methods(template):
-                self._add(self._router, method, template, side)
+        routers = [self._router]
+        if registered.known_by:
+            routers.append(Router())
+            self._claims.append(_Claim(registered.known_by, routers[-1], sides))
         chat = functools.cache(functools.partial(_chat_target, registered))
-        for method, template in registered.routes:
-            self._add(self._router, method, template, chat)
+        # Side routes come first: theirs are the special cases of what a chat route's template takes in.
+        targets: list[tuple[str, str, Callable[[], Target]]] = [
+            (method, template, functools.partial(_side_target, sides, function))
+            for method, template, function in registered.sides
+        ]
+        targets += [(*route, chat) for route in registered.routes]
+        for router in routers:
+            for method, template, target in targets:
+                if router is not self._router or not router.has(method, template):
+                    self._add(router, method, template, target)
 
     def _add(
         self, router: Router[Callable[[], Target]], method: str, template: str, target: Callable[[], Target]
@@ -158,7 +162,7 @@ class App:
         params: Mapping[str, str] = {}
         claim = resolved = None
         for each in self._claims:
-            if each.header in head.headers:
+            if each.holds(head):
                 claim = each
                 resolved = claim.router.resolve(head.method, head.path)
                 break
@@ -253,9 +257,12 @@ def _deferred(module: str, name: str) -> Callable[[Exchange], Whole]:
 
 def _chat_target(registered: Registered) -> Target:
     """The surface of a protocol, made when its first request comes."""
-    from aimock.surfaces.llm import LLMSurface
-
-    surface = LLMSurface(registered.load())
+    protocol = registered.load()
+    if hasattr(protocol, "frames"):
+        from aimock.surfaces.llm import LLMSurface as Surface
+    else:
+        from aimock.surfaces.embeddings import EmbeddingSurface as Surface
+    surface = Surface(protocol)
     return Target(surface.answer, surface.refuse, scoped=True)
 
 

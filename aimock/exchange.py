@@ -15,7 +15,7 @@ from aimock.journal import Entry, Neutral, request_id
 from aimock.net.exchange import Answer, Head, Request, Whole
 from aimock.state import State
 from aimock.steering import Steering
-from aimock_protocols.canonical import Allowance, Headers, Stamp
+from aimock_protocols.canonical import Allowance, Headers, Memory, Stamp
 
 _JSON_HEADERS: Headers = (("content-type", "application/json"), *CORS)
 
@@ -89,8 +89,12 @@ class Exchange:
 
     @property
     def fresh_headers(self) -> Headers:
-        stamp = self._stamp or self.stamp
+        stamp = self.stamp
         return (("x-request-id", request_id(self.plan.steering, stamp)),)
+
+    def memory(self, protocol: str) -> Memory:
+        """What the server remembers for the exchange's test of the family that a protocol is of."""
+        return self.state.memories.of(self.plan.steering.test_id, protocol.partition(".")[0])
 
     def record(self, status: int, fixture: Fixture | None = None) -> Entry:
         """Journals the exchange. The one place where that happens."""

@@ -23,11 +23,11 @@ from aimock.net.exchange import Answer, Cut, Ending, Headers, Outcome, Slicing, 
 from aimock.physics import Limit
 from aimock.quotas import SPENT
 from aimock.randomness import uniforms
-from aimock_protocols.canonical import ChatProtocol, ErrorReply, Excess, Frame, Reply, ToolCall
+from aimock_protocols.canonical import ErrorReply, Excess, Frame, Reply, ToolCall, WireProtocol
 from aimock_protocols.midstream import COUNTED, interrupted
 
 MALFORMED_BODY = b"{malformed json: <<<chaos>>>"
-ERROR_EVENT = ErrorReply("Overloaded", status=529)
+OVERLOADED = ErrorReply("Overloaded", status=529)
 
 _ENDINGS = {
     FaultName.RESET: Ending.RST,
@@ -49,7 +49,7 @@ class Spoiler(NamedTuple):
     """A surface, as far as faults concern it."""
 
     exchange: Exchange
-    protocol: ChatProtocol
+    protocol: WireProtocol
     fixture: Fixture | None
     model: str
     streamed: bool
@@ -81,7 +81,7 @@ def beset(spoiler: Spoiler, odds: Odds) -> Answer:
         if fault.name in _ENDINGS and frames_before(fault) == 0 and fault.name is not FaultName.TRUNCATE:
             return _cut(spoiler, _ENDINGS[fault.name])
         if fault.name is FaultName.ERROR_EVENT and not spoiler.streamed:
-            return spoiler.fail(ERROR_EVENT)
+            return spoiler.fail(OVERLOADED)
         return _spoiled(spoiler.serve(), fault, exchange)
 
     async def wait() -> Answer:
@@ -158,7 +158,7 @@ _INSTEAD: dict[FaultName, Callable[[Spoiler, Fault], Answer]] = {
     FaultName.RATE_LIMIT: _rate_limit,
     FaultName.DISCONNECT: lambda spoiler, fault: _cut(spoiler),
     FaultName.THROTTLED: _throttled,
-    FaultName.OVERLOADED: functools.partial(_refusal, ErrorReply("Overloaded", status=529)),
+    FaultName.OVERLOADED: functools.partial(_refusal, OVERLOADED),
     FaultName.UNAVAILABLE: functools.partial(_refusal, ErrorReply("Service temporarily unavailable", status=503)),
     FaultName.EMPTY: _empty,
 }

@@ -11,9 +11,18 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from aimock_protocols.canonical import ENTROPY_BYTES, ChatProtocol, Frame, FrameKind, Reply, Stamp
+from aimock_protocols.canonical import (
+    ENTROPY_BYTES,
+    ChatProtocol,
+    Frame,
+    FrameKind,
+    Reply,
+    Stamp,
+    Vectors,
+    WireProtocol,
+)
 
 _KEPT_BYTES = 16 * 1024 * 1024
 """Of all renderings of one protocol; beyond it, all are forgotten."""
@@ -126,7 +135,7 @@ class _Template:
 class Renderer:
     """Renders replies by one protocol."""
 
-    def __init__(self, protocol: ChatProtocol) -> None:
+    def __init__(self, protocol: WireProtocol) -> None:
         self.protocol = protocol
         self._shapes: dict[Hashable, Renderings] = {}
         self._in_use: weakref.WeakSet[Renderings] = weakref.WeakSet()  # those of forgotten shapes too, while in use
@@ -157,17 +166,17 @@ class Renderings:
 
     def __init__(self, renderer: Renderer, shape: Hashable) -> None:
         self._renderer = renderer
-        self._protocol = renderer.protocol
-        self._shape = shape
+        self._protocol = cast(ChatProtocol, renderer.protocol)
+        self.shape = shape
         self.kept: dict[Hashable, _Template | _Direct] = {}
 
-    def whole(self, source: Hashable, reply: Reply, stamp: Stamp) -> bytes:
+    def whole(self, source: Hashable, reply: Reply | Vectors, stamp: Stamp) -> bytes:
         """The body of a whole response."""
         kept = self.kept.get(source) or self._keep(
             source,
             source,
             stamp,
-            lambda stamp: (Frame(self._protocol.encode(reply, self._shape, stamp), FrameKind.CLOSE),),
+            lambda stamp: (Frame(self._protocol.encode(reply, self.shape, stamp), FrameKind.CLOSE),),
         )
         return kept.single(stamp)
 
@@ -175,7 +184,7 @@ class Renderings:
         """All frames of a stream, joined."""
 
         def render(stamp: Stamp) -> Iterable[Frame]:
-            frames = self._protocol.frames(reply, self._shape, stamp, chunk_size)
+            frames = self._protocol.frames(reply, self.shape, stamp, chunk_size)
             return (Frame(b"".join([frame.data for frame in frames]), FrameKind.CLOSE),)
 
         key = (source, chunk_size, "joined")
@@ -185,7 +194,7 @@ class Renderings:
         """The frames of a stream, each made when it is asked for."""
 
         def render(stamp: Stamp) -> Iterable[Frame]:
-            return self._protocol.frames(reply, self._shape, stamp, chunk_size)
+            return self._protocol.frames(reply, self.shape, stamp, chunk_size)
 
         key = (source, chunk_size)
         return (self.kept.get(key) or self._keep(source, key, stamp, render)).frames(stamp)

@@ -8,6 +8,7 @@ A route's label is what metrics call it: its template, so that there are never m
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Generic, NamedTuple, TypeVar
@@ -52,6 +53,8 @@ class _Path(NamedTuple, Generic[T]):
 
     methods: dict[str, T]
     label: str
+    start: str
+    """How every such path begins: up to the template's first placeholder."""
 
 
 class Router(Generic[T]):
@@ -59,18 +62,22 @@ class Router(Generic[T]):
 
     def __init__(self) -> None:
         self._exact: dict[str, _Path[T]] = {}
-        self._templates: dict[re.Pattern[str], _Path[T]] = {}
+        self._templates: dict[str, _Path[T]] = {}
         self._resolved: Bounded[tuple[str, str], Resolved[T] | None] = Bounded(_KEPT)
 
     def add(self, method: str, template: str, target: T) -> None:
         """`{name}` in a template stands for one segment, `{name:path}` for one or more."""
         self._resolved.clear()
-        fresh: _Path[T] = _Path({}, _label(template))
-        if "{" not in template:
-            path = self._exact.setdefault(template, fresh)
-        else:
-            path = self._templates.setdefault(_compiled(template), fresh)
+        paths = self._templates if "{" in template else self._exact
+        path = paths.get(template)
+        if path is None:
+            path = paths[template] = _Path({}, _label(template), template.partition("{")[0])
         path.methods[method] = target
+
+    def has(self, method: str, template: str) -> bool:
+        """Whether there is a target for just this method and template."""
+        paths = self._templates if "{" in template else self._exact
+        return template in paths and method in paths[template].methods
 
     def resolve(self, method: str, path: str) -> Resolved[T] | None:
         """The target for a request; None if no route has the path, or none with this method."""
@@ -81,7 +88,7 @@ class Router(Generic[T]):
 
     def _resolve(self, method: str, path: str) -> Resolved[T] | None:
         for candidate in candidates(path):
-            for (methods, label), params in self._with_path(candidate):
+            for (methods, label, _), params in self._with_path(candidate):
                 # RFC 9110 9.3.2: what answers GET answers HEAD.
                 target = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
                 if target is not None:
@@ -104,8 +111,8 @@ class Router(Generic[T]):
     def _with_path(self, path: str) -> Iterable[tuple[_Path[T], Mapping[str, str]]]:
         if path in self._exact:
             yield self._exact[path], {}
-        for pattern, known in self._templates.items():
-            match = pattern.fullmatch(path)
+        for template, known in self._templates.items():
+            match = _compiled(template).fullmatch(path) if path.startswith(known.start) else None
             if match is not None:
                 yield known, match.groupdict()
 
@@ -135,7 +142,9 @@ def _label(template: str) -> str:
     return _AZURE_DEPLOYMENT.sub("/v1", _PLACEHOLDER.sub(r"{\1}", template))
 
 
+@functools.cache
 def _compiled(template: str) -> re.Pattern[str]:
+    """Made when a path is first held against it: there are more templates than a server ever needs."""
     pattern = ""
     position = 0
     for placeholder in _PLACEHOLDER.finditer(template):

@@ -9,6 +9,7 @@ from aimock.chaos import ServerChaos
 from aimock.fixtures import Counters, Fixture, FixtureBook, LocalSource
 from aimock.injected import InjectedErrors
 from aimock.journal import Journal
+from aimock.memories import Memories
 from aimock.net.exchange import Outcome
 from aimock.quotas import Quotas
 from aimock.randomness import Randomness
@@ -29,6 +30,7 @@ class State:
         self.counters = Counters(settings.fixture_counts_max_test_ids)
         self.journal = Journal(settings.journal_max_entries)
         self.injected = InjectedErrors()
+        self.memories = Memories()
         self.chaos = ServerChaos(settings.chaos)
         self.quotas = Quotas(settings.quota, settings.clock) if settings.quota is not None else None
         self.streams = 0
@@ -70,6 +72,7 @@ class State:
         self.journal.clear()
         self.counters.reset()
         self.chaos.reset()
+        self.memories.forget()
         if self.quotas is not None:
             self.quotas.reset()
         self.randomness.rewind()

@@ -11,7 +11,7 @@ from itertools import pairwise
 import atheris
 
 with atheris.instrument_imports():
-    from aimock_protocols import sse
+    from aimock_protocols import framing, sse
 
 LIMIT = 64
 
@@ -20,7 +20,7 @@ def outcome(pieces: list[bytes], limit: int) -> list[sse.Event] | None:
     """The events, or None if one was too large."""
     try:
         return list(sse.events(pieces, limit))
-    except sse.EventTooLarge:
+    except framing.EventTooLarge:
         return None
 
 
@@ -32,10 +32,10 @@ def test_one_input(data: bytes) -> None:
     pieces = [stream[start:end] for start, end in pairwise(edges)]
     bytewise = [stream[at : at + 1] for at in range(len(stream))]
 
-    expected = outcome([stream], sse.EVENT_LIMIT)
+    expected = outcome([stream], framing.EVENT_LIMIT)
     assert expected is not None
-    assert outcome(pieces, sse.EVENT_LIMIT) == expected
-    assert outcome(bytewise, sse.EVENT_LIMIT) == expected
+    assert outcome(pieces, framing.EVENT_LIMIT) == expected
+    assert outcome(bytewise, framing.EVENT_LIMIT) == expected
     for event in expected:
         assert "\r" not in event.data
         encoded = b"".join(sse.encode(line.encode()) for line in event.data.split("\n"))

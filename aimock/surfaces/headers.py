@@ -6,31 +6,41 @@ from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.net.exchange import Whole
 from aimock.quotas import PLENTY, SPENT
-from aimock_protocols.canonical import ENTROPY_BYTES, ChatProtocol, Headers, Stamp, WireResponse
+from aimock_protocols.canonical import ENTROPY_BYTES, Headers, Stamp, WireProtocol, WireResponse
 
 
 class ResponseHeaders:
     """One protocol's. Those that many responses share are one tuple a second, which net encodes once."""
 
-    def __init__(self, protocol: ChatProtocol) -> None:
+    def __init__(self, protocol: WireProtocol) -> None:
         self._protocol = protocol
         self._has_fresh = bool(protocol.fresh_headers(Stamp(0.0, bytes(ENTROPY_BYTES))))
         self._changes = protocol.rate_limits(PLENTY, 0.0) != protocol.rate_limits(PLENTY, 1e9)
         """Whether rate limits tell points in time."""
-        self._bare_whole: Headers = (*protocol.whole_headers, *CORS)
-        self._bare_stream: Headers = (*protocol.stream_headers, *CORS)
-        self._renew(0.0)
+        self._since = 0
+        self._shared: dict[tuple[Headers | None, bool], Headers] = {}
 
-    def of(self, exchange: Exchange, streamed: bool) -> tuple[Headers, Headers]:
-        """Those of a whole or streamed response, and those that are this exchange's alone."""
+    def of(self, exchange: Exchange, stream: Headers | None = None) -> tuple[Headers, Headers]:
+        """Those of a whole response, or of a stream with such headers; and those that are this exchange's alone."""
         if exchange.allowance is not None:
-            return self._bare_stream if streamed else self._bare_whole, self._fresh(exchange)
+            return self._shared_by(stream, limited=False), self._fresh(exchange)
         if self._changes:
             created = exchange.stamp.created
             if not self._since <= created < self._since + 1:
-                self._renew(created)
+                self._shared.clear()
+                self._since = int(created)
         fresh = self._fresh(exchange) if self._has_fresh else exchange.fresh_headers
-        return self._stream if streamed else self._whole, fresh
+        return self._shared_by(stream), fresh
+
+    def _shared_by(self, stream: Headers | None, limited: bool = True) -> Headers:
+        """What many responses say alike; with rate limits that nobody keeps, or without any."""
+        key = (stream, limited)
+        headers = self._shared.get(key)
+        if headers is None:
+            own = self._protocol.whole_headers if stream is None else stream
+            limits = self._protocol.rate_limits(PLENTY, self._since) if limited else ()
+            headers = self._shared[key] = (*own, *limits, *CORS)
+        return headers
 
     def _fresh(self, exchange: Exchange) -> Headers:
         fresh = exchange.fresh_headers
@@ -47,9 +57,3 @@ class ResponseHeaders:
         if exchange.allowance is None and exchange.state.quotas is None:
             headers += self._protocol.rate_limits(SPENT if status == 429 else PLENTY, exchange.stamp.created)
         return Whole(status, headers + CORS, body, self._fresh(exchange))
-
-    def _renew(self, now: float) -> None:
-        limits = self._protocol.rate_limits(PLENTY, now)
-        self._whole = (*self._protocol.whole_headers, *limits, *CORS)
-        self._stream = (*self._protocol.stream_headers, *limits, *CORS)
-        self._since = int(now)

@@ -6,24 +6,37 @@ import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import attrs
 
 from aimock.bounded import Bounded
 from aimock.chaos import Odds, odds
 from aimock.exchange import Exchange, Plan
-from aimock.faults import ERROR_EVENT, Spoiler, beset, delay_of, limit_of, spoiled_frames, spoiled_reply
+from aimock.faults import OVERLOADED, Spoiler, beset, delay_of, limit_of, spoiled_frames, spoiled_reply
 from aimock.fixtures import Fixture, Found, Kind, Missed, Question, Response, respond
 from aimock.fixtures.faults import Fault
 from aimock.fixtures.response import Factory
-from aimock.net.exchange import Answer, Outcome, Request, Stream, Task, Whole
+from aimock.net.exchange import Answer, Ending, Outcome, Request, Stream, Task, Whole
 from aimock.physics import Limit, Pace, Surroundings, interrupt, kept_alive, schedule
 from aimock.randomness import uniforms
 from aimock.rendering import Renderer, Renderings
 from aimock.settings import model_list, strict_turns
+from aimock.state import State
 from aimock.surfaces.headers import ResponseHeaders
-from aimock_protocols.canonical import ChatProtocol, ErrorReply, Frame, Reply, WireError
+from aimock_protocols.canonical import (
+    ChatProtocol,
+    ChatRequest,
+    ErrorReply,
+    Frame,
+    Headers,
+    Remembering,
+    Reply,
+    TellingInHeaders,
+    Vectors,
+    WireError,
+    WireProtocol,
+)
 from aimock_protocols.reasoning import is_reasoning_model
 
 logger = logging.getLogger("aimock")
@@ -35,26 +48,27 @@ _REMEMBERED = 4096
 """Requests of which it is known that they have come."""
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """A request as it is understood."""
 
+    chat: ChatRequest
     question: Question
-    model: str
-    stream: bool
-    endpoint: str
     renderings: Renderings
-    objection: ErrorReply | None
+    others: tuple[Asked, ...] = ()
+    """The same of its other models, in the order in which they are to be asked."""
 
 
 class LLMSurface:
-    """Answers one protocol's chat requests."""
+    """Answers one protocol's requests."""
 
-    def __init__(self, protocol: ChatProtocol) -> None:
+    def __init__(self, protocol: WireProtocol) -> None:
         self._protocol = protocol
+        self._streaming = cast(ChatProtocol, protocol)  # as which it is only asked if a request is for a stream
         self._heeds = protocol.heeds
         self._reread = self._neutral
         self._renderer = Renderer(protocol)
-        self._asked: Bounded[Hashable, _Asked] = Bounded(_KEPT)
+        self._tells_in_headers = hasattr(protocol, "reply_headers")
+        self._asked: Bounded[Hashable, Asked] = Bounded(_KEPT)
         self._came: Bounded[int, bool] = Bounded(_REMEMBERED)  # what comes once is not worth keeping
         self._headers = ResponseHeaders(protocol)
 
@@ -66,55 +80,69 @@ class LLMSurface:
         except WireError as refusal:
             return self._error(exchange, refusal.reply)
         exchange.neutral = self._reread
-        if asked.objection is not None:
+        chat = asked.chat
+        if chat.objection is not None:
             if exchange.strict:
-                return self._error(exchange, asked.objection)
-            logger.warning("%s; a strict server would refuse it", asked.objection.message)
+                return self._error(exchange, chat.objection)
+            logger.warning("%s; a strict server would refuse it", chat.objection.message)
         if state.quotas is not None:
             refused = self._over_quota(exchange, asked)
             if refused is not None:
                 return refused
-        injected = state.injected.take(steering.test_id, asked.endpoint)
+        if chat.settled is not None:
+            response = self._headers.respond(exchange, chat.settled(exchange.stamp))
+            return attrs.evolve(response, on_end=exchange.record(response.status).ended)
+        injected = state.injected.take(steering.test_id, chat.endpoint)
         if injected is not None:
             return self._respond(exchange, asked, injected, injected.response)
-        found = state.book.match(asked.question, state.counters, strict_turns=state.book.is_scripted and strict_turns())
+        asked, found = self._match(state, asked)
         fixture = None if isinstance(found, Missed) else found.fixture
         if not state.chaos.is_quiet or steering.chaos is not None or (fixture is not None and not fixture.is_plain):
             risks = odds(state.chaos.at(steering.test_id), fixture, steering.chaos)
             if risks is not None:
                 return self._risk(exchange, asked, found, risks)
+        return self._serve(exchange, asked, found)
+
+    def _match(self, state: State, asked: Asked) -> tuple[Asked, Found | Missed]:
+        """The fixture that answers, and the request as it is for the model for which it does. Errors that fall through
+        answer only if no fixture answers better."""
+        strict = state.book.is_scripted and strict_turns()
+        found = state.book.match(asked.question, state.counters, strict_turns=strict)
+        for other in asked.others:
+            if not _falls_through(found):
+                break
+            found_next = state.book.match(other.question, state.counters, strict_turns=strict)
+            if isinstance(found_next, Found) or isinstance(found, Missed):
+                asked, found = other, found_next
+        return asked, found
+
+    def _serve(self, exchange: Exchange, asked: Asked, found: Found | Missed) -> Answer:
         if isinstance(found, Missed):
-            return self._miss(exchange, asked.question, found)
+            return self._miss(exchange, asked, found)
         return self._respond(exchange, asked, found.fixture, found.fixture.response)
 
-    def _over_quota(self, exchange: Exchange, asked: _Asked) -> Whole | None:
+    def _over_quota(self, exchange: Exchange, asked: Asked) -> Whole | None:
         assert exchange.state.quotas is not None
         tokens = max(asked.question.prompt_tokens, asked.question.answer_tokens)
-        exchange.allowance, excess = exchange.state.quotas.take(exchange.head, asked.model, tokens)
+        exchange.allowance, excess = exchange.state.quotas.take(exchange.head, asked.chat.model, tokens)
         return None if excess is None else self._error(exchange, self._protocol.rate_limited(excess))
 
-    def _risk(self, exchange: Exchange, asked: _Asked, found: Found | Missed, risks: Odds) -> Answer:
+    def _risk(self, exchange: Exchange, asked: Asked, found: Found | Missed, risks: Odds) -> Answer:
         """The answer under chaos."""
         fixture = None if isinstance(found, Missed) else found.fixture
-
-        def serve() -> Answer:
-            if isinstance(found, Missed):
-                return self._miss(exchange, asked.question, found)
-            return self._respond(exchange, asked, found.fixture, found.fixture.response)
-
         spoiler = Spoiler(
             exchange,
             self._protocol,
             fixture,
-            asked.model,
-            asked.stream,
-            serve,
+            asked.chat.model,
+            asked.chat.stream,
+            serve=lambda: self._serve(exchange, asked, found),
             fail=lambda error: self._error(exchange, error, fixture),
-            empty=lambda: self._empty(exchange, asked.stream),
+            empty=lambda: self._empty(exchange, asked),
         )
         return beset(spoiler, risks)
 
-    def _understand(self, exchange: Exchange) -> _Asked:
+    def _understand(self, exchange: Exchange) -> Asked:
         """Decodes the request, unless the same bytes were asked before. Raises WireError."""
         request, steering = exchange.request, exchange.plan.steering
         body, head = request.body, request.head
@@ -124,18 +152,27 @@ class LLMSurface:
         transform = exchange.state.settings.request_transform
         if asked is not None and transform is None and not exchange.state.book.asks_code:
             asked.question.test_id = steering.test_id
+            for other in asked.others:
+                other.question.test_id = steering.test_id
             return asked
         chat = self._protocol.decode(head, exchange.params, body)
-        question = Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
-        renderings = self._renderer.of(self._protocol.shape(chat))
-        asked = _Asked(question, chat.model, chat.stream, chat.endpoint, renderings, chat.objection)
-        if len(body) <= _LARGEST_KEPT and transform is None:
+        if chat.recalls is not None:
+            chat = cast(Remembering, self._protocol).recall(chat, exchange.memory(self._protocol.name))
+        asked = self._asking(exchange, chat)
+        if chat.fallbacks:
+            asked = asked._replace(others=tuple(self._asking(exchange, other) for other in _others(chat)))
+        if len(body) <= _LARGEST_KEPT and transform is None and chat.recalls is None:
             came = hash(key)
             if came in self._came:
                 self._asked.keep(key, asked)
             else:
                 self._came.keep(came, True)
         return asked
+
+    def _asking(self, exchange: Exchange, chat: ChatRequest) -> Asked:
+        steering, transform = exchange.plan.steering, exchange.state.settings.request_transform
+        question = Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
+        return Asked(chat, question, self._renderer.of(self._protocol.shape(chat)))
 
     def _neutral(self, request: Request, plan: Plan) -> dict[str, Any]:
         """The request as the journal shows it. Decoded anew: few entries are ever read, and bytes are small to keep."""
@@ -147,14 +184,20 @@ class LLMSurface:
 
     # -- what the fixture says -------------------------------------------------------------------------------------
 
-    def _respond(self, exchange: Exchange, asked: _Asked, fixture: Fixture, response: Response) -> Answer:
+    def _respond(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Answer:
         if response.factory is not None:
             return self._make(exchange, asked, fixture, response.factory)
+        if isinstance(response.reply, ErrorReply):
+            return self._error(exchange, response.reply, fixture)
+        return self._say(exchange, asked, fixture, response)
+
+    def _say(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Answer:
+        """The answer of a response that is neither an error nor a function."""
         if isinstance(response.reply, Reply):
             return self._reply(exchange, asked, fixture, response.reply)
-        return self._error(exchange, response.reply or _unservable(response.kind), fixture)
+        return self._error(exchange, _unservable(response.kind), fixture)
 
-    def _make(self, exchange: Exchange, asked: _Asked, fixture: Fixture, factory: Factory) -> Answer:
+    def _make(self, exchange: Exchange, asked: Asked, fixture: Fixture, factory: Factory) -> Answer:
         """Asks the factory, in a task if it wants to wait. It gets a body of its own, to do with as it likes."""
         chat = self._protocol.decode(exchange.head, exchange.params, exchange.request.body)
 
@@ -177,25 +220,37 @@ class LLMSurface:
         logger.error("the response factory of %s failed", fixture.origin, exc_info=error)
         return self._error(exchange, ErrorReply(f"Response factory threw: {error}", "server_error"), fixture)
 
-    def _reply(self, exchange: Exchange, asked: _Asked, fixture: Fixture, reply: Reply) -> Answer:
+    def _reply(self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply) -> Answer:
         if reply.reasoning or reply.reasoning_signature or reply.redacted_thinking:
-            reply = _gated(reply, asked.model, exchange.strict)
+            reply = _gated(reply, asked.chat.model, exchange.strict)
         if exchange.fault is not None:
             reply = spoiled_reply(reply, exchange.fault)
-        if asked.stream:
+        if asked.chat.remembers:
+            memory = exchange.memory(self._protocol.name)
+            protocol = cast(Remembering, self._protocol)
+            protocol.remember(asked.chat, reply, asked.renderings.shape, exchange.stamp, memory)
+        if asked.chat.stream:
             return self._stream(exchange, asked, fixture, reply)
-        body = asked.renderings.whole(_source(fixture, reply), reply, exchange.stamp)
-        headers, fresh = self._headers.of(exchange, streamed=False)
+        return self._whole(exchange, asked, fixture, reply, _source(fixture, reply))
+
+    def _whole(
+        self, exchange: Exchange, asked: Asked, fixture: Fixture | None, reply: Reply | Vectors, source: Hashable
+    ) -> Whole:
+        """A whole answer; `source` is what the reply can be kept by."""
+        body = asked.renderings.whole(source, reply, exchange.stamp)
+        headers, fresh = self._headers.of(exchange)
+        if self._tells_in_headers:
+            fresh += cast(TellingInHeaders, self._protocol).reply_headers(reply, asked.renderings.shape)
         return Whole(200, headers, body, fresh, on_end=exchange.record(200, fixture).ended)
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
-    def _stream(self, exchange: Exchange, asked: _Asked, fixture: Fixture, reply: Reply) -> Answer:
+    def _stream(self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply) -> Answer:
         settings = exchange.state.settings
         chunk_size = fixture.chunk_size or settings.chunk_size
         entry = exchange.record(200, fixture)
         rendering = (_source(fixture, reply), reply, exchange.stamp, chunk_size)
-        headers, fresh = self._headers.of(exchange, streamed=True)
+        headers, fresh = self._headers.of(exchange, self._stream_headers(asked))
         limits = () if fixture.is_plain and exchange.fault is None else _limits(fixture, exchange.fault)
         if not limits and exchange.fault is None and settings.tempo.is_instant(fixture):
             body = asked.renderings.stream(*rendering)
@@ -209,28 +264,26 @@ class LLMSurface:
         if limits:
             timed = tuple(timed)
             interruption = interrupt(timed, limits)
-        if interruption is None:
-            return Stream(200, headers, self._sent(timed, exchange), fresh, on_end=on_end)
-        entry.planned = interruption.limit.reason
-        ends_at = interruption.ends_at
-        return Stream(
-            200,
-            headers,
-            self._sent(interruption.schedule, exchange, ends_at),
-            fresh,
-            ending=interruption.limit.ending,
-            ends_at=ends_at,
-            on_end=on_end,
-        )
+        ending, ends_at = Ending.CLEAN, None
+        if interruption is not None:
+            entry.planned = interruption.limit.reason
+            timed, ending, ends_at = interruption.schedule, interruption.limit.ending, interruption.ends_at
+        sent = self._sent(timed, exchange, asked, ends_at)
+        return Stream(200, headers, sent, fresh, ending=ending, ends_at=ends_at, on_end=on_end)
+
+    def _stream_headers(self, asked: Asked) -> Headers:
+        return asked.chat.stream_headers or self._streaming.stream_headers
 
     def _timed(
-        self, exchange: Exchange, asked: _Asked, frames: Iterable[Frame], pace: Pace
+        self, exchange: Exchange, asked: Asked, frames: Iterable[Frame], pace: Pace
     ) -> Iterable[tuple[float, Frame]]:
         """Each frame with its offset in seconds."""
         state, stamp = exchange.state, exchange.stamp
         delay = 0.0
         if exchange.fault is not None:
-            frames = spoiled_frames(frames, exchange.fault, lambda: self._protocol.error_frame(ERROR_EVENT, stamp))
+            shape = asked.renderings.shape
+            error = functools.partial(self._streaming.error_frame, OVERLOADED, shape, stamp)
+            frames = spoiled_frames(frames, exchange.fault, error)
             delay = delay_of(exchange.fault)
         around = Surroundings(
             uniforms(stamp.entropy, "jitter"), lambda: asked.question.prompt_tokens, lambda: state.streams
@@ -238,12 +291,12 @@ class LLMSurface:
         return schedule(frames, pace, around, delay)
 
     def _sent(
-        self, timed: Iterable[tuple[float, Frame]], exchange: Exchange, ends_at: float | None = None
+        self, timed: Iterable[tuple[float, Frame]], exchange: Exchange, asked: Asked, ends_at: float | None
     ) -> Iterator[tuple[float, bytes]]:
         """The frames' bytes, and keepalives between those that are far apart, made as they are sent. What fails on the
         way becomes an error event, since the head has gone out already."""
-        if self._protocol.keepalive is not None:
-            timed = kept_alive(timed, self._protocol.keepalive, ends_at)
+        if self._streaming.keepalive is not None:
+            timed = kept_alive(timed, self._streaming.keepalive, ends_at)
         offset = 0.0
         try:
             for offset, frame in timed:
@@ -251,15 +304,15 @@ class LLMSurface:
         except Exception as error:
             logger.exception("a stream failed")
             reply = ErrorReply(str(error) or type(error).__name__, "server_error")
-            yield offset, self._protocol.error_frame(reply, exchange.stamp).data
+            yield offset, self._streaming.error_frame(reply, asked.renderings.shape, exchange.stamp).data
 
     # -- errors ----------------------------------------------------------------------------------------------------
 
-    def _miss(self, exchange: Exchange, question: Question, missed: Missed) -> Whole:
+    def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Answer:
         from aimock.fixtures.explain import explain  # only a miss needs it
 
         state = exchange.state
-        hint = explain(state.book, question, state.counters, strict_turns=strict_turns())
+        hint = explain(state.book, asked.question, state.counters, strict_turns=strict_turns())
         reply = ErrorReply(
             _miss_message(exchange.strict, missed.skipped),
             type="invalid_request_error",
@@ -279,8 +332,9 @@ class LLMSurface:
         response = self._protocol.error(reply, exchange.stamp)
         return attrs.evolve(self._headers.respond(exchange, response), on_end=entry.ended)
 
-    def _empty(self, exchange: Exchange, streamed: bool) -> Whole:
-        headers, fresh = self._headers.of(exchange, streamed)
+    def _empty(self, exchange: Exchange, asked: Asked) -> Whole:
+        streamed = asked.chat.stream
+        headers, fresh = self._headers.of(exchange, self._stream_headers(asked) if streamed else None)
         return Whole(200, headers, b"", fresh, chunked=streamed)
 
     def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
@@ -302,6 +356,19 @@ def _limits(fixture: Fixture, fault: Fault | None) -> Sequence[Limit]:
 def _source(fixture: Fixture, reply: Reply) -> Fixture | None:
     """What the reply can be kept by: the fixture, unless the reply was made or changed for this request."""
     return fixture if reply is fixture.response.reply else None
+
+
+def _others(chat: ChatRequest) -> Iterator[ChatRequest]:
+    """The request as it is for each of its other models."""
+    for model in chat.fallbacks:
+        yield attrs.evolve(chat, model=model, body={**chat.body, "model": model}, aliases=(), fallbacks=())
+
+
+def _falls_through(found: Found | Missed) -> bool:
+    if isinstance(found, Missed):
+        return True
+    reply = found.fixture.response.reply
+    return isinstance(reply, ErrorReply) and reply.fallthrough
 
 
 def _miss_message(strict: bool, skipped: int) -> str:

@@ -5,14 +5,12 @@ No fixture answers here, so none is counted, and nothing is journaled.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from typing import cast
 
 from aimock.exchange import Exchange
 from aimock.net.exchange import Whole
 from aimock.surfaces.headers import ResponseHeaders
-from aimock_protocols.canonical import ChatProtocol, ErrorReply, SideRequest, WireError, WireResponse
+from aimock_protocols.canonical import ErrorReply, SideRequest, WireError, WireProtocol, WireResponse
 
 DEFAULT_MODELS = (
     "gpt-4",
@@ -26,19 +24,19 @@ DEFAULT_MODELS = (
 class SideSurface:
     """One protocol's side routes."""
 
-    def __init__(self, protocol: ChatProtocol) -> None:
+    def __init__(self, protocol: WireProtocol) -> None:
         self._protocol = protocol
         self._headers = ResponseHeaders(protocol)
 
     def answer(self, exchange: Exchange, function: str) -> Whole:
         """What a function of the protocol's module says."""
-        act = cast(
-            Callable[[SideRequest], WireResponse],
-            getattr(importlib.import_module(f"aimock_protocols.{self._protocol.name}"), function),
-        )
+        act: Callable[[SideRequest], WireResponse] = getattr(self._protocol, function)
         models = exchange.state.book.models or DEFAULT_MODELS
+        memory = exchange.memory(self._protocol.name)
         try:
-            response = act(SideRequest(exchange.head, exchange.params, exchange.request.body, exchange.stamp, models))
+            response = act(
+                SideRequest(exchange.head, exchange.params, exchange.request.body, exchange.stamp, models, memory)
+            )
         except WireError as refusal:
             return self.refuse(exchange, refusal.reply)
         return self._headers.respond(exchange, response)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import attrs
@@ -125,6 +125,17 @@ class ErrorReply:
     """For the person who reads the error: which fixture came nearest, and why it did not match."""
 
 
+@attrs.frozen
+class Vectors:
+    """What an embedding model answers: a vector for each input, in order."""
+
+    values: tuple[tuple[float, ...] | None, ...]
+    """None: the input's vector follows from its text (`embedding.vector_of`)."""
+    usage: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+    id: str | None = None
+    model: str | None = None
+
+
 @attrs.define(slots=False)
 class WireError(Exception):
     """A request that a protocol refuses, with the answer that its provider would give."""
@@ -149,9 +160,23 @@ class ChatRequest:
     """The model asked for; empty if the request names none."""
     stream: bool = False
     endpoint: str = "chat"
-    """Endpoint type, one of those of the fixture format (`chat`, `embedding`, `image`, …)."""
+    """Endpoint type, one of those of the fixture format (`chat`, `embedding`, `image`, …). An embedding request's body
+    is that of OpenAI's, with the texts to embed as a list under `input`."""
     objection: ErrorReply | None = None
     """Why the provider would refuse the request, although it can be answered: strict servers refuse it too."""
+    aliases: tuple[str, ...] = ()
+    """Other names of the model asked for, by which a fixture may call it too (the last part of an ARN)."""
+    fallbacks: tuple[str, ...] = ()
+    """Models to be asked in turn if no fixture answers for the one before, or one answers with an error that falls
+    through."""
+    settled: Callable[[Stamp], WireResponse] | None = None
+    """The answer, if the request asks for nothing that a fixture would know (that a model be loaded)."""
+    recalls: str | None = None
+    """What the request takes up that was said before: its key in the server's memory (`Remembering.recall`)."""
+    remembers: bool = False
+    """Whether the reply is to be remembered (`Remembering.remember`)."""
+    stream_headers: Headers | None = None
+    """Headers of this request's stream, if it is framed otherwise than the protocol's streams are."""
 
 
 ENTROPY_BYTES = 64
@@ -251,6 +276,22 @@ class Keepalive(NamedTuple):
     """Seconds of silence before each."""
 
 
+class Memory(Protocol):
+    """What a server remembers under one test id between requests, for one family of protocols. The oldest is forgotten
+    first when there is too much."""
+
+    def get(self, key: str) -> Any:
+        """None if there is nothing under the key."""
+
+    def put(self, key: str, value: Any) -> None: ...
+
+    def remove(self, key: str) -> bool:
+        """Whether there was something to remove."""
+
+    def keys(self) -> tuple[str, ...]:
+        """Oldest first."""
+
+
 @attrs.frozen
 class SideRequest:
     """A request to a side route: one beside the chat, that no fixture answers (a model list, a token count)."""
@@ -261,10 +302,12 @@ class SideRequest:
     stamp: Stamp
     models: tuple[str, ...]
     """The models that there are: those that fixtures name, or some well-known ones."""
+    memory: Memory
 
 
-class ChatProtocol(Protocol):
-    """The questions that every chat protocol answers; a module or an object with these members is one."""
+class WireProtocol(Protocol):
+    """The questions that every protocol answers to which fixtures give the answers; a module or an object with these
+    members is one. `encode` and `parse` are about a Reply, or about Vectors where requests are for embeddings."""
 
     @property
     def name(self) -> str: ...
@@ -275,12 +318,6 @@ class ChatProtocol(Protocol):
     @property
     def whole_headers(self) -> Headers:
         """Headers of a whole response, content type included; length, rate limits and fresh headers not."""
-
-    @property
-    def stream_headers(self) -> Headers: ...
-
-    @property
-    def keepalive(self) -> Keepalive | None: ...
 
     def fresh_headers(self, stamp: Stamp) -> Headers:
         """Headers of this response alone, an error's too."""
@@ -294,19 +331,10 @@ class ChatProtocol(Protocol):
     def shape(self, request: ChatRequest) -> Any:
         """All that a response takes from its request: a hashable value, whose equals are answered alike."""
 
-    def encode(self, reply: Reply, shape: Any, stamp: Stamp) -> bytes:
+    def encode(self, reply: Any, shape: Any, stamp: Stamp) -> bytes:
         """One whole response body."""
 
-    def frames(self, reply: Reply, shape: Any, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
-        """The same response, streamed; text is cut into slices of `chunk_size` characters (code points)."""
-
-    def collapse(self, chunks: Iterable[bytes]) -> Reply:
-        """The inverse of `frames`: the reply that a stream carried, however its bytes were split.
-
-        Raises WireError if all that the stream brought was an error.
-        """
-
-    def parse(self, body: bytes) -> Reply:
+    def parse(self, body: bytes) -> Any:
         """The inverse of `encode`.
 
         Raises WireError on a body that tells an error, ValueError on any other that is not a reply of this protocol.
@@ -318,5 +346,41 @@ class ChatProtocol(Protocol):
     def error(self, error: ErrorReply, stamp: Stamp) -> WireResponse:
         """An error in the provider's envelope; one without a type has that which its status calls for."""
 
-    def error_frame(self, error: ErrorReply, stamp: Stamp) -> Frame:
+
+class ChatProtocol(WireProtocol, Protocol):
+    """What a protocol is asked besides, whose answers can be streamed."""
+
+    @property
+    def stream_headers(self) -> Headers: ...
+
+    @property
+    def keepalive(self) -> Keepalive | None: ...
+
+    def frames(self, reply: Reply, shape: Any, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
+        """The same response, streamed; text is cut into slices of `chunk_size` characters (code points)."""
+
+    def collapse(self, chunks: Iterable[bytes]) -> Reply:
+        """The inverse of `frames`: the reply that a stream carried, however its bytes were split.
+
+        Raises WireError if all that the stream brought was an error.
+        """
+
+    def error_frame(self, error: ErrorReply, shape: Any, stamp: Stamp) -> Frame:
         """An error inside a stream that has begun."""
+
+
+class Remembering(Protocol):
+    """Members that a protocol has besides, if later requests can take up what was said."""
+
+    def recall(self, request: ChatRequest, memory: Memory) -> ChatRequest:
+        """The request, for one with `recalls`, with what was said before. Raises WireError if that is not known."""
+
+    def remember(self, request: ChatRequest, reply: Reply, shape: Any, stamp: Stamp, memory: Memory) -> None:
+        """Called once for each reply to a request with `remembers`, before it is sent."""
+
+
+class TellingInHeaders(Protocol):
+    """A member that a protocol has besides, if headers of whole responses tell of the reply."""
+
+    def reply_headers(self, reply: Any, shape: Any) -> Headers:
+        """Headers of this whole response alone: token counts, say."""

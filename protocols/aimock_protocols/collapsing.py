@@ -7,13 +7,14 @@ Reading is lenient: what is of an unexpected type is as good as absent. What a s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import attrs
 import orjson
 
 from aimock_protocols import sse
 from aimock_protocols.canonical import Reply
+from aimock_protocols.framing import EventTooLarge
 
 SAMPLE_LENGTH = 200
 """Characters that are kept of the first event that could not be read."""
@@ -41,22 +42,30 @@ class Read(NamedTuple):
     first_dropped: str | None
 
 
-def read_events(chunks: Iterable[bytes], take: Callable[[sse.Event], bool]) -> Read:
-    """Gives each event to `take`, until that says that nothing more is to come. Events at which it raises ValueError
-    are dropped."""
+_Event = TypeVar("_Event")
+
+
+def read_events(events: Iterable[_Event], take: Callable[[_Event], bool], data: Callable[[_Event], str]) -> Read:
+    """Gives each event of a framing to `take`, until that says that nothing more is to come. Events at which it raises
+    ValueError are dropped; `data` tells the text of one."""
     dropped = 0
     first_dropped = None
     try:
-        for event in sse.events(chunks):
+        for event in events:
             try:
                 if take(event):
                     break
             except ValueError:
                 dropped += 1
-                first_dropped = first_dropped or event.data[:SAMPLE_LENGTH]
-    except sse.EventTooLarge:
+                first_dropped = first_dropped or data(event)[:SAMPLE_LENGTH]
+    except EventTooLarge:
         return Read(True, dropped, first_dropped)
     return Read(False, dropped, first_dropped)
+
+
+def read_sse(chunks: Iterable[bytes], take: Callable[[sse.Event], bool]) -> Read:
+    """The same of a stream of server-sent events."""
+    return read_events(sse.events(chunks), take, lambda event: event.data)
 
 
 def json_object(data: str | bytes) -> dict[str, Any]:

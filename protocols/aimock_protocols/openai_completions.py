@@ -130,7 +130,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     if reply.mid_stream_error is None:
         return iter(events)
     broken = reply.mid_stream_error
-    return interrupted(events, broken.after_chunks, error_frame(broken.error, stamp))
+    return interrupted(events, broken.after_chunks, error_frame(broken.error, shape, stamp))
 
 
 def _chunks(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Frame]:

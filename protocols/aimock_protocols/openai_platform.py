@@ -133,7 +133,7 @@ def error(error: ErrorReply, stamp: Stamp) -> WireResponse:
     return WireResponse(error.status, WHOLE_HEADERS + retry_headers(error), _envelope(error))
 
 
-def error_frame(error: ErrorReply, stamp: Stamp) -> Frame:
+def error_frame(error: ErrorReply, shape: object, stamp: Stamp) -> Frame:
     """An error inside a stream: the same envelope as one event, after which nothing follows."""
     return Frame(sse.encode(_envelope(error)), FrameKind.CLOSE)
 

@@ -1,4 +1,4 @@
-"""The chat protocols that exist, and what each listens on: one entry each.
+"""The protocols that exist whose answers fixtures give, and what each listens on: one entry each.
 
 A protocol is imported when it is first asked, so that a start costs no more for every provider that there is.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import NamedTuple, cast
 
-from aimock_protocols.canonical import ChatProtocol, Route
+from aimock_protocols.canonical import ChatProtocol, Route, WireProtocol
 
 
 class SideRoute(NamedTuple):
@@ -21,18 +21,20 @@ class SideRoute(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """A protocol by the name of its module."""
+    """A protocol by the name of its module, or of a member of one (`openai_compatible:groq`)."""
 
     name: str
     routes: tuple[Route, ...]
     sides: tuple[SideRoute, ...] = ()
-    known_by: str | None = None
-    """A request header that all its clients send: by it they are told apart on paths that several APIs share. Side
-    routes that an API before it has too are reached only with it; paths that nobody has are then refused in this
-    protocol's words."""
+    known_by: tuple[tuple[str, str], ...] = ()
+    """Request headers that its clients send, and how the value of each begins: by any one of these they are told apart
+    on paths that several APIs share. Side routes that an API before it has too are reached only so; paths that nobody
+    has are then refused in this protocol's words."""
 
-    def load(self) -> ChatProtocol:
-        return cast(ChatProtocol, importlib.import_module(f"aimock_protocols.{self.name}"))
+    def load(self) -> WireProtocol:
+        module, _, member = self.name.partition(":")
+        loaded = importlib.import_module(f"aimock_protocols.{module}")
+        return cast(WireProtocol, getattr(loaded, member) if member else loaded)
 
 
 _VERTEX = tuple(
@@ -41,7 +43,7 @@ _VERTEX = tuple(
 )
 """Where Vertex has Anthropic's models; SDKs that are given another base URL leave the version to it."""
 
-CHAT_PROTOCOLS: tuple[Registered, ...] = (
+PROTOCOLS: tuple[Registered, ...] = (
     Registered(
         "openai_chat",
         (
@@ -72,7 +74,7 @@ CHAT_PROTOCOLS: tuple[Registered, ...] = (
             SideRoute("GET", "/v1/models", "list_models"),
             SideRoute("GET", "/v1/models/{model:path}", "retrieve_model"),
         ),
-        known_by="anthropic-version",
+        known_by=(("anthropic-version", ""),),
     ),
     Registered(
         "anthropic_messages.vertex",
@@ -85,5 +87,12 @@ CHAT_PROTOCOLS: tuple[Registered, ...] = (
 
 
 def chat_protocols() -> tuple[ChatProtocol, ...]:
-    """All of them, imported."""
-    return tuple(registered.load() for registered in CHAT_PROTOCOLS)
+    """Those whose answers can be streamed, imported."""
+    loaded = (registered.load() for registered in PROTOCOLS)
+    return tuple(cast(ChatProtocol, protocol) for protocol in loaded if hasattr(protocol, "frames"))
+
+
+def embedding_protocols() -> tuple[WireProtocol, ...]:
+    """Those whose answers are vectors, imported."""
+    loaded = (registered.load() for registered in PROTOCOLS)
+    return tuple(protocol for protocol in loaded if not hasattr(protocol, "frames"))

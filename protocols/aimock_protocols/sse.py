@@ -13,11 +13,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from aimock_protocols.framing import EVENT_LIMIT, EventTooLarge
+
 DONE = b"data: [DONE]\n\n"
 """The event with which OpenAI's streams end, and those of all who speak its dialect."""
-
-EVENT_LIMIT = 16 * 1024 * 1024
-"""Bytes that one event may hold before a decoder refuses it."""
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -28,10 +27,6 @@ class Event(NamedTuple):
 
     data: str
     name: str | None = None
-
-
-class EventTooLarge(ValueError):
-    """One event outgrew the decoder's limit. The decoder is of no further use."""
 
 
 def encode(data: bytes, name: bytes | None = None) -> bytes:

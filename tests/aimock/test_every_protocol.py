@@ -19,7 +19,7 @@ from aimock.fixtures import fixture_from
 from aimock.fixtures.faults import FaultName
 from aimock.rendering import Renderings
 from aimock_protocols.canonical import Frame
-from aimock_protocols.registry import CHAT_PROTOCOLS
+from aimock_protocols.registry import PROTOCOLS
 
 Call = Callable[..., Any]
 Start = Callable[..., Any]
@@ -66,7 +66,7 @@ def routes(of: Callable[[Any], Any]) -> list[str]:
     """The paths of all routes that take a body, their placeholders filled in."""
     return [
         re.sub(r"\{\w+(:path)?\}", "m", route.template)
-        for registered in CHAT_PROTOCOLS
+        for registered in PROTOCOLS
         for route in of(registered)
         if route.method == "POST"
     ]
@@ -95,7 +95,7 @@ def events(body: bytes) -> list[Any]:
 
 
 def test_every_protocol_is_here() -> None:
-    assert list(SPOKEN) == [registered.name for registered in CHAT_PROTOCOLS]
+    assert list(SPOKEN) == [registered.name for registered in PROTOCOLS]
     assert set(SIDES) & set(CHATS) == set()
     assert "/v1/messages/count_tokens" in SIDES
 

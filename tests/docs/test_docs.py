@@ -59,7 +59,7 @@ from aimock.pytest_plugin import environment
 from aimock.pytest_plugin import settings as pytest_settings
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock_protocols.reasoning import NOT_REASONING
-from aimock_protocols.registry import CHAT_PROTOCOLS
+from aimock_protocols.registry import PROTOCOLS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -363,7 +363,7 @@ def check_anthropic_routes() -> None:
 
 def routes_of(provider: str) -> list[str]:
     """All that the registry has for a provider's protocols."""
-    protocols = [registered for registered in CHAT_PROTOCOLS if registered.name.startswith(f"{provider}_")]
+    protocols = [registered for registered in PROTOCOLS if registered.name.startswith(f"{provider}_")]
     chats = [f"{method} {template}" for registered in protocols for method, template in registered.routes]
     return chats + [f"{method} {template}" for registered in protocols for method, template, _ in registered.sides]
 

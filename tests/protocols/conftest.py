@@ -9,6 +9,7 @@ import attrs
 import orjson
 import pytest
 
+from aimock.memories import Memories
 from aimock_protocols import anthropic_messages, openai_chat
 from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
 
@@ -59,6 +60,6 @@ def side_request(head: Head, stamp: Stamp) -> Callable[..., SideRequest]:
     """A request to a side route: side_request("a", "b", model="a") where there are models a and b, with parameters."""
 
     def make(*models: str, body: bytes = b"", **params: str) -> SideRequest:
-        return SideRequest(head, params, body, stamp, models)
+        return SideRequest(head, params, body, stamp, models, Memories().of("", ""))
 
     return make

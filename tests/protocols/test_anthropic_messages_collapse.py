@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aimock_protocols import anthropic_messages, sse
+from aimock_protocols import anthropic_messages, framing, sse
 from aimock_protocols.canonical import (
     ChatRequest,
     ErrorReply,
@@ -302,7 +302,7 @@ def test_the_sample_of_what_cannot_be_read_is_short() -> None:
 
 
 def test_an_event_beyond_the_limit_ends_the_stream() -> None:
-    oversized = b"data: " + b"x" * (sse.EVENT_LIMIT + 1) + b"\n\n"
+    oversized = b"data: " + b"x" * (framing.EVENT_LIMIT + 1) + b"\n\n"
     read = anthropic_messages.read_stream([wire(T0, text(0, "a")), oversized, wire(text(0, "b"), STOP)])
     assert (read.reply.text, read.truncated) == ("a", True)
 

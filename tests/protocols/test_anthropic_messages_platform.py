@@ -68,7 +68,7 @@ def test_an_error_in_the_envelope(protocol: Any, stamp: Stamp) -> None:
         % request_id.encode()
     )
     assert dict(told.headers)["content-type"] == "application/json"
-    frame = protocol.error_frame(ErrorReply("No."), stamp)
+    frame = protocol.error_frame(ErrorReply("No."), None, stamp)
     assert frame == (b"event: error\ndata: " + told.body + b"\n\n", FrameKind.CLOSE)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from aimock_protocols import openai_chat, sse
+from aimock_protocols import framing, openai_chat, sse
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Text, ToolCall, WireError
 
 
@@ -200,7 +200,7 @@ def test_logprobs_are_joined() -> None:
         (chunks({"choices": [{"delta": {"content": "a"}, "finish_reason": ""}]}), True),
         (chunks({"choices": [{"index": 1, "delta": {}, "finish_reason": "stop"}]}), True),
         ([*deltas({"content": "a"}), *chunks({"error": {"message": "boom"}}), sse.DONE], True),
-        ([*deltas({"content": "a"}), b"data: " + b"x" * (sse.EVENT_LIMIT + 1)], True),
+        ([*deltas({"content": "a"}), b"data: " + b"x" * (framing.EVENT_LIMIT + 1)], True),
     ],
 )
 def test_truncation_is_seen(stream: list[bytes], truncated: bool) -> None:

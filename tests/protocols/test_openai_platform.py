@@ -23,7 +23,7 @@ def test_an_error_in_the_envelope(protocol: Any, stamp: Stamp) -> None:
     assert told.status == 500
     assert told.body == b'{"error":{"message":"No.","type":"server_error","param":null,"code":null}}'
     assert dict(told.headers)["content-type"] == "application/json"
-    frame = protocol.error_frame(ErrorReply("No."), stamp)
+    frame = protocol.error_frame(ErrorReply("No."), None, stamp)
     assert frame == (b"data: " + told.body + b"\n\n", FrameKind.CLOSE)
 
 

@@ -232,7 +232,7 @@ def test_interrupted(
     counted = [place for place, frame in enumerate(undisturbed) if frame.kind in COUNTED]
     before = undisturbed[: counted[after]]
     frames = list(protocol.frames(reply, protocol.shape(request), stamp, chunk_size))
-    assert frames == [*before, protocol.error_frame(error, stamp)]
+    assert frames == [*before, protocol.error_frame(error, protocol.shape(request), stamp)]
     kept = protocol.collapse(frame.data for frame in before).text
     if kept:
         back = protocol.collapse(frame.data for frame in frames)

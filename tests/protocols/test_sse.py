@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimock_protocols import sse
+from aimock_protocols import framing, sse
 from aimock_protocols.sse import Event
 
 STREAMS = [
@@ -77,7 +77,7 @@ def test_what_is_encoded_is_decoded(events: list[tuple[str, str | None]]) -> Non
     ],
 )
 def test_an_event_beyond_the_limit_is_refused(pieces: list[bytes]) -> None:
-    with pytest.raises(sse.EventTooLarge, match="more than 64 bytes"):
+    with pytest.raises(framing.EventTooLarge, match="more than 64 bytes"):
         list(sse.events(pieces, limit=64))
 
 

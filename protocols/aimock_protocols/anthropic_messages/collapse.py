@@ -12,7 +12,7 @@ from aimock_protocols import sse
 from aimock_protocols.anthropic_messages.envelope import STOP_REASONS
 from aimock_protocols.anthropic_messages.platform import read_error
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_events, string
+from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_sse, string
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in STOP_REASONS.items()}
 
@@ -28,7 +28,7 @@ def collapse(chunks: Iterable[bytes]) -> Reply:
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
     reader = _Reader()
-    read = read_events(chunks, reader.take)
+    read = read_sse(chunks, reader.take)
     return Collapsed(reader.reply(), read.oversized or not reader.is_done, read.dropped, read.first_dropped)
 
 

@@ -142,7 +142,7 @@ def error(error: ErrorReply, stamp: Stamp) -> WireResponse:
     return WireResponse(error.status, WHOLE_HEADERS + retry_headers(error), _envelope(error, stamp))
 
 
-def error_frame(error: ErrorReply, stamp: Stamp) -> Frame:
+def error_frame(error: ErrorReply, shape: object, stamp: Stamp) -> Frame:
     """An error inside a stream: the same envelope as an event, after which nothing follows."""
     return Frame(sse.encode(_envelope(error, stamp), b"error"), FrameKind.CLOSE)
 

@@ -31,7 +31,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     if reply.mid_stream_error is None:
         return iter(events)
     broken = reply.mid_stream_error
-    return interrupted(events[:-1], broken.after_chunks, error_frame(broken.error, stamp))
+    return interrupted(events[:-1], broken.after_chunks, error_frame(broken.error, shape, stamp))
 
 
 def _events(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Frame]:

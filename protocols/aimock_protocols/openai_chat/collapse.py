@@ -10,7 +10,7 @@ import orjson
 
 from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_events, string
+from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_sse, string
 from aimock_protocols.openai_chat import logprobs
 from aimock_protocols.openai_platform import read_error
 
@@ -28,7 +28,7 @@ def collapse(chunks: Iterable[bytes]) -> Reply:
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
     reader = _Reader()
-    read = read_events(chunks, reader.take)
+    read = read_sse(chunks, reader.take)
     reply = reader.reply()
     truncated = read.oversized or reader.error is not None or not (reader.is_done or reader.finish_reason)
     return Collapsed(reply, truncated, read.dropped, read.first_dropped)

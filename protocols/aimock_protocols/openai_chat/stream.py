@@ -36,7 +36,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
         events = _obfuscated(events, stamp)
     if reply.mid_stream_error is not None:
         broken = reply.mid_stream_error
-        events = interrupted(events, broken.after_chunks, error_frame(broken.error, stamp))
+        events = interrupted(events, broken.after_chunks, error_frame(broken.error, shape, stamp))
     return iter(events)
 
 
