@@ -6,10 +6,8 @@ in normal form: texts are not empty and do not touch, for the wire would join th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
 import orjson
@@ -23,7 +21,6 @@ from aimock_protocols.canonical import (
     ErrorReply,
     Head,
     MidStreamError,
-    Part,
     Reply,
     Stamp,
     Text,
@@ -32,155 +29,16 @@ from aimock_protocols.canonical import (
 )
 from aimock_protocols.midstream import COUNTED
 from aimock_protocols.registry import chat_protocols
-
-SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30) | st.text(
-    'ab🚀é\u0301👍🏽\n"\\ ', min_size=1, max_size=12
-)
-names = st.text("abcxyz_-", min_size=1, max_size=12)
-counts = st.integers(0, 10**9)
-calls = st.builds(ToolCall, names, words.filter(str.strip), names)
-tokens = st.fixed_dictionaries({"token": words, "logprob": st.floats(-20, 0), "bytes": st.none()})
-
-
-usages = st.fixed_dictionaries(
-    {
-        "prompt_tokens": counts,
-        "completion_tokens": counts,
-        "total_tokens": counts,
-        "prompt_tokens_details": st.fixed_dictionaries({"cached_tokens": counts, "audio_tokens": counts}),
-        "completion_tokens_details": st.fixed_dictionaries(
-            {
-                "reasoning_tokens": counts,
-                "audio_tokens": counts,
-                "accepted_prediction_tokens": counts,
-                "rejected_prediction_tokens": counts,
-            }
-        ),
-    },
-    optional={"cost": st.floats(0, 10)},
-)
-
-
-def replies(parts: st.SearchStrategy[tuple[Part, ...]], **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Reply]:
-    said: dict[str, st.SearchStrategy[Any]] = {
-        "finish_reason": st.sampled_from(["stop", "length", "tool_calls", "content_filter", "odd"]),
-        "usage": usages,
-        "id": names,
-        "created": st.integers(1, 2**40),
-        "model": names,
-        "system_fingerprint": names,
-    }
-    return st.builds(Reply, parts=parts, **said | more)
-
-
-def in_normal_form(parts: list[Part]) -> bool:
-    return not any(isinstance(a, Text) and isinstance(b, Text) for a, b in pairwise(parts))
-
-
-texts = st.builds(Text, words)
-interleaved = st.lists(texts | calls, max_size=5).filter(in_normal_form).map(tuple)
-text_first = st.builds(lambda *parts: (*parts[0], *parts[1]), st.lists(texts, max_size=1), st.lists(calls, max_size=3))
-text_alone = st.tuples(st.builds(Text, words | st.just("")))
-some_text = st.tuples(texts)
-extras = {
-    "reasoning": st.none() | words,
-    "refusal": st.none() | words,
-    "role": st.sampled_from(["assistant", "critic"]),
-}
-
-
-class Expressible(NamedTuple):
-    """What a protocol can say, and a request that lets it say all of that."""
-
-    whole: st.SearchStrategy[Reply]
-    streamed: st.SearchStrategy[Reply]
-    request: dict[str, Any]
-    params: Mapping[str, str] = MappingProxyType({})
-    """What its route finds in the path."""
-    derived: tuple[str, ...] = ("id", "created", "model", "finish_reason", "usage")
-    """What it always says, whether the reply does or not."""
-    streams_usage: bool = False
-    """Whether a stream tells the usage unasked."""
-
-
-content_tokens = st.none() | st.fixed_dictionaries(
-    {"content": st.lists(tokens, min_size=1, max_size=5), "refusal": st.none()}
-)
-CHAT = Expressible(
-    whole=replies(text_first, **extras) | replies(text_alone, logprobs=content_tokens, role=extras["role"]),
-    streamed=replies(interleaved, **extras)
-    | replies(some_text, logprobs=content_tokens, role=extras["role"])
-    | replies(text_alone, reasoning=extras["reasoning"], role=extras["role"]),
-    request={"messages": [{"role": "user", "content": "hello"}], "stream_options": {"include_usage": True}},
-)
-COMPLETIONS = Expressible(
-    whole=replies(text_alone),
-    streamed=replies(text_alone),
-    request={"prompt": "hello", "stream_options": {"include_usage": True}},
-)
-
-anthropic_usages = st.fixed_dictionaries(
-    {
-        "input_tokens": counts,
-        "cache_creation_input_tokens": counts,
-        "cache_read_input_tokens": counts,
-        "cache_creation": st.fixed_dictionaries({"ephemeral_5m_input_tokens": counts}),
-        "output_tokens": counts,
-        "service_tier": st.sampled_from(["standard", "batch"]),
-        "server_tool_use": st.fixed_dictionaries({"web_search_requests": counts}),
-    },
-    optional={
-        "output_tokens_details": st.fixed_dictionaries({"thinking_tokens": counts}),
-        "cost": st.floats(0, 10),
-    },
-)
-objects = st.dictionaries(words, words | counts, max_size=3).map(lambda value: orjson.dumps(value).decode())
-object_calls = st.builds(ToolCall, names, objects, names)
-
-
-def messages(parts: st.SearchStrategy[tuple[Part, ...]], **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Reply]:
-    said: dict[str, st.SearchStrategy[Any]] = {
-        "usage": anthropic_usages,
-        "created": st.none(),
-        "system_fingerprint": st.none(),
-        "role": extras["role"],
-    }
-    return replies(parts, **said | more)
-
-
-thoughts: dict[str, st.SearchStrategy[Any]] = {
-    "reasoning": st.none() | words,
-    "reasoning_signature": names,
-    "redacted_thinking": st.lists(names, max_size=2).map(tuple),
-    "web_searches": st.lists(words, max_size=2).map(tuple),
-}
-MESSAGES = Expressible(
-    whole=messages(st.lists(texts | object_calls, max_size=5).filter(in_normal_form).map(tuple), **thoughts)
-    | messages(st.just(()), refusal=words, finish_reason=st.just("content_filter"))
-    | messages(text_alone),
-    streamed=messages(st.lists(texts | object_calls, max_size=5).filter(in_normal_form).map(tuple), **thoughts)
-    | messages(st.just(()), refusal=words, finish_reason=st.just("content_filter"))
-    | messages(text_alone),
-    request={"messages": [{"role": "user", "content": "hello"}]},
-    params={"model": "claude-x"},
-    derived=("id", "model", "finish_reason", "usage", "role"),
-    streams_usage=True,
-)
-EXPRESSIBLE = {
-    "openai_chat": CHAT,
-    "openai_completions": COMPLETIONS,
-    "anthropic_messages": MESSAGES,
-    "anthropic_messages.vertex": MESSAGES,
-}
+from protocol_cases import CHATS
+from protocol_cases.strategies import replies
 
 every_protocol = pytest.mark.parametrize("protocol", chat_protocols(), ids=lambda protocol: protocol.name)
+SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def ask(protocol: ChatProtocol, head: Head, **more: Any) -> ChatRequest:
-    expressible = EXPRESSIBLE[protocol.name]
-    return protocol.decode(head, expressible.params, orjson.dumps(expressible.request | more))
+    case = CHATS[protocol.name]
+    return protocol.decode(head, case.params, orjson.dumps(case.asks(stream=False, **more)[1]))
 
 
 def split(stream: bytes, cuts: list[int]) -> list[bytes]:
@@ -189,14 +47,14 @@ def split(stream: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def test_every_protocol_says_what_it_can_express() -> None:
-    assert {protocol.name for protocol in chat_protocols()} == set(EXPRESSIBLE)
+    assert {protocol.name for protocol in chat_protocols()} == set(CHATS)
 
 
 @every_protocol
 @SETTINGS
 @given(data=st.data())
 def test_whole(protocol: ChatProtocol, head: Head, stamp: Stamp, data: st.DataObject) -> None:
-    reply = data.draw(EXPRESSIBLE[protocol.name].whole)
+    reply = data.draw(CHATS[protocol.name].whole)
     body = protocol.encode(reply, protocol.shape(ask(protocol, head)), stamp)
     assert protocol.parse(body) == reply
     assert protocol.encode(reply, protocol.shape(ask(protocol, head)), stamp) == body
@@ -208,7 +66,7 @@ def test_whole(protocol: ChatProtocol, head: Head, stamp: Stamp, data: st.DataOb
 def test_streamed(
     protocol: ChatProtocol, head: Head, stamp: Stamp, data: st.DataObject, chunk_size: int, cuts: list[int]
 ) -> None:
-    reply = data.draw(EXPRESSIBLE[protocol.name].streamed)
+    reply = data.draw(CHATS[protocol.name].streamed)
     stream = b"".join(
         frame.data for frame in protocol.frames(reply, protocol.shape(ask(protocol, head)), stamp, chunk_size)
     )
@@ -232,11 +90,16 @@ def test_interrupted(
     counted = [place for place, frame in enumerate(undisturbed) if frame.kind in COUNTED]
     before = undisturbed[: counted[after]]
     frames = list(protocol.frames(reply, protocol.shape(request), stamp, chunk_size))
-    assert frames == [*before, protocol.error_frame(error, protocol.shape(request), stamp)]
+    assert frames[: len(before)] == before
+    assert b"boom" in b"".join(frame.data for frame in frames[len(before) :])
     kept = protocol.collapse(frame.data for frame in before).text
     if kept:
         back = protocol.collapse(frame.data for frame in frames)
-        assert (back.text, back.mid_stream_error) == (kept, reply.mid_stream_error)
+        assert back.text == kept
+        assert back.mid_stream_error is not None
+        assert (back.mid_stream_error.after_chunks, back.mid_stream_error.error.message) == (after, "boom")
+        for name in CHATS[protocol.name].error_keeps:
+            assert getattr(back.mid_stream_error.error, name) == getattr(error, name)
         assert (whole.text or "").startswith(kept)
     else:
         with pytest.raises(WireError, match="boom"):
@@ -253,11 +116,11 @@ def test_the_stream_and_the_whole_say_the_same(
     reply = Reply((Text("Hello, you"), ToolCall("f", "{}")))
     whole = protocol.parse(protocol.encode(reply, protocol.shape(request), stamp))
     streamed = protocol.collapse(frame.data for frame in protocol.frames(reply, protocol.shape(request), stamp, 3))
-    if "stream_options" in more and not EXPRESSIBLE[protocol.name].streams_usage:
+    if "stream_options" in more and not CHATS[protocol.name].streams_usage:
         assert streamed.usage is None
         streamed = attrs.evolve(streamed, usage=whole.usage)
     assert streamed == whole
-    assert all(getattr(whole, name) is not None for name in EXPRESSIBLE[protocol.name].derived)
+    assert all(getattr(whole, name) is not None for name in CHATS[protocol.name].derived)
 
 
 @every_protocol
