@@ -1,0 +1,63 @@
+"""Every official client, every kind of answer: the support matrix, docs/support.md, over real sockets.
+
+The page is the expectation: each of its cells is one test. `yes` means that the client has just what the fixture says;
+the name of an exception, that it raises it; a dash, that the question cannot be put in its terms. After a change that
+is meant, or with new SDKs, this writes the cells anew:
+
+    python tests/clients/test_matrix.py
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from aimock import AIMock
+from aimock_protocols.registry import chat_protocols
+from matrix import CLIENTS, load
+from matrix.asking import NO_SUCH, YES, outcome
+from matrix.page import WAYS, Cell, cells, rewrite
+from matrix.scenarios import SCENARIOS
+
+MISSING = load("clients")
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[AIMock]:
+    with AIMock() as running:
+        yield running
+
+
+@pytest.mark.parametrize("cell", list(cells("sdks")), ids=str)
+def test_a_client_has_what_the_page_says(server: AIMock, cell: Cell) -> None:
+    assert outcome(server, cell) == cell.expected
+
+
+def test_the_page_has_every_client_and_every_scenario() -> None:
+    told = {(cell.way, cell.client, cell.scenario) for cell in cells("sdks")}
+    assert told == {(way, client, name) for way in WAYS for client in CLIENTS for name in SCENARIOS}
+
+
+def test_every_protocol_has_a_client() -> None:
+    assert {client.speaks for client in CLIENTS.values()} == {protocol.name for protocol in chat_protocols()}
+
+
+def test_nothing_in_it_is_a_no() -> None:
+    """What answers are made of reaches every client that can take it."""
+    for cell in cells("sdks"):
+        if SCENARIOS[cell.scenario].expected is not None:
+            assert cell.expected in (YES, NO_SUCH), cell
+
+
+if __name__ == "__main__":
+    with AIMock() as running:
+        rewrite("sdks", functools.partial(outcome, running))

@@ -1,0 +1,1 @@
+"""Official SDKs, a module for each family."""
