@@ -1,8 +1,9 @@
-"""One question, every client: what the official SDKs make of the same fixtures, whatever protocol they speak.
+"""One question, every client: what they make of the same fixtures, whatever protocol they speak.
 
 `scenarios.py` has what is asked and what is answered, in no provider's terms; each module of `clients/` (official SDKs)
-and `frameworks/` has clients that put the question in their terms, and read their objects back. `page.py` reads and writes docs/support.md, whose
-cells are what `tests/clients/test_matrix.py` expects.
+and `frameworks/` has clients that put the question in their terms, and read their objects back. `asking.py` does so;
+`page.py` reads and writes docs/support.md, whose cells are what `tests/clients/test_matrix.py` and `tests/frameworks`
+expect.
 """
 
 from __future__ import annotations
