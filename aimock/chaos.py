@@ -8,6 +8,7 @@ most; what it does to the answer is told in `faults`.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -18,8 +19,8 @@ from aimock.bounded import Bounded
 from aimock.fixtures import Chaos, Fixture
 from aimock.fixtures.faults import Fault, FaultError, FaultName, read_faults
 from aimock.fixtures.structure import camel, converter
+from aimock.fixtures.values import CHAOS_MS, RATE, Rule
 
-MAX_LATENCY_MS = 30_000
 _MAX_TEST_IDS = 1_024
 _MAX_COUNTS = 65_536
 
@@ -35,9 +36,6 @@ _RATES = (
 
 FIELDS = tuple(field.name for field in attrs.fields(Chaos))
 
-_RATE_TEXT = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
-_LATENCY_TEXT = re.compile(r"\d+", re.ASCII)
-
 
 class ChaosError(ValueError):
     """Chaos that cannot be; the text names the field and what was expected."""
@@ -46,20 +44,11 @@ class ChaosError(ValueError):
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def rate_of(value: Any) -> float:
-    """A probability, as it is written. Raises ValueError, saying what was expected."""
-    if type(value) not in (int, float) or not 0 <= value <= 1:
-        raise ValueError("a number between 0 and 1")
-    checked: float = value
-    return checked
-
-
-def latency_of(value: Any) -> float:
-    """Milliseconds, as they are written. Raises ValueError, saying what was expected."""
-    if type(value) not in (int, float) or not 0 <= value <= MAX_LATENCY_MS or value != int(value):
-        raise ValueError(f"a whole number between 0 and {MAX_LATENCY_MS}")
-    checked: float = value
-    return checked
+def _checked(rule: Rule, value: Any) -> Any:
+    """A value that holds to the rule. Raises ValueError, saying what was expected."""
+    if not rule.holds(value):
+        raise ValueError(f"a {rule.words.removeprefix('must be a ')}")
+    return value
 
 
 def chaos_from_json(given: Any) -> Chaos:
@@ -90,24 +79,27 @@ def chaos_to_json(chaos: Chaos) -> dict[str, Any]:
 
 _ATTRIBUTES = {camel(name): name for name in FIELDS}
 _READERS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(FIELDS, rate_of),
-    "latency_ms": latency_of,
+    **dict.fromkeys(FIELDS, functools.partial(_checked, RATE)),
+    "latency_ms": functools.partial(_checked, CHAOS_MS),
     "faults": read_faults,
 }
 
 
-def rate_from_text(text: str) -> float:
-    """A rate as a header or a flag has it: digits and a point, nothing else. Raises ValueError."""
-    if _RATE_TEXT.fullmatch(text) is None:
-        raise ValueError("a number between 0 and 1")
-    return rate_of(float(text))
+def _from_text(form: re.Pattern[str], rule: Rule, text: str) -> float:
+    """A number as a header or a flag has it: digits, perhaps a point, nothing else. Raises ValueError."""
+    number: float = _checked(rule, float(text) if form.fullmatch(text) else None)
+    return number
 
 
-def latency_from_text(text: str) -> float:
-    """Likewise, whole milliseconds."""
-    if _LATENCY_TEXT.fullmatch(text) is None:
-        raise ValueError(f"a whole number between 0 and {MAX_LATENCY_MS}")
-    return latency_of(float(text))
+_rate_from_text = functools.partial(_from_text, re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII), RATE)
+KINDS: Mapping[str, tuple[str, Callable[[str], float]]] = {
+    "drop": ("drop_rate", _rate_from_text),
+    "malformed": ("malformed_rate", _rate_from_text),
+    "ratelimit": ("rate_limit_rate", _rate_from_text),
+    "disconnect": ("disconnect_rate", _rate_from_text),
+    "latency": ("latency_ms", functools.partial(_from_text, re.compile(r"\d+", re.ASCII), CHAOS_MS)),
+}
+"""What headers and flags call each field, and how they write it."""
 
 
 # -- levels ------------------------------------------------------------------------------------------------------------
@@ -131,9 +123,9 @@ class ServerChaos:
         self._struck: Bounded[tuple[str, object, Fault], int] = Bounded(_MAX_COUNTS)
         self.is_quiet = initial == QUIET
 
-    def at(self, test_id: str) -> Level:
-        """What holds for requests under a test id."""
-        return self._by_test_id.get(test_id, self._for_all)
+    def at(self, test_id: str | None) -> Level:
+        """What holds for requests under a test id, or under any that has none of its own."""
+        return self._for_all if test_id is None else self._by_test_id.get(test_id, self._for_all)
 
     def install(self, chaos: Chaos, test_id: str | None = None) -> None:
         """For one test id, instead of what holds for all; without one, for all. Raises ChaosError if it is blank, or

@@ -104,13 +104,13 @@ def _serve_parser() -> argparse.ArgumentParser:
     add("--strict", action="store_true", default=None, help="answer 503, not 404, when no fixture matches")
     add("--validate-on-load", action="store_true", default=None, help="refuse to start with a faulty fixture")
     for kind in CHAOS_FLAGS:
-        add(f"--chaos-{kind}", metavar="MS" if kind == "latency" else "RATE", help=CHAOS_FLAGS[kind][1])
+        add(f"--chaos-{kind}", metavar="MS" if kind == "latency" else "RATE", help=CHAOS_FLAGS[kind])
     add("--chaos-fault", action="append", metavar="FAULT", help="a fault by name, as NAME;KEY=VALUE; repeatable")
     add("--quota-requests", type=_whole(whole_number(1)), metavar="N", help="requests a minute for each key")
     add("--quota-tokens", type=_whole(whole_number(1)), metavar="N", help="tokens a minute for each key")
     add(
         "--quota-per",
-        type=_named(("key", "model")),
+        type=_named(QUOTA_OWNERS),
         metavar="WHOM",
         help="whose quotas: key (default) or model",
     )
@@ -136,13 +136,14 @@ class _Refuse(argparse.Action):
 
 PROFILE_NAMES = ("fast", "standard", "reasoning", "overloaded")
 CHAOS_FLAGS = {
-    "drop": ("drop_rate", "probability of a 500"),
-    "malformed": ("malformed_rate", "probability of a body that is not JSON"),
-    "ratelimit": ("rate_limit_rate", "probability of a 429"),
-    "disconnect": ("disconnect_rate", "probability of a connection cut without an answer"),
-    "latency": ("latency_ms", "delay of every answer, 0 to 30000"),
+    "drop": "probability of a 500",
+    "malformed": "probability of a body that is not JSON",
+    "ratelimit": "probability of a 429",
+    "disconnect": "probability of a connection cut without an answer",
+    "latency": "delay of every answer, 0 to 30000",
 }
-"""Flag to field of the server's chaos, and what it does."""
+"""The flags `--chaos-…`, and what each does: they are `chaos.KINDS`, which a start without them need not import."""
+QUOTA_OWNERS = ("key", "model")
 
 
 def _named(names: Sequence[str]) -> Callable[[str], str]:
@@ -168,13 +169,14 @@ def _chaos(flags: argparse.Namespace, from_file: Chaos | None) -> Chaos | None:
     texts = {kind: text for kind in CHAOS_FLAGS if (text := getattr(flags, f"chaos_{kind}")) is not None}
     if not texts and not flags.chaos_fault:
         return from_file
-    from aimock.chaos import QUIET, latency_from_text, rate_from_text
+    from aimock.chaos import KINDS, QUIET
     from aimock.fixtures.faults import FaultError, read_faults
 
     chosen: dict[str, Any] = {}
     for kind, text in texts.items():
+        field, read = KINDS[kind]
         try:
-            chosen[CHAOS_FLAGS[kind][0]] = (latency_from_text if kind == "latency" else rate_from_text)(text)
+            chosen[field] = read(text)
         except ValueError as error:
             raise Failure(f"--chaos-{kind}: expected {error}, got {text!r}") from error
     if flags.chaos_fault:

@@ -6,7 +6,7 @@ Relative paths in it are taken from the working directory, and where nothing lie
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -315,11 +315,16 @@ def _known(path: Path, key: str) -> tuple[str, Callable[[Any], Any]]:
         raise ConfigError(f"{path}: {key}: this version does not support it")
     if any(known.startswith(f"{key}.") for known in _KEYS):
         raise ConfigError(f"{path}: {key}: expected an object")
+    raise ConfigError(f"{path}: {unknown_key(key, _KEYS)}")
+
+
+def unknown_key(key: str, known: Collection[str]) -> str:
+    """What there is to say of a key that there is not: the nearest that there is, or all of them."""
     import difflib  # only a wrong key needs it
 
-    nearest = difflib.get_close_matches(key, _KEYS, n=1)
-    advice = f', did you mean "{nearest[0]}"?' if nearest else f"; known are {', '.join(sorted(_KEYS))}"
-    raise ConfigError(f"{path}: {key}: unknown key{advice}")
+    nearest = difflib.get_close_matches(key, known, n=1)
+    advice = f', did you mean "{nearest[0]}"?' if nearest else f"; known are {', '.join(sorted(known))}"
+    return f"{key}: unknown key{advice}"
 
 
 def _located(source: str, directory: Path) -> str:

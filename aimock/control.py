@@ -140,12 +140,12 @@ def injected_error(body: Mapping[str, Any]) -> Fixture:
 
 def _show_chaos(exchange: Exchange) -> Whole:
     """What holds for the scope of the request: its test id, or all."""
-    return exchange.json(200, {"chaos": chaos_to_json(exchange.state.chaos.at(_chaos_scope(exchange) or "").chaos)})
+    return exchange.json(200, {"chaos": chaos_to_json(exchange.state.chaos.at(_chaos_scope(exchange)).chaos)})
 
 
 def _install_chaos(exchange: Exchange) -> Whole:
     scope = _chaos_scope(exchange)
-    before = chaos_to_json(exchange.state.chaos.at(scope or "").chaos)
+    before = chaos_to_json(exchange.state.chaos.at(scope).chaos)
     try:
         installed = chaos_from_json(_body(exchange))
         exchange.state.chaos.install(installed, scope)

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from aimock.chaos import latency_from_text, rate_from_text
+from aimock.chaos import KINDS
 from aimock.fixtures import DEFAULT_TEST_ID, Chaos
 from aimock.fixtures.faults import FaultError, read_faults
 from aimock.net.exchange import Head
@@ -37,11 +37,7 @@ class Steering:
 
 _FAULT = "x-aimock-fault"
 _CHAOS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "x-aimock-chaos-drop": ("drop_rate", rate_from_text),
-    "x-aimock-chaos-malformed": ("malformed_rate", rate_from_text),
-    "x-aimock-chaos-ratelimit": ("rate_limit_rate", rate_from_text),
-    "x-aimock-chaos-disconnect": ("disconnect_rate", rate_from_text),
-    "x-aimock-chaos-latency": ("latency_ms", latency_from_text),
+    **{f"x-aimock-chaos-{kind}": field for kind, field in KINDS.items()},
     _FAULT: ("faults", read_faults),
 }
 """Header to field, and its reader; a reader's ValueError says what was expected."""

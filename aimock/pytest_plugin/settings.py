@@ -122,15 +122,12 @@ def _check(where: str, keys: Mapping[str, Any]) -> None:
     import inspect
 
     from aimock import AIMock
+    from aimock.config import unknown_key
 
     known = {"env", *inspect.signature(AIMock).parameters} - _OF_THE_SERVER
     for key in keys:
         if key not in known:
-            import difflib
-
-            nearest = difflib.get_close_matches(str(key), known, n=1)
-            advice = f', did you mean "{nearest[0]}"?' if nearest else f"; known are {', '.join(sorted(known))}"
-            raise SettingsError(f"{where}: {key}: unknown key{advice}")
+            raise SettingsError(f"{where}: {unknown_key(str(key), known)}")
     for key in ("strict", "env"):
         if type(keys.get(key, True)) is not bool:
             raise SettingsError(f"{where}: {key}: expected True or False, got {keys[key]!r}")

@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 
 from aimock import cli, serving, startup
+from aimock.chaos import KINDS
 from aimock.cli import main
 from aimock.config import Config, Failure
+from aimock.fixtures.options import PROFILES
+from aimock.quotas import Per
 from aimock.state import State
 
 HI = {"match": {"userMessage": "hello"}, "response": {"content": "Hi"}}
@@ -524,3 +527,10 @@ def test_validate_finds_what_files_do_to_each_other(
     assert "b.json: [warning] #0 cross-file:" in out
     assert main(["validate", "--strict", "b.json"]) == 0
     assert main(["validate", "--strict", "--", "a.json", "b.json"]) == 1
+
+
+def test_what_a_start_need_not_import_is_named_here_as_there() -> None:
+    """The command line names some tables' keys itself, so that starts without these flags are quick."""
+    assert tuple(cli.PROFILE_NAMES) == tuple(PROFILES)
+    assert tuple(cli.CHAOS_FLAGS) == tuple(KINDS)
+    assert tuple(Per) == cli.QUOTA_OWNERS
