@@ -152,7 +152,7 @@ def _head(path: str, *headers: tuple[str, str]) -> bytes:
 
 def check(port: int, sent: Traffic) -> None:
     """Raises CannotRun unless the server answers 200 with the expected text, in the expected number of frames."""
-    status, body = _exchange(port, sent.request.replace(VARYING, b"0123456789abcdef"))
+    status, body = exchange(port, sent.request.replace(VARYING, b"0123456789abcdef"))
     if status != 200:
         raise CannotRun(f"expected a 200, got {status}: {body[:500]!r}")
     text = _streamed_text(body, sent.api) if sent.streamed else sent.api.whole_text(json.loads(body))
@@ -160,7 +160,7 @@ def check(port: int, sent: Traffic) -> None:
         raise CannotRun(f"expected the text {sent.expected!r}, got {text!r}")
 
 
-def _exchange(port: int, request: bytes) -> tuple[int, bytes]:
+def exchange(port: int, request: bytes) -> tuple[int, bytes]:
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(request)
         response = HTTPResponse(connection)

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from bench.plan import Plan
 from bench.report import Row
-from bench.rows import cold, cpu, fidelity, match, memory, micro, protocols
+from bench.rows import cold, cpu, every, fidelity, match, memory, micro, protocols
 
 ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "cpu": cpu.measure,
     "protocols": protocols.measure,
+    "every": every.measure,
     "match": match.measure,
     "micro": micro.measure,
     "cold": cold.measure,
