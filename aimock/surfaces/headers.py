@@ -17,29 +17,31 @@ class ResponseHeaders:
         self._has_fresh = bool(protocol.fresh_headers(Stamp(0.0, bytes(ENTROPY_BYTES))))
         self._changes = protocol.rate_limits(PLENTY, 0.0) != protocol.rate_limits(PLENTY, 1e9)
         """Whether rate limits tell points in time."""
-        self._since = 0
-        self._shared: dict[tuple[Headers | None, bool], Headers] = {}
+        self._streams: dict[Headers, Headers] = {}
+        self._renew(0.0)
 
     def of(self, exchange: Exchange, stream: Headers | None = None) -> tuple[Headers, Headers]:
         """Those of a whole response, or of a stream with such headers; and those that are this exchange's alone."""
         if exchange.allowance is not None:
-            return self._shared_by(stream, limited=False), self._fresh(exchange)
+            return (
+                (*self._protocol.whole_headers, *CORS) if stream is None else (*stream, *CORS),
+                self._fresh(exchange),
+            )
         if self._changes:
             created = exchange.stamp.created
             if not self._since <= created < self._since + 1:
-                self._shared.clear()
-                self._since = int(created)
+                self._renew(created)
         fresh = self._fresh(exchange) if self._has_fresh else exchange.fresh_headers
-        return self._shared_by(stream), fresh
+        return self._whole if stream is None else self._streams.get(stream) or self._stream(stream), fresh
 
-    def _shared_by(self, stream: Headers | None, limited: bool = True) -> Headers:
-        """What many responses say alike; with rate limits that nobody keeps, or without any."""
-        key = (stream, limited)
-        headers = self._shared.get(key)
-        if headers is None:
-            own = self._protocol.whole_headers if stream is None else stream
-            limits = self._protocol.rate_limits(PLENTY, self._since) if limited else ()
-            headers = self._shared[key] = (*own, *limits, *CORS)
+    def _renew(self, now: float) -> None:
+        self._limits = self._protocol.rate_limits(PLENTY, now)
+        self._whole = (*self._protocol.whole_headers, *self._limits, *CORS)
+        self._streams.clear()
+        self._since = int(now)
+
+    def _stream(self, own: Headers) -> Headers:
+        headers = self._streams[own] = (*own, *self._limits, *CORS)
         return headers
 
     def _fresh(self, exchange: Exchange) -> Headers:

@@ -21,7 +21,7 @@ if __name__ == "__main__":
 
 from aimock import AIMock
 from aimock_protocols.registry import chat_protocols
-from matrix import CLIENTS, load
+from matrix import CLIENTS, load, of
 from matrix.asking import NO_SUCH, YES, outcome
 from matrix.page import WAYS, Cell, cells, rewrite
 from matrix.scenarios import SCENARIOS
@@ -37,27 +37,27 @@ def server() -> Iterator[AIMock]:
         yield running
 
 
-@pytest.mark.parametrize("cell", list(cells("sdks")), ids=str)
+@pytest.mark.parametrize("cell", list(cells("clients")), ids=str)
 def test_a_client_has_what_the_page_says(server: AIMock, cell: Cell) -> None:
     assert outcome(server, cell) == cell.expected
 
 
 def test_the_page_has_every_client_and_every_scenario() -> None:
-    told = {(cell.way, cell.client, cell.scenario) for cell in cells("sdks")}
-    assert told == {(way, client, name) for way in WAYS for client in CLIENTS for name in SCENARIOS}
+    told = {(cell.way, cell.client, cell.scenario) for cell in cells("clients")}
+    assert told == {(way, client, name) for way in WAYS for client in of("clients") for name in SCENARIOS}
 
 
 def test_every_protocol_has_a_client() -> None:
-    assert {client.speaks for client in CLIENTS.values()} == {protocol.name for protocol in chat_protocols()}
+    assert {CLIENTS[name].speaks for name in of("clients")} == {protocol.name for protocol in chat_protocols()}
 
 
 def test_nothing_in_it_is_a_no() -> None:
     """What answers are made of reaches every client that can take it."""
-    for cell in cells("sdks"):
+    for cell in cells("clients"):
         if SCENARIOS[cell.scenario].expected is not None:
             assert cell.expected in (YES, NO_SUCH), cell
 
 
 if __name__ == "__main__":
     with AIMock() as running:
-        rewrite("sdks", functools.partial(outcome, running))
+        rewrite("clients", functools.partial(outcome, running))

@@ -119,6 +119,11 @@ def load(group: str) -> list[str]:
     return missing
 
 
+def of(group: str) -> set[str]:
+    """The names of a group's clients."""
+    return {name for name, cls in CLIENTS.items() if cls.__module__.startswith(f"{__name__}.{group}.")}
+
+
 def client(cls: type[Client]) -> type[Client]:
     """Registers a client."""
     CLIENTS[cls.name] = cls

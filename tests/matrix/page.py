@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from matrix import CLIENTS
+from matrix import CLIENTS, of
 from matrix.scenarios import SCENARIOS
 
 PAGE = Path(__file__).parents[2] / "docs" / "support.md"
@@ -30,8 +30,8 @@ class Cell(NamedTuple):
 
 def cells(group: str) -> Iterator[Cell]:
     """All that the page says of a group of clients."""
-    for of, way, _, table in _TABLE.findall(PAGE.read_text()):
-        if of != group or not table:
+    for seen_by, way, _, table in _TABLE.findall(PAGE.read_text()):
+        if seen_by != group or not table:
             continue
         head, _, *rows = table.splitlines()
         scenarios = _fields(head)[2:]
@@ -42,17 +42,21 @@ def cells(group: str) -> Iterator[Cell]:
 
 
 def rewrite(group: str, see: Callable[[Cell], str]) -> None:
-    """Writes a group's cells anew, of the clients and scenarios that there are."""
+    """Writes a group's cells anew, of the scenarios and clients that there are; the rows of clients that are not
+    installed here stay as they are."""
 
     def table(found: re.Match[str]) -> str:
-        of, way, end, _ = found.groups()
-        if of != group:
+        seen_by, way, end, rows = found.groups()
+        if seen_by != group:
             return found[0]
-        lines = [["client", "protocol", *SCENARIOS], ["---"] * (len(SCENARIOS) + 2)]
-        for name, client in sorted(CLIENTS.items(), key=lambda item: (item[1].speaks, item[0])):
+        kept = [_fields(row) for row in rows.splitlines()[2:]]
+        lines = {(speaks, name): told for name, speaks, *told in kept if name not in CLIENTS}
+        for name in of(group):
             told = [see(Cell(way, name, scenario, "")) for scenario in SCENARIOS]
-            lines.append([name, f"`{client.speaks}`", *told])
-        return f"{of}: {way}{end}" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+            lines[f"`{CLIENTS[name].speaks}`", name] = told
+        head = [["client", "protocol", *SCENARIOS], ["---"] * (len(SCENARIOS) + 2)]
+        written = head + [[name, speaks, *told] for (speaks, name), told in sorted(lines.items())]
+        return f"{seen_by}: {way}{end}" + "".join(f"| {' | '.join(line)} |\n" for line in written)
 
     PAGE.write_text(_TABLE.sub(table, PAGE.read_text()))
 
