@@ -14,7 +14,7 @@ import orjson
 
 from aimock_protocols import sse
 from aimock_protocols.canonical import Reply
-from aimock_protocols.framing import EventTooLarge
+from aimock_protocols.framing import EventTooLarge, FramingError
 
 SAMPLE_LENGTH = 200
 """Characters that are kept of the first event that could not be read."""
@@ -40,6 +40,8 @@ class Read(NamedTuple):
     """It ended at an event beyond the size limit."""
     dropped: int
     first_dropped: str | None
+    broken: bool = False
+    """It ended at bytes that the framing makes no event of."""
 
 
 _Event = TypeVar("_Event")
@@ -60,6 +62,8 @@ def read_events(events: Iterable[_Event], take: Callable[[_Event], bool], data: 
                 first_dropped = first_dropped or data(event)[:SAMPLE_LENGTH]
     except EventTooLarge:
         return Read(True, dropped, first_dropped)
+    except FramingError:
+        return Read(False, dropped, first_dropped, broken=True)
     return Read(False, dropped, first_dropped)
 
 
