@@ -190,6 +190,7 @@ def _envelope(error: ErrorReply) -> bytes:
 
 _STATUSES = {name: status for status, name in reversed(EXCEPTIONS.items())} | {
     "AccessDeniedException": 403,
+    "ConflictException": 400,
     "ServiceQuotaExceededException": 400,
     "ModelNotReadyException": 429,
     "ModelStreamErrorException": 424,
