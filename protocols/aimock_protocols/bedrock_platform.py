@@ -6,6 +6,7 @@ Source: wire-bedrock §1, §2.2, §7.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,7 +20,6 @@ from aimock_protocols.canonical import (
     Frame,
     FrameKind,
     Headers,
-    SideRequest,
     Stamp,
     WireError,
     WireResponse,
@@ -65,10 +65,11 @@ def model_id(raw: str) -> str:
     """The model of a path, whose parameter is percent-encoded by most clients, and not by all. Raises WireError."""
     model = unquote(raw)
     if len(model) > _LONGEST_ID:
-        raise refusal(f"Value at 'modelId' failed to satisfy constraint: at most {_LONGEST_ID} characters")
+        raise constraint("modelId", f"it must have at most {_LONGEST_ID} characters")
     return model
 
 
+@lru_cache(maxsize=256)
 def aliases(raw: str) -> tuple[str, ...]:
     """Other names of the model in a path: the last part of an ARN, that without its region, that without its vendor,
     each also without date and version; and the id as it was sent, by which older recordings have it."""
@@ -88,14 +89,19 @@ def refusal(message: str) -> WireError:
     return WireError(ErrorReply(message, status=400))
 
 
+def constraint(where: str, what: str) -> WireError:
+    """A request of which one member breaks a rule."""
+    return refusal(f"1 validation error detected: Value at '{where}' failed to satisfy constraint: {what}")
+
+
 def read_object(body: bytes) -> dict[str, Any]:
     """A request body as the JSON object that it must be, whatever its content type says. Raises WireError."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise refusal(f"Malformed input request: {error}") from None
+        raise refusal(f"Malformed JSON: {error}") from None
     if type(value) is not dict:
-        raise refusal("Malformed input request: a JSON object is expected")
+        raise refusal("Request body must be a JSON object")
     return value
 
 
@@ -104,12 +110,7 @@ def compact(value: Any, where: str) -> str:
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
-        raise refusal(f"Malformed input request: {where} is nested too deeply") from None
-
-
-def unknown_operation(request: SideRequest) -> WireResponse:
-    """The answer to operations that are not served."""
-    raise WireError(ErrorReply("Unknown operation", code="UnknownOperationException", status=404))
+        raise constraint(where, "it is nested too deeply") from None
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------
@@ -240,9 +241,9 @@ _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _SHORTEST, _LENGTHS, _STRIDE = 2, 60, 37
 """Padding has 2 to 61 characters. A stride that has no divisor in common with their number reaches them all."""
 
-_PADDINGS = tuple(f'"p":"{_PADDING[: _SHORTEST + place * _STRIDE % _LENGTHS]}"'.encode() for place in range(_LENGTHS))
+_PADDINGS = tuple(b'"%b"' % _PADDING[: _SHORTEST + place * _STRIDE % _LENGTHS].encode() for place in range(_LENGTHS))
 
 
 def padding(place: int) -> bytes:
-    """The member `p` of a stream's event, by its place in the stream: it hides how long the text beside it is."""
+    """The JSON of the member `p` of a stream's event, by its place in the stream: it hides how long the text is."""
     return _PADDINGS[place % _LENGTHS]

@@ -83,6 +83,23 @@ PROTOCOLS: tuple[Registered, ...] = (
         ),
         tuple(SideRoute("POST", f"{base}/count-tokens:rawPredict", "count_tokens") for base in _VERTEX),
     ),
+    Registered(
+        "bedrock_converse",
+        (
+            Route("POST", "/model/{model:path}/converse"),
+            Route("POST", "/model/{model:path}/converse-stream"),
+        ),
+        (
+            SideRoute("POST", "/model/{model:path}/count-tokens", "count_tokens"),
+            SideRoute("POST", "/guardrail/{guardrail:path}/version/{version}/apply", "apply_guardrail"),
+            SideRoute("POST", "/model/{model:path}/invoke-with-bidirectional-stream", "refuse_bidirectional"),
+            SideRoute("POST", "/guardrail-checks/invoke", "unknown_operation"),
+            SideRoute("POST", "/async-invoke", "unknown_operation"),
+            SideRoute("GET", "/async-invoke", "unknown_operation"),
+            SideRoute("GET", "/async-invoke/{arn:path}", "unknown_operation"),
+        ),
+        known_by=(("amz-sdk-invocation-id", ""), ("authorization", "AWS4-HMAC-SHA256")),
+    ),
 )
 
 

@@ -241,7 +241,7 @@ def test_error_bodies_from_upstream(body: dict[str, Any], read: ErrorReply | Non
 def test_padding_has_every_length_that_was_seen() -> None:
     """A start of the alphabet, of 2 to 61 characters, and always the same at the same place."""
     alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-    members = [orjson.loads(b"{" + padding(place) + b"}")["p"] for place in range(60)]
+    members = [orjson.loads(padding(place)) for place in range(60)]
     assert all(alphabet.startswith(member) for member in members)
     assert sorted(map(len, members)) == list(range(2, 62))
     assert padding(61) == padding(1)
