@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from aimock.memories import Memories
-from aimock_protocols import anthropic_messages, openai_chat
+from aimock_protocols import anthropic_messages, bedrock_converse, openai_chat
 from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
 
 
@@ -51,6 +51,18 @@ def ask_claude() -> Callable[..., ChatRequest]:
         body = {"model": "claude-x", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]} | more
         headers = {} if version is None else {"anthropic-version": version}
         return anthropic_messages.decode(Head(path="/v1/messages", headers=headers), {}, orjson.dumps(body))
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def ask_converse() -> Callable[..., ChatRequest]:
+    """A decoded Converse request: one user message `hello` to the model of this id, and whatever the test adds."""
+
+    def ask(model: str = "m", stream: bool = False, **more: Any) -> ChatRequest:
+        body = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]} | more
+        head = Head(path=f"/model/{model}/{'converse-stream' if stream else 'converse'}")
+        return bedrock_converse.decode(head, {"model": model}, orjson.dumps(body))
 
     return ask
 
