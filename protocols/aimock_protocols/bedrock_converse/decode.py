@@ -88,8 +88,7 @@ def _tools(config: dict[str, Any]) -> dict[str, Any]:
 
 def _function(spec: dict[str, Any]) -> dict[str, Any]:
     function = {"name": spec.get("name")}
-    if "description" in spec:
-        function["description"] = spec["description"]
+    function |= {name: spec[name] for name in ("description", "strict") if name in spec}
     schema = spec.get("inputSchema")
     if type(schema) is dict:
         function["parameters"] = schema.get("json")
