@@ -28,6 +28,8 @@ class Dialect(NamedTuple):
     instructed: Callable[..., dict[str, Any]]
     """The members of a body with these system texts and these messages."""
     tools: Callable[..., list[Any]]
+    offered: Callable[[Any], dict[str, Any]] = lambda tools: {"tools": tools}
+    """The member of a body with these tools."""
 
 
 def openai_instructed(systems: tuple[str, ...], messages: list[Message]) -> dict[str, Any]:
@@ -72,10 +74,27 @@ CLAUDE = Dialect(
     instructed=claude_instructed,
     tools=lambda *names: [{"name": name, "input_schema": {"type": "object"}} for name in names],
 )
+CONVERSE = Dialect(
+    path="/model/m/converse",
+    text=lambda body: body["output"]["message"]["content"][0]["text"],
+    attachment={"role": "user", "content": [{"image": {"format": "png", "source": {"bytes": PICTURE}}}]},
+    call=lambda call_id: {
+        "role": "assistant",
+        "content": [{"toolUse": {"toolUseId": call_id, "name": "f", "input": {}}}],
+    },
+    result=lambda call_id, text: {
+        "role": "user",
+        "content": [{"toolResult": {"toolUseId": call_id, "content": [{"text": text}]}}],
+    },
+    instructed=lambda systems, messages: {"system": [{"text": text} for text in systems], "messages": messages},
+    tools=lambda *names: [{"toolSpec": {"name": name, "inputSchema": {"json": {}}}} for name in names],
+    offered=lambda tools: {"toolConfig": {"tools": tools}},
+)
 DIALECTS = {
     "chat": OPENAI,
     "messages": CLAUDE,
     "foundry": CLAUDE._replace(path="/anthropic/v1/messages"),
+    "converse": CONVERSE,
     "vertex": CLAUDE._replace(path="/v1/projects/p/locations/l/publishers/anthropic/models/m:rawPredict"),
 }
 
@@ -165,13 +184,13 @@ def test_odd_tools_are_none_that_a_fixture_could_want(
     winner: Callable[..., int], api: Dialect, tools: Any, needle: Any
 ) -> None:
     """core-lessons A20"""
-    assert winner([{"toolName": needle}, {}], [user("x")], tools=tools) == 1
+    assert winner([{"toolName": needle}, {}], [user("x")], **api.offered(tools)) == 1
 
 
 def test_a_tool_is_found_among_odd_ones(winner: Callable[..., int], api: Dialect) -> None:
     """core-lessons A20"""
     tools = [None, {"type": "web_search"}, *api.tools("g", "f")]
-    assert winner([{"toolName": "f"}, {}], [user("x")], tools=tools) == 0
+    assert winner([{"toolName": "f"}, {}], [user("x")], **api.offered(tools)) == 0
 
 
 ODD_CONTENTS: list[Any] = [

@@ -162,6 +162,9 @@ def test_every_request_is_understood(whole: list[dict[str, Any]], streams: list[
         sent = [block["toolUse"] for block in blocks if "toolUse" in block]
         own = [call["toolUseId"] for call in sent if call.get("type") != "server_tool_use"]
         assert calls == own, row["id"]
-        assert results == [block["toolResult"]["toolUseId"] for block in blocks if "toolResult" in block], row["id"]
+        answered = [block["toolResult"] for block in blocks if "toolResult" in block]
+        assert results == [each["toolUseId"] for each in answered if not each.get("type", "").startswith("nova")], row[
+            "id"
+        ]
         specs = [tool for tool in row["request"].get("toolConfig", {}).get("tools", ()) if "toolSpec" in tool]
         assert len(request.body.get("tools", ())) == len(specs), row["id"]
