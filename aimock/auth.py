@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.net.exchange import Head, Headers, Whole
-from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
+from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS, SIGNED
 
 PUBLIC_PATHS = frozenset({"/health", "/ready", "/metrics"})
 """What GET may read without a key, at exactly these paths: orchestrators have none."""
@@ -59,7 +59,7 @@ def _credentials(head: Head) -> Iterator[bytes]:
     """Every credential that a head presents; one that cannot be a key is empty, as no key is."""
     for name, value in head.header_lines:
         if name == "authorization":
-            scheme = _AUTHORIZATION.fullmatch(value)
+            scheme = _AUTHORIZATION.fullmatch(value) or SIGNED.fullmatch(value)
             yield scheme[1].encode("latin-1") if scheme is not None else b""
         elif name in CREDENTIAL_HEADERS:
             yield value.encode("latin-1")

@@ -18,7 +18,7 @@ import attrs
 
 from aimock.bounded import Bounded
 from aimock.net.exchange import Head
-from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
+from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS, SIGNED
 from aimock_protocols.canonical import Allowance, Excess
 
 PLENTY = Allowance(10_000, 9_999, 0.006, 2_000_000, 1_999_976, 0.0)
@@ -160,7 +160,8 @@ def _key(head: Head) -> str:
     key = next((head.headers[name] for name in sorted(CREDENTIAL_HEADERS) if name in head.headers), None)
     if key is None and head.query:
         key = next((value for name, value in parse_qsl(head.query) if name in CREDENTIAL_QUERY_KEYS), None)
-    return key or ""
+    signed = SIGNED.fullmatch(key) if key else None  # every request has a signature of its own
+    return signed[1] if signed is not None else key or ""
 
 
 def _digest(owner: str) -> str:

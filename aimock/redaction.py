@@ -33,6 +33,10 @@ SECRET_QUERY_KEYS = CREDENTIAL_QUERY_KEYS | {
 }
 """Query keys whose values are never kept, whatever their case and however they are encoded."""
 
+SIGNED = re.compile(r"AWS4-HMAC-SHA256[ \t]+Credential=([^/,\s]+)/.+", re.IGNORECASE)
+"""An `authorization` by which a client of AWS signs: what it presents of itself is its access key id, the first group.
+Signatures are not verified."""
+
 _NAME = re.compile(r"(?:^|\?)([^?=]*)=")
 _USER = re.compile(r"^(https?://)[^/?#]*@", re.IGNORECASE)
 

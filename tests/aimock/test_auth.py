@@ -72,6 +72,11 @@ ADMITTED = [
     [("X-Api-Key", KEY), ("Authorization", f"Bearer {KEY}"), ("api-key", KEY)],
     [("X-Api-Key", KEY), ("X-Api-Key", KEY)],
     [("Authorization", f"Bearer {KEY}"), ("Authorization", f"Key {KEY}")],
+    [("Authorization", f"AWS4-HMAC-SHA256 Credential={KEY}/20261122/us-east-1/bedrock/aws4_request, Signature=0")],
+    [
+        ("Authorization", f"AWS4-HMAC-SHA256 Credential={KEY}/20261122/eu-west-1/bedrock/aws4_request"),
+        ("X-Api-Key", KEY),
+    ],
 ]
 REJECTED = [
     [],
@@ -84,7 +89,9 @@ REJECTED = [
     [("Authorization", f"Basic {KEY}")],
     [("Authorization", f"Bearer {KEY} {KEY}")],
     [("Authorization", f"Bearer {KEY}, Bearer {KEY}")],
-    [("Authorization", f"AWS4-HMAC-SHA256 Credential={KEY}/20261122/us-east-1/bedrock/aws4_request, Signature=0")],
+    [("Authorization", f"AWS4-HMAC-SHA256 Credential={KEY[:-1]}/20261122/us-east-1/bedrock/aws4_request")],
+    [("Authorization", f"AWS4-HMAC-SHA256 Credential=, Credential={KEY}/20261122/us-east-1/bedrock/aws4_request")],
+    [("Authorization", f"Credential={KEY}/20261122/us-east-1/bedrock/aws4_request, Signature=0")],
     [("Authorization", f"Bearer {KEY[:-1]}")],
     [("Authorization", f"Bearer {KEY}x")],
     [("Authorization", f"Bearer {KEY.upper()}")],

@@ -99,6 +99,14 @@ def test_a_key_in_any_credential_header_counts(header: str) -> None:
     assert [quotas.take(head({}), "m", 1)[1] is None for _ in range(2)] == [True, False], "no key is one as well"
 
 
+def test_who_signs_is_known_by_the_access_key_id() -> None:
+    """No two signatures are alike."""
+    quotas = Quotas(Quota(requests_per_minute=1), Clock())
+    signed = [f"AWS4-HMAC-SHA256 Credential={name}/20261122/us-east-1/bedrock/aws4_request" for name in "aab"]
+    asked = [head({"authorization": f"{each}, Signature={place}"}) for place, each in enumerate(signed)]
+    assert [quotas.take(each, "m", 1)[1] is None for each in asked] == [True, False, True]
+
+
 def test_a_key_in_the_query_counts_where_no_header_has_one() -> None:
     quotas = Quotas(Quota(requests_per_minute=1), Clock())
     asked = [head({}, f"alt=sse&key={name}") for name in "aab"]
