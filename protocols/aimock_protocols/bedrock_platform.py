@@ -5,11 +5,13 @@ Source: wire-bedrock §1, §2.2, §7.
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
+import attrs
 import orjson
 
 from aimock_protocols import eventstream
@@ -54,9 +56,15 @@ def rate_limits(allowance: Allowance, now: float) -> Headers:
 _REGION = re.compile(r"\A(?:us-gov|us|eu|apac|jp|au|ca|global)\.")
 """With which the ids of inference profiles begin."""
 _VENDOR = re.compile(r"\A[a-z][a-z0-9]*\.")
-_VERSION = re.compile(r"(?:-\d{8}(?:-v\d+)?(?::\w+)*|(?:-v\d+)?(?::\w+)+)\Z", re.ASCII)
-"""How ids end: `-20250514-v1:0`, `-v1:0`, `:0`."""
-
+_ENDINGS = tuple(
+    re.compile(ending, re.ASCII)
+    for ending in (
+        r"(?::\w+)+\Z",
+        r"-v\d+(?::\w+)+\Z|(?<=-\d{8})-v\d+\Z",
+        r"-\d{8}(?:-v\d+)?(?::\w+)*\Z",
+    )
+)
+"""How ids end: `:0`, `-v1:0`, `-20250514-v1:0`."""
 
 _LONGEST_ID = 2048
 
@@ -72,12 +80,12 @@ def model_id(raw: str) -> str:
 @lru_cache(maxsize=256)
 def aliases(raw: str) -> tuple[str, ...]:
     """Other names of the model in a path: the last part of an ARN, that without its region, that without its vendor,
-    each also without date and version; and the id as it was sent, by which older recordings have it."""
+    each also without version or date; and the id as it was sent, by which older recordings have it."""
     model = unquote(raw)
     last = model.rpartition("/")[2] if model.startswith("arn:") else model
     regionless = _REGION.sub("", last)
     names = (model, last, regionless, _VENDOR.sub("", regionless))
-    known = dict.fromkeys((*names, *(_VERSION.sub("", name) for name in names), raw))
+    known = dict.fromkeys((*names, *(ending.sub("", name) for name in names for ending in _ENDINGS), raw))
     return tuple(name for name in known if name != model)
 
 
@@ -144,6 +152,14 @@ STREAM_EXCEPTIONS = {
 """The only ones that a stream can end in, as it names them; of other statuses those from 500 on are as 500, the rest
 as 400."""
 
+STATUSES_OF_TYPES = {
+    "invalid_request_error": 400,
+    "timeout_error": 408,
+    "rate_limit_error": 429,
+    "overloaded_error": 529,
+}
+"""The statuses that other providers' types stand for, inside streams, where an error has no status to tell."""
+
 _ORIGINS = ("originalStatusCode", "originalMessage", "resourceName")
 """What an exception may tell of the model's own error."""
 
@@ -164,18 +180,23 @@ def exception_of(error: ErrorReply) -> str:
 
 
 def error(error: ErrorReply, stamp: Stamp) -> WireResponse:
-    """An error response. SDKs tell which exception it is by its header."""
+    """An error response. SDKs tell which exception it is by its header, and wait as many
+    milliseconds as another tells."""
     kind = ("x-amzn-ErrorType", f"{exception_of(error)}:{_ORIGIN_OF_ERRORS}")
-    return WireResponse(error.status, (*WHOLE_HEADERS, kind, *retry_headers(error)), _envelope(error))
+    headers = (*WHOLE_HEADERS, kind, *retry_headers(error))
+    if error.retry_after is not None:
+        headers += (("x-amz-retry-after", str(math.ceil(error.retry_after * 1000))),)
+    return WireResponse(error.status, headers, _envelope(error))
 
 
 def stream_exception(error: ErrorReply, others: frozenset[str] = frozenset()) -> Frame:
     """An error inside a stream, after which nothing follows. `others` are names of exceptions that its operation's
     streams know besides; one that they do not know would reach no client."""
-    name = exception_of(error)
+    status = STATUSES_OF_TYPES.get(error.type or "", error.status)
+    name = exception_of(attrs.evolve(error, status=status))
     name = name[:1].lower() + name[1:]
     if name not in others and name not in STREAM_EXCEPTIONS.values():
-        name = STREAM_EXCEPTIONS.get(error.status) or STREAM_EXCEPTIONS[500 if error.status >= 500 else 400]
+        name = STREAM_EXCEPTIONS.get(status) or STREAM_EXCEPTIONS[500 if status >= 500 else 400]
     return Frame(eventstream.exception(name, _envelope(error)), FrameKind.CLOSE)
 
 

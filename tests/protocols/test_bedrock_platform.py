@@ -33,7 +33,13 @@ CLAUDE = "anthropic.claude-sonnet-4-20250514-v1:0"
         (
             "anthropic.claude-sonnet-4-20250514-v1%3A0",
             CLAUDE,
-            {"claude-sonnet-4-20250514-v1:0", "anthropic.claude-sonnet-4", "claude-sonnet-4"},
+            {
+                "claude-sonnet-4-20250514-v1:0",
+                "anthropic.claude-sonnet-4",
+                "claude-sonnet-4",
+                "claude-sonnet-4-20250514",
+                "anthropic.claude-sonnet-4-20250514-v1",
+            },
         ),
         (
             "us." + CLAUDE,
@@ -55,7 +61,8 @@ CLAUDE = "anthropic.claude-sonnet-4-20250514-v1:0"
         ("global.amazon.nova-2-lite-v1:0", "global.amazon.nova-2-lite-v1:0", {"amazon.nova-2-lite"}),
         ("openai.gpt-oss-120b-1:0", "openai.gpt-oss-120b-1:0", {"gpt-oss-120b-1"}),
         ("amazon.titan-text-express-v1:0:8k", "amazon.titan-text-express-v1:0:8k", {"titan-text-express"}),
-        ("anthropic.claude-v2:1", "anthropic.claude-v2:1", {"claude-v2:1"}),
+        ("anthropic.claude-v2:1", "anthropic.claude-v2:1", {"claude-v2:1", "claude-v2", "claude"}),
+        ("anthropic.claude-x-20250514-v1", "anthropic.claude-x-20250514-v1", {"claude-x-20250514", "claude-x"}),
         ("moonshotai.kimi-k2.5", "moonshotai.kimi-k2.5", {"kimi-k2.5"}),
         ("a%253A0", "a%3A0", {"a%253A0"}),
         ("%FF", "\N{REPLACEMENT CHARACTER}", {"%FF"}),
@@ -165,6 +172,12 @@ def test_a_miss_says_what_came_nearest(stamp: Stamp) -> None:
         (ErrorReply("m", status=529), "serviceUnavailableException"),
         (ErrorReply("m", status=500, code="ModelStreamErrorException"), "modelStreamErrorException"),
         (ErrorReply("m", status=403, code="AccessDeniedException"), "validationException"),
+        (ErrorReply("m", "rate_limit_error"), "throttlingException"),
+        (ErrorReply("m", "overloaded_error"), "serviceUnavailableException"),
+        (ErrorReply("m", "invalid_request_error"), "validationException"),
+        (ErrorReply("m", "timeout_error"), "modelStreamErrorException"),
+        (ErrorReply("m", "server_error"), "internalServerException"),
+        (ErrorReply("m", "rate_limit_error", code="modelStreamErrorException"), "modelStreamErrorException"),
         (ErrorReply("m", status=408, code="ModelTimeoutException"), "modelStreamErrorException"),
     ],
 )
