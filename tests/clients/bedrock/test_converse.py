@@ -8,10 +8,12 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import EventStreamError
 
 from aimock import AIMock
+from aimock.pytest_plugin import environment
 
 MODEL = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 HELLO = {"role": "user", "content": [{"text": "hello"}]}
@@ -311,6 +313,14 @@ def test_a_bedrock_api_key(
     assert content(told(client)) == [{"text": "Hi"}]
     assert events(client)[1] == delta(0, {"text": "Hi"})
     assert mock.get_last_request()["headers"]["authorization"] == "[REDACTED]"
+
+
+def test_the_pytest_plugin_s_environment_is_enough(mock: AIMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "a real one, which boto3 would not send to us")
+    environment.patch(monkeypatch, mock.url, sdks=True)
+    mock.on_message("hello", {"content": "Hi"})
+    with contextlib.closing(boto3.Session().client("bedrock-runtime")) as client:
+        assert content(told(client)) == [{"text": "Hi"}]
 
 
 @pytest.mark.parametrize(("key", "admitted"), [("AKIDEXAMPLE", True), ("AKIDOTHER", False)])
