@@ -9,7 +9,7 @@ import math
 import re
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import attrs
 import orjson
@@ -80,12 +80,14 @@ def model_id(raw: str) -> str:
 @lru_cache(maxsize=256)
 def aliases(raw: str) -> tuple[str, ...]:
     """Other names of the model in a path: the last part of an ARN, that without its region, that without its vendor,
-    each also without version or date; and the id as it was sent, by which older recordings have it."""
+    each also without version or date; and all of it percent-encoded, as older recordings have it."""
     model = unquote(raw)
     last = model.rpartition("/")[2] if model.startswith("arn:") else model
     regionless = _REGION.sub("", last)
     names = (model, last, regionless, _VENDOR.sub("", regionless))
-    known = dict.fromkeys((*names, *(ending.sub("", name) for name in names for ending in _ENDINGS), raw))
+    known = dict.fromkeys(
+        (*names, *(ending.sub("", name) for name in names for ending in _ENDINGS), quote(model, safe=""))
+    )
     return tuple(name for name in known if name != model)
 
 

@@ -98,6 +98,8 @@ def blocks_of(page: Path) -> Iterator[Block]:
 MASKS = [
     (r"\b(chatcmpl|cmpl)-[0-9A-Za-z]{29}\b", r"\1-ID"),
     (r"\bcall_[0-9A-Za-z]{24}\b", "call_ID"),
+    (r"\btooluse_[0-9A-Za-z]{22}\b", "tooluse_ID"),
+    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b", "UUID"),
     (r"\breq_[0-9a-f]{32}\b", "req_ID"),
     (r"\breq-[0-9A-Za-z]{16}\b", "req-ID"),
     (r"\breq_011C[0-9A-Za-z]{20}\b", "req_011C-ID"),
@@ -274,7 +276,7 @@ def curl(words: list[str]) -> str:
     return "\n".join([*(head if shows_head else []), received.decode(), complaint])
 
 
-_AMBIENT = ("AIMOCK_", "ANTHROPIC_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")
+_AMBIENT = ("AIMOCK_", "ANTHROPIC_", "AWS_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")
 
 
 @pytest.fixture(autouse=True)
@@ -359,6 +361,10 @@ def check_openai_routes() -> None:
 
 def check_anthropic_routes() -> None:
     check("anthropic-routes", routes_of("anthropic"))
+
+
+def check_bedrock_routes() -> None:
+    check("bedrock-routes", routes_of("bedrock"))
 
 
 def routes_of(provider: str) -> list[str]:
