@@ -69,6 +69,7 @@ _ENDINGS = tuple(
 _LONGEST_ID = 2048
 
 
+@lru_cache(maxsize=256)
 def model_id(raw: str) -> str:
     """The model of a path, whose parameter is percent-encoded by most clients, and not by all. Raises WireError."""
     model = unquote(raw)

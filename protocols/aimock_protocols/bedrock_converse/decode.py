@@ -23,6 +23,9 @@ _ROLES: dict[str, Callable[[list[Any], str], list[dict[str, Any]]]] = {
 }
 """What becomes of a message's blocks. A message of a role that there is not is passed on as it came."""
 
+_SPEAKERS = ("user", "assistant")
+"""A tuple: whatever a client sends as a role can be sought in it."""
+
 
 def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     """The request in canonical form; `native` is the body as sent. Raises WireError, a 400."""
@@ -64,11 +67,22 @@ def _messages(sent: dict[str, Any], model: str) -> list[Any]:
         if type(message) is not dict:
             raise constraint(f"messages.{index}", "it must be an object")
         role, content = message.get("role"), message.get("content")
-        if type(content) is list and type(role) is str and role in _ROLES:
+        text = _plain_text(content) if role in _SPEAKERS else None
+        if text is not None:
+            canonical.append({"role": role, "content": text})
+        elif type(content) is list and type(role) is str and role in _ROLES:
             canonical += _ROLES[role](content, f"messages.{index}.content")
         else:
             canonical.append(message)
     return canonical
+
+
+def _plain_text(content: Any) -> str | None:
+    """The text of a message that has one block of text and nothing else, as most have."""
+    if type(content) is list and len(content) == 1 and type(content[0]) is dict and len(content[0]) == 1:
+        text = content[0].get("text")
+        return text if type(text) is str else None
+    return None
 
 
 # -- the rest ----------------------------------------------------------------------------------------------------------
