@@ -28,7 +28,7 @@ _KEPT_BYTES = 16 * 1024 * 1024
 """Of all renderings of one protocol; beyond it, all are forgotten."""
 _LARGEST_KEPT = 256 * 1024
 _SHAPE_BYTES = 1024
-"""What a shape costs besides."""
+"""What a shape costs besides the text in it."""
 
 _MARKED_TIME = 7_919_283_746
 _MARKED_ENTROPY = bytes((37 * place + 11) % 251 for place in range(ENTROPY_BYTES))
@@ -132,6 +132,13 @@ class _Template:
         return self._parts[0].filled([value(stamp) for value in self._values])
 
 
+def _length(shape: object) -> int:
+    """The length of all text in a shape."""
+    if isinstance(shape, str | bytes):
+        return len(shape)
+    return sum(map(_length, shape)) if isinstance(shape, tuple | frozenset) else 0
+
+
 class Renderer:
     """Renders replies by one protocol."""
 
@@ -147,7 +154,7 @@ class Renderer:
         if renderings is None:
             self._shapes[shape] = renderings = Renderings(self, shape)
             self._in_use.add(renderings)
-            self.grow(_SHAPE_BYTES)
+            self.grow(_SHAPE_BYTES + _length(shape))
         return renderings
 
     def grow(self, size: int) -> None:
