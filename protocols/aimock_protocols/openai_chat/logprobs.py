@@ -33,10 +33,11 @@ def logprobs_of(reply: Reply, shape: Shape) -> Any:
     texts = {"content": reply.text, "refusal": reply.refusal}
     if all(text is None for text in texts.values()):
         return None
-    return {channel: None if text is None else _tokens(text, top) for channel, text in texts.items()}
+    return {channel: None if text is None else made_up(text, top) for channel, text in texts.items()}
 
 
-def _tokens(text: str, top: int) -> list[dict[str, Any]]:
+def made_up(text: str, top: int) -> list[dict[str, Any]]:
+    """The tokens of a text, each with `top` alternatives."""
     return [_token(token, _LOGPROB) | {"top_logprobs": _alternatives(token, top)} for token in _TOKEN.findall(text)]
 
 
@@ -51,24 +52,33 @@ def _alternatives(token: str, top: int) -> list[dict[str, Any]]:
 def spread(deltas: Sequence[bytes], logprobs: Any) -> list[bytes]:
     """The JSON of the `logprobs` that goes with each delta of a stream, null with most.
 
-    A token goes with the slice in which its text begins, and what is left over with the last slice. What is not an
-    object of token lists cannot be spread, and is left out.
+    What is not an object of token lists cannot be spread, and is left out.
     """
     spread_over = [b"null"] * len(deltas)
     for channel in CHANNELS:
-        tokens = deque(_token_list(logprobs, channel))
         opening = b'{"%b":' % channel.encode()
         holders = [at for at, delta in enumerate(deltas) if delta.startswith(opening)]
-        reach = covered = 0
-        for at in holders:
-            reach += len(orjson.loads(deltas[at])[channel])
-            here = []
-            while tokens and (covered < reach or at == holders[-1]):
-                covered += len(tokens[0].get("token") or "")
-                here.append(tokens.popleft())
+        slices = [orjson.loads(deltas[at])[channel] for at in holders]
+        for at, here in zip(holders, dealt(_token_list(logprobs, channel), slices), strict=True):
             if here:
                 spread_over[at] = orjson.dumps(dict.fromkeys(CHANNELS) | {channel: here})
     return spread_over
+
+
+def dealt(tokens: Iterable[dict[str, Any]], slices: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """The tokens that go with each slice of a text: a token goes with the slice in which its text begins, and what is
+    left over with the last."""
+    left = deque(tokens)
+    hands: list[list[dict[str, Any]]] = []
+    reach = covered = 0
+    for text in slices:
+        reach += len(text)
+        hand = []
+        while left and (covered < reach or len(hands) == len(slices) - 1):
+            covered += len(left[0].get("token") or "")
+            hand.append(left.popleft())
+        hands.append(hand)
+    return hands
 
 
 def join(parts: Iterable[Any]) -> dict[str, Any] | None:
