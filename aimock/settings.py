@@ -60,6 +60,11 @@ def strict_turns() -> bool:
     return os.environ.get("AIMOCK_STRICT_TURN_INDEX") in _TRUE
 
 
+def matches_history() -> bool:
+    """Whether the environment asks that fixtures see what a request takes up of what was said before."""
+    return os.environ.get("AIMOCK_MATCH_HISTORY") in _TRUE
+
+
 def private_urls_allowed() -> bool:
     """Whether the environment allows remote fixtures to come from addresses that are not public."""
     return os.environ.get("AIMOCK_ALLOW_PRIVATE_URLS") in _TRUE

@@ -21,7 +21,7 @@ from aimock.net.exchange import Answer, Ending, Outcome, Request, Stream, Task, 
 from aimock.physics import Limit, Pace, Surroundings, interrupt, kept_alive, schedule
 from aimock.randomness import uniforms
 from aimock.rendering import Renderer, Renderings
-from aimock.settings import model_list, strict_turns
+from aimock.settings import matches_history, model_list, strict_turns
 from aimock.state import State
 from aimock.surfaces.headers import ResponseHeaders
 from aimock_protocols.canonical import (
@@ -155,9 +155,7 @@ class LLMSurface:
             for other in asked.others:
                 other.question.test_id = steering.test_id
             return asked
-        chat = self._protocol.decode(head, exchange.params, body)
-        if chat.recalls is not None:
-            chat = cast(Remembering, self._protocol).recall(chat, exchange.memory(self._protocol.name))
+        chat = self._decoded(exchange)
         asked = self._asking(exchange, chat)
         if chat.fallbacks:
             asked = asked._replace(others=tuple(self._asking(exchange, other) for other in _others(chat)))
@@ -168,6 +166,16 @@ class LLMSurface:
             else:
                 self._came.keep(came, True)
         return asked
+
+    def _decoded(self, exchange: Exchange) -> ChatRequest:
+        """The request, with what it takes up of what was said before. Raises WireError."""
+        chat = self._protocol.decode(exchange.head, exchange.params, exchange.request.body)
+        if chat.recalls is None:
+            return chat
+        chat = cast(Remembering, self._protocol).recall(chat, exchange.memory(self._protocol.name))
+        if chat.resumed is not None and matches_history():
+            chat.body = {**chat.body, "messages": chat.resumed()}
+        return chat
 
     def _asking(self, exchange: Exchange, chat: ChatRequest) -> Asked:
         steering, transform = exchange.plan.steering, exchange.state.settings.request_transform
@@ -199,7 +207,7 @@ class LLMSurface:
 
     def _make(self, exchange: Exchange, asked: Asked, fixture: Fixture, factory: Factory) -> Answer:
         """Asks the factory, in a task if it wants to wait. It gets a body of its own, to do with as it likes."""
-        chat = self._protocol.decode(exchange.head, exchange.params, exchange.request.body)
+        chat = self._decoded(exchange)
 
         def answer(made: Any) -> Answer:
             return self._respond(exchange, asked, fixture, respond(made))
@@ -228,7 +236,8 @@ class LLMSurface:
         if asked.chat.remembers:
             memory = exchange.memory(self._protocol.name)
             protocol = cast(Remembering, self._protocol)
-            protocol.remember(asked.chat, reply, asked.renderings.shape, exchange.stamp, memory)
+            chunk_size = _chunk_size(exchange, fixture)
+            protocol.remember(asked.chat, reply, asked.renderings.shape, exchange.stamp, chunk_size, memory)
         if asked.chat.stream:
             return self._stream(exchange, asked, fixture, reply)
         return self._whole(exchange, asked, fixture, reply, _source(fixture, reply))
@@ -247,7 +256,7 @@ class LLMSurface:
 
     def _stream(self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply) -> Answer:
         settings = exchange.state.settings
-        chunk_size = fixture.chunk_size or settings.chunk_size
+        chunk_size = _chunk_size(exchange, fixture)
         entry = exchange.record(200, fixture)
         rendering = (_source(fixture, reply), reply, exchange.stamp, chunk_size)
         headers, fresh = self._headers.of(exchange, self._stream_headers(asked))
@@ -351,6 +360,10 @@ def _limits(fixture: Fixture, fault: Fault | None) -> Sequence[Limit]:
         limits.append(Limit("disconnectAfterMs", after_ms=fixture.disconnect_after_ms))
     cut = limit_of(fault) if fault is not None else None
     return limits if cut is None else [*limits, cut]
+
+
+def _chunk_size(exchange: Exchange, fixture: Fixture) -> int:
+    return fixture.chunk_size or exchange.state.settings.chunk_size
 
 
 def _source(fixture: Fixture, reply: Reply) -> Fixture | None:

@@ -175,6 +175,9 @@ class ChatRequest:
     """What the request takes up that was said before: its key in the server's memory (`Remembering.recall`)."""
     remembers: bool = False
     """Whether the reply is to be remembered (`Remembering.remember`)."""
+    resumed: Callable[[], list[Any]] | None = None
+    """The messages together with those that it takes up, if `recall` found any: what fixtures see where the server is
+    told that they shall."""
     stream_headers: Headers | None = None
     """Headers of this request's stream, if it is framed otherwise than the protocol's streams are."""
 
@@ -375,7 +378,9 @@ class Remembering(Protocol):
     def recall(self, request: ChatRequest, memory: Memory) -> ChatRequest:
         """The request, for one with `recalls`, with what was said before. Raises WireError if that is not known."""
 
-    def remember(self, request: ChatRequest, reply: Reply, shape: Any, stamp: Stamp, memory: Memory) -> None:
+    def remember(
+        self, request: ChatRequest, reply: Reply, shape: Any, stamp: Stamp, chunk_size: int, memory: Memory
+    ) -> None:
         """Called once for each reply to a request with `remembers`, before it is sent."""
 
 
