@@ -43,6 +43,26 @@ _VERTEX = tuple(
 )
 """Where Vertex has Anthropic's models; SDKs that are given another base URL leave the version to it."""
 
+_RESPONSES = (
+    ("POST", "/input_tokens", "count_input_tokens"),
+    ("POST", "/compact", "compact"),
+    ("GET", "/{response}", "retrieve"),
+    ("DELETE", "/{response}", "delete"),
+    ("POST", "/{response}/cancel", "cancel"),
+    ("GET", "/{response}/input_items", "list_input_items"),
+)
+_CONVERSATIONS = (
+    ("POST", "", "create_conversation"),
+    ("GET", "/{conversation}", "retrieve_conversation"),
+    ("POST", "/{conversation}", "update_conversation"),
+    ("DELETE", "/{conversation}", "delete_conversation"),
+    ("POST", "/{conversation}/items", "create_conversation_items"),
+    ("GET", "/{conversation}/items", "list_conversation_items"),
+    ("GET", "/{conversation}/items/{item}", "retrieve_conversation_item"),
+    ("DELETE", "/{conversation}/items/{item}", "delete_conversation_item"),
+)
+"""Beside responses, where they are and, for clients whose base URL has no version and for Azure's, without it."""
+
 PROTOCOLS: tuple[Registered, ...] = (
     Registered(
         "openai_chat",
@@ -60,6 +80,16 @@ PROTOCOLS: tuple[Registered, ...] = (
         (
             Route("POST", "/v1/completions"),
             Route("POST", "/openai/deployments/{deployment}/completions"),
+        ),
+    ),
+    Registered(
+        "openai_responses",
+        (Route("POST", "/v1/responses"),),
+        tuple(
+            SideRoute(method, version + base + path, function)
+            for version in ("/v1", "")
+            for base, sides in (("/responses", _RESPONSES), ("/conversations", _CONVERSATIONS))
+            for method, path, function in sides
         ),
     ),
     Registered(
