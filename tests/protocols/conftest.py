@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from aimock.memories import Memories
-from aimock_protocols import anthropic_messages, bedrock_converse, openai_chat
+from aimock_protocols import anthropic_messages, bedrock_converse, openai_chat, openai_responses
 from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
 
 
@@ -63,6 +63,17 @@ def ask_converse() -> Callable[..., ChatRequest]:
         body = {"messages": [{"role": "user", "content": [{"text": "hello"}]}]} | more
         head = Head(path=f"/model/{model}/{'converse-stream' if stream else 'converse'}")
         return bedrock_converse.decode(head, {"model": model}, orjson.dumps(body))
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def ask_responses() -> Callable[..., ChatRequest]:
+    """A decoded Responses request: `hello` to gpt-4o, and whatever the test adds."""
+
+    def ask(**more: Any) -> ChatRequest:
+        body = {"model": "gpt-4o", "input": "hello"} | more
+        return openai_responses.decode(Head(path="/v1/responses"), {}, orjson.dumps(body))
 
     return ask
 

@@ -241,7 +241,7 @@ class _Reader:
         error = self._error or self._failure()
         if error is None:
             return reply
-        if not (any(part != Text("") for part in parts) or reply.reasoning or reply.redacted_thinking or refusal):
+        if not (any(part != Text("") for part in parts) or reply.reasoning or refusal):
             raise WireError(error)
         if self._error is None:
             return reply

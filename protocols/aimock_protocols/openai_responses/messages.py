@@ -16,17 +16,15 @@ _SYSTEM = ("system", "developer")
 def messages_of(instructions: str, given: str | list[Any]) -> Transcript:
     """Instructions, then all items. An item that is none of a conversation's (a thought, a hosted tool's call) leaves
     no trace."""
-    conversation = Transcript()
+    transcript = Transcript()
     if instructions:
-        conversation.messages.append({"role": "system", "content": instructions})
+        transcript.messages.append({"role": "system", "content": instructions})
     if isinstance(given, str):
-        conversation.messages.append({"role": "user", "content": given})
-        return conversation
+        transcript.messages.append({"role": "user", "content": given})
+        return transcript
     for item in given:
-        handle = _HANDLERS.get(kind_of(item))
-        if handle is not None:
-            handle(conversation, item)
-    return conversation
+        _HANDLERS.get(kind_of(item), Transcript.note)(transcript, item)
+    return transcript
 
 
 def kind_of(item: dict[str, Any]) -> str:
@@ -61,6 +59,8 @@ class Transcript:
     """Calls of which there is only the result."""
     _calls: dict[str, bool] = attrs.field(factory=dict)
     """Whether there is a result, by id."""
+    _noted: set[str] = attrs.field(factory=set)
+    """Calls of tools that the provider runs, to which clients may add."""
     _placeholders: list[dict[str, Any]] = attrs.field(factory=list)
     """Turns of the assistant of which only the id is known."""
 
@@ -87,6 +87,9 @@ class Transcript:
         self._calls[str(call_id)] = True
         self.messages.append({"role": "tool", "tool_call_id": call_id, "content": text_of(item.get("output")) or ""})
 
+    def note(self, item: dict[str, Any]) -> None:
+        self._noted.add(str(item.get("call_id")))
+
     def refer(self, item: dict[str, Any]) -> None:
         placeholder = {"role": "assistant", "content": None}
         self.messages.append(placeholder)
@@ -99,7 +102,8 @@ class Transcript:
         if self._placeholders:
             self._placeholders.pop()["tool_calls"] = [call]
             return
-        self.unknown.append(str(call_id))
+        if str(call_id) not in self._noted:
+            self.unknown.append(str(call_id))
         for message in reversed(self.messages):
             if message["role"] == "user":
                 break
