@@ -86,3 +86,13 @@ def side_request(head: Head, stamp: Stamp) -> Callable[..., SideRequest]:
         return SideRequest(head, params, body, stamp, models, Memories().of("", ""))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def beside(stamp: Stamp) -> Callable[..., SideRequest]:
+    """A request to a side route that remembers: beside(memory, query, body, response="resp_1")."""
+
+    def make(memory: Any, query: str = "", body: Any = None, **params: str) -> SideRequest:
+        return SideRequest(Head(query=query), params, orjson.dumps(body), stamp, ("gpt-4o",), memory)
+
+    return make

@@ -111,7 +111,7 @@ class _Maker:
             action["sources"] = [{"type": "url", "url": "https://example.com/"}]
         return Item(
             {**opening, "status": "completed", "action": action},
-            {**opening, "status": "in_progress"},
+            {**opening, "status": "in_progress", "action": {"type": "search", "query": query}},
             stages=("web_search_call.in_progress", "web_search_call.searching", "web_search_call.completed"),
         )
 
