@@ -140,7 +140,7 @@ def test_strict_servers_want_each_call_with_its_result(
         return
     with pytest.raises(openai.BadRequestError) as raised:
         client.responses.create(model="gpt-5", input=items, extra_headers=STRICT)
-    assert (raised.value.body["message"], raised.value.param) == (message, "input")  # type: ignore[index]
+    assert (raised.value.body["message"], raised.value.param) == (message, "input")
 
 
 def test_a_miss(mock: AIMock, client: OpenAI) -> None:
@@ -148,6 +148,6 @@ def test_a_miss(mock: AIMock, client: OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as raised:
         client.responses.create(**QUESTION)
     assert raised.value.code == "no_fixture_match"
-    assert "goodbye" in raised.value.body["hint"]  # type: ignore[index]
+    assert "goodbye" in raised.value.body["hint"]
     with pytest.raises(openai.InternalServerError):
         client.responses.create(**QUESTION, extra_headers=STRICT)

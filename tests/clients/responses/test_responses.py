@@ -385,7 +385,7 @@ def test_references_to_items_count_as_turns(mock: AIMock, client: OpenAI) -> Non
 
 def test_the_journal_has_the_request_in_canonical_form(mock: AIMock, client: OpenAI) -> None:
     mock.on_message("hello", {"content": "Hi"})
-    client.responses.create(**QUESTION, instructions="Be kind.", tools=[TOOL])  # type: ignore[list-item]
+    client.responses.create(**QUESTION, instructions="Be kind.", tools=[TOOL])
     (entry,) = mock.get_requests()
     assert entry["path"] == "/v1/responses"
     assert [message["content"] for message in entry["body"]["messages"]] == ["Be kind.", "hello"]

@@ -29,7 +29,7 @@ def greeting(mock: AIMock) -> AIMock:
 def test_a_response_can_be_asked_for_again(greeting: AIMock, client: OpenAI, stream: bool) -> None:
     if stream:
         (*_, last) = client.responses.create(**QUESTION, stream=True)
-        response = last.response  # type: ignore[union-attr]
+        response = last.response
     else:
         response = client.responses.create(**QUESTION)
     again = client.responses.retrieve(response.id)
@@ -40,7 +40,7 @@ def test_a_response_can_be_asked_for_again(greeting: AIMock, client: OpenAI, str
 def test_its_stream_can_be_resumed(greeting: AIMock, client: OpenAI) -> None:
     """Cut as the fixture says, so that the numbers are those of the events that were sent."""
     told = [event.to_dict() for event in client.responses.create(**QUESTION, stream=True)]
-    stored = told[-1]["response"]["id"]  # type: ignore[index]
+    stored = told[-1]["response"]["id"]
     for after in (None, 0, 5, len(told) - 2, len(told)):
         more = {} if after is None else {"starting_after": after}
         again = [event.to_dict() for event in client.responses.retrieve(stored, stream=True, **more)]
@@ -81,16 +81,16 @@ def test_input_items_come_in_pages(greeting: AIMock, client: OpenAI) -> None:
     response = client.responses.create(model="gpt-5", input=[*said, {"role": "user", "content": "hello"}])
 
     def texts(**more: Any) -> list[str]:
-        return [item.content[0].text for item in client.responses.input_items.list(response.id, **more)]  # type: ignore
+        return [item.content[0].text for item in client.responses.input_items.list(response.id, **more)]
 
     oldest_first = [f"{number}" for number in range(30)] + ["hello"]
     assert texts(order="asc", limit=7) == oldest_first
     assert texts() == list(reversed(oldest_first))
     page = client.responses.input_items.list(response.id)
-    assert (len(page.data), page.has_more, page.data[0].id) == (20, True, page.first_id)  # type: ignore[attr-defined]
+    assert (len(page.data), page.has_more, page.data[0].id) == (20, True, page.first_id)
     for wrong in ({"limit": 0}, {"limit": 101}, {"order": "up"}, {"after": "msg_none"}):
         with pytest.raises(openai.BadRequestError):
-            client.responses.input_items.list(response.id, **wrong)  # type: ignore[arg-type]
+            client.responses.input_items.list(response.id, **wrong)
 
 
 # -- in the background -------------------------------------------------------------------------------------------------
@@ -111,8 +111,8 @@ def test_the_life_of_a_response_in_the_background(greeting: AIMock, client: Open
 def test_a_stream_in_the_background(greeting: AIMock, client: OpenAI) -> None:
     told = list(client.responses.create(**QUESTION, background=True, stream=True))
     assert [event.type for event in told[:3]] == ["response.created", "response.queued", "response.in_progress"]
-    assert [event.response.status for event in told[:3]] == ["queued", "queued", "in_progress"]  # type: ignore
-    response = told[-1].response  # type: ignore[union-attr]
+    assert [event.response.status for event in told[:3]] == ["queued", "queued", "in_progress"]
+    response = told[-1].response
     assert client.responses.retrieve(response.id).status == "completed"
 
 
@@ -230,7 +230,7 @@ def test_a_conversation(mock: AIMock, client: OpenAI, monkeypatch: pytest.Monkey
         assert response.conversation is not None
         assert response.conversation.id == conversation.id
     items = list(client.conversations.items.list(conversation.id, order="asc", limit=2))
-    assert [item.content[0].text for item in items] == [  # type: ignore[union-attr]
+    assert [item.content[0].text for item in items] == [
         "Be kind.",
         "hello",
         "Hi there",
