@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,9 +27,8 @@ class Conversation:
     items: dict[str, bytes]
     """JSON, by id, oldest first."""
 
-    def add(self, items: list[dict[str, Any]]) -> None:
-        for item in items:
-            self.items[item["id"]] = orjson.dumps(item)
+    def add(self, items: Mapping[str, bytes]) -> None:
+        self.items |= items
         for forgotten in list(self.items)[: max(0, len(self.items) - KEPT_ITEMS)]:
             del self.items[forgotten]
 
@@ -45,7 +45,7 @@ def items_of(memory: Memory, conversation: str) -> list[Any]:
     return [orjson.loads(item) for item in found.items.values()] if found is not None else []
 
 
-def extend(memory: Memory, conversation: str, items: list[dict[str, Any]], stamp: Stamp) -> None:
+def extend(memory: Memory, conversation: str, items: Mapping[str, bytes], stamp: Stamp) -> None:
     """Adds to a conversation; one that is not known is begun."""
     found = find(memory, conversation) or Conversation(int(stamp.created), {}, {})
     found.add(items)
@@ -96,14 +96,13 @@ def create_conversation_items(request: SideRequest) -> WireResponse:
     items = _read_items(sent, request.stamp)
     found.add(items)
     request.memory.put(conversation, found)
-    return WireResponse(200, WHOLE_HEADERS, paging.listed(items, [item["id"] for item in items]))
+    return WireResponse(200, WHOLE_HEADERS, paging.listed(items))
 
 
 def list_conversation_items(request: SideRequest) -> WireResponse:
     """`GET /v1/conversations/{id}/items`: one page, newest first unless `order` is `asc`. Raises WireError."""
     _, found = _find(request)
-    items = {item_id: orjson.Fragment(item) for item_id, item in found.items.items()}
-    return WireResponse(200, WHOLE_HEADERS, paging.page(items, request.head.query))
+    return WireResponse(200, WHOLE_HEADERS, paging.page(found.items, request.head.query))
 
 
 def retrieve_conversation_item(request: SideRequest) -> WireResponse:
@@ -134,7 +133,7 @@ def _item_of(found: Conversation, request: SideRequest) -> str:
     return item
 
 
-def _read_items(sent: dict[str, Any], stamp: Stamp) -> list[dict[str, Any]]:
+def _read_items(sent: dict[str, Any], stamp: Stamp) -> dict[str, bytes]:
     items = read_optional(sent, "items", list, "an array of objects") or []
     for index, item in enumerate(items):
         if type(item) is not dict:

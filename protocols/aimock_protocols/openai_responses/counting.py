@@ -26,7 +26,9 @@ def compact(request: SideRequest) -> WireResponse:
     sent = read_object(request.body)
     chat = chat_request(sent)
     stamp = request.stamp
-    kept = [item for item in input_items(read_input(sent), stamp) if item.get("role") == "user"]
+    given = read_input(sent)
+    said = [item for item in given if item.get("role") == "user"] if isinstance(given, list) else given
+    kept = [orjson.Fragment(item) for item in input_items(said, stamp).values()]
     compaction = {
         "id": f"cmp_{stamp.hexadecimal(50, 'compaction')}",
         "type": "compaction",

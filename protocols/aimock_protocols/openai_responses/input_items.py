@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from aimock_protocols.canonical import Stamp
+from aimock_protocols.openai_platform import refusal
 from aimock_protocols.openai_responses.messages import kind_of
 
 _PREFIXES = {
@@ -22,18 +25,23 @@ _WITH_STATUS = frozenset(
 )
 
 
-def input_items(given: Any, stamp: Stamp) -> list[dict[str, Any]]:
-    """The items of an input; text is a user's message, and none is no item."""
+def input_items(given: Any, stamp: Stamp) -> dict[str, bytes]:
+    """The items of an input as JSON, by id; text is a user's message, and none is no item. Raises WireError on items
+    that are nested too deep."""
     if isinstance(given, str):
         given = [{"role": "user", "content": given}]
-    return [_item(item, f"{index}", stamp) for index, item in enumerate(given or [])]
+    made = [_item(item, f"input {index}", stamp) for index, item in enumerate(given or [])]
+    try:
+        return {item["id"]: orjson.dumps(item) for item in made}
+    except orjson.JSONEncodeError:
+        raise refusal("Items are nested too deeply") from None
 
 
 def _item(item: dict[str, Any], label: str, stamp: Stamp) -> dict[str, Any]:
     kind = kind_of(item)
     filled = {**item, "type": kind}
     if not isinstance(item.get("id"), str):
-        filled["id"] = f"{_PREFIXES.get(kind, 'item')}_{stamp.hexadecimal(50, f'input {label}')}"
+        filled["id"] = f"{_PREFIXES.get(kind, 'item')}_{stamp.hexadecimal(50, label)}"
     if kind in _WITH_STATUS:
         filled.setdefault("status", "completed")
     if kind == "message":

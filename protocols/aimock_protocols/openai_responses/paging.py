@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
@@ -15,8 +14,8 @@ LARGEST_LIMIT = 100
 _LONGEST_NUMBER = 9
 
 
-def page(items: Mapping[str, Any], query: str) -> bytes:
-    """A list object with one page of items, which come by their ids, oldest first. Raises WireError on parameters that
+def page(items: Mapping[str, bytes], query: str) -> bytes:
+    """A list object with one page of items, which come as JSON by their ids, oldest first. Raises WireError on parameters that
     make no page."""
     asked = parse_qs(query)
     order = asked.get("order", ["desc"])[0]
@@ -33,15 +32,14 @@ def page(items: Mapping[str, Any], query: str) -> bytes:
         if after not in items:
             raise refusal(f"Item with id '{after}' not found.", "after")
         ids = ids[ids.index(after) + 1 :]
-    shown = ids[:limit]
-    return listed([items[each] for each in shown], shown, has_more=len(shown) < len(ids))
+    return listed({each: items[each] for each in ids[:limit]}, has_more=limit < len(ids))
 
 
-def listed(items: list[Any], ids: list[str], has_more: bool = False) -> bytes:
+def listed(items: Mapping[str, bytes], *, has_more: bool = False) -> bytes:
     """A list object. Ids of an empty one are empty, for clients' types have no null there."""
-    first, last = (ids[0], ids[-1]) if ids else ("", "")
-    told = {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": has_more}
-    return orjson.dumps(told)
+    ids = list(items) or [""]
+    data = [orjson.Fragment(item) for item in items.values()]
+    return orjson.dumps({"object": "list", "data": data, "first_id": ids[0], "last_id": ids[-1], "has_more": has_more})
 
 
 def whole_number(asked: Mapping[str, list[str]], name: str, default: int) -> int:

@@ -56,7 +56,7 @@ def shape(request: ChatRequest) -> Shape:
     settings that are nested too deep."""
     native = request.native
     include = native.get("include")
-    included = set(map(str, include)) if type(include) is list else _NOTHING
+    included = {name for name in include if type(name) is str} if type(include) is list else _NOTHING
     tier = native.get("service_tier")
     options = native.get("stream_options")
     offered = native.get("tools")

@@ -54,15 +54,17 @@ class Stored(NamedTuple):
 def remember(request: ChatRequest, reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int, memory: Memory) -> None:
     """Stores the response, unless the request says otherwise, and adds it to its conversation."""
     native = request.native
+    given = _packed(native.get("input"))
     if native.get("store") is not False or shape.is_background:
         status = "queued" if shape.is_background and not request.stream else None
         previous = native.get("previous_response_id")
-        stored = Stored(reply, shape, stamp, chunk_size, _packed(native.get("input")), previous, status)
+        stored = Stored(reply, shape, stamp, chunk_size, given, previous, status)
         memory.put(envelope.response_id(reply, stamp), stored)
     conversation = conversation_id(native)
     if conversation is not None:
-        output = [item.whole for item in output_items(reply, shape, stamp)]
-        conversations.extend(memory, conversation, [*input_items(read_input(native), stamp), *output], stamp)
+        output = (item.whole for item in output_items(reply, shape, stamp))
+        said = input_items(orjson.loads(given), stamp) | {item["id"]: orjson.dumps(item) for item in output}
+        conversations.extend(memory, conversation, said, stamp)
 
 
 def _packed(given: Any) -> bytes:
@@ -154,7 +156,7 @@ def list_input_items(request: SideRequest) -> WireResponse:
     """`GET /v1/responses/{id}/input_items`: one page, newest first unless `order` is `asc`. Raises WireError."""
     stored = _find(request)
     given = input_items(orjson.loads(stored.input), stored.stamp)
-    return WireResponse(200, WHOLE_HEADERS, paging.page({item["id"]: item for item in given}, request.head.query))
+    return WireResponse(200, WHOLE_HEADERS, paging.page(given, request.head.query))
 
 
 def _find(request: SideRequest) -> Stored:
