@@ -10,7 +10,7 @@ import attrs
 import orjson
 
 from aimock_protocols.canonical import ErrorReply, Memory, SideRequest, Stamp, WireError, WireResponse
-from aimock_protocols.openai_platform import WHOLE_HEADERS, invalid_type, read_object, read_optional
+from aimock_protocols.openai_platform import WHOLE_HEADERS, invalid_type, read_object, read_optional, refusal
 from aimock_protocols.openai_responses import paging
 from aimock_protocols.openai_responses.input_items import input_items
 
@@ -23,7 +23,8 @@ class Conversation:
     """What is kept of one."""
 
     created: int
-    metadata: dict[str, Any]
+    metadata: bytes
+    """JSON."""
     items: dict[str, bytes]
     """JSON, by id, oldest first."""
 
@@ -47,7 +48,7 @@ def items_of(memory: Memory, conversation: str) -> list[Any]:
 
 def extend(memory: Memory, conversation: str, items: Mapping[str, bytes], stamp: Stamp) -> None:
     """Adds to a conversation; one that is not known is begun."""
-    found = find(memory, conversation) or Conversation(int(stamp.created), {}, {})
+    found = find(memory, conversation) or Conversation(int(stamp.created), b"{}", {})
     found.add(items)
     memory.put(conversation, found)
 
@@ -63,7 +64,7 @@ def create_conversation(request: SideRequest) -> WireResponse:
     """`POST /v1/conversations`. Raises WireError."""
     sent = read_object(request.body)
     conversation = f"conv_{request.stamp.hexadecimal(48)}"
-    made = Conversation(int(request.stamp.created), read_optional(sent, "metadata", dict, "an object") or {}, {})
+    made = Conversation(int(request.stamp.created), _read_metadata(sent), {})
     made.add(_read_items(sent, request.stamp))
     request.memory.put(conversation, made)
     return _told(conversation, made)
@@ -78,7 +79,7 @@ def update_conversation(request: SideRequest) -> WireResponse:
     """`POST /v1/conversations/{id}`: other metadata. Raises WireError."""
     sent = read_object(request.body)
     conversation, found = _find(request)
-    found.metadata = read_optional(sent, "metadata", dict, "an object") or {}
+    found.metadata = _read_metadata(sent)
     return _told(conversation, found)
 
 
@@ -141,13 +142,20 @@ def _read_items(sent: dict[str, Any], stamp: Stamp) -> dict[str, bytes]:
     return input_items(items, stamp)
 
 
+def _read_metadata(sent: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(read_optional(sent, "metadata", dict, "an object") or {})
+    except orjson.JSONEncodeError:
+        raise refusal("Metadata is nested too deeply", "metadata") from None
+
+
 def _told(conversation: str, found: Conversation) -> WireResponse:
     return _answer(
         {
             "id": conversation,
             "object": "conversation",
             "created_at": found.created,
-            "metadata": found.metadata,
+            "metadata": orjson.Fragment(found.metadata),
         }
     )
 

@@ -15,8 +15,8 @@ _LONGEST_NUMBER = 9
 
 
 def page(items: Mapping[str, bytes], query: str) -> bytes:
-    """A list object with one page of items, which come as JSON by their ids, oldest first. Raises WireError on parameters that
-    make no page."""
+    """A list object with one page of items, which come as JSON by their ids, oldest first. Raises WireError on
+    parameters that make no page."""
     asked = parse_qs(query)
     order = asked.get("order", ["desc"])[0]
     if order not in ("asc", "desc"):
