@@ -18,19 +18,27 @@ REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 _COMPLETED = frozenset({None, "stop", "tool_calls", "function_call"})
 
-_ERROR_CODES = frozenset(
-    {
-        "server_error",
-        "rate_limit_exceeded",
-        "invalid_prompt",
-        "data_residency_mismatch",
-        "bio_policy",
-        "vector_store_timeout",
-        "invalid_image",
-        "image_too_large",
-        "image_parse_error",
-        "image_content_policy_violation",
-    }
+_ERROR_CODES = (
+    "server_error",
+    "rate_limit_exceeded",
+    "invalid_prompt",
+    "data_residency_mismatch",
+    "bio_policy",
+    "vector_store_timeout",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_base64_image",
+    "invalid_image_url",
+    "image_too_large",
+    "image_too_small",
+    "image_parse_error",
+    "image_content_policy_violation",
+    "invalid_image_mode",
+    "image_file_too_large",
+    "unsupported_image_media_type",
+    "empty_image_file",
+    "failed_to_download_image",
+    "image_file_not_found",
 )
 """The codes with which a response may fail; others are the first."""
 
