@@ -107,6 +107,15 @@ def test_shapes_are_bounded_too():
     assert len(renderer._shapes) <= 16 * 1024
 
 
+@pytest.mark.parametrize("shape", [("m" * 100_000,), (1, (b"m" * 100_000, frozenset({"n" * 10}))), "m" * 100_000])
+def test_the_text_in_shapes_counts(shape):
+    """Clients decide how long a model's name is, or a list of tools."""
+    renderer = Renderer(openai_chat)
+    for number in range(1000):
+        renderer.of((shape, number))
+    assert len(renderer._shapes) <= 16 * 1024 * 1024 // 100_000 + 1
+
+
 def test_what_is_still_in_use_is_bounded_with_the_rest():
     renderer = Renderer(openai_chat)
     in_use = [renderer.of(shape({"n": n})) for n in range(1, 4)]
