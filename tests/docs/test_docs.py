@@ -105,6 +105,8 @@ MASKS = [
     (r"\breq_011C[0-9A-Za-z]{20}\b", "req_011C-ID"),
     (r"\b(msg|toolu)_01[0-9A-Za-z]{22}\b", r"\1_ID"),
     (r"(?m)^(anthropic-ratelimit-.*-reset): .*$", r"\1: TIME"),
+    (r"\b(resp|msg|rs|fc|ws|conv)_[0-9a-f]{48,50}\b", r"\1_ID"),
+    (r'("(?:created|completed)_at":) ?\d{10}\b', r"\1 TIME"),
     (r'("created":) ?\d{10}\b', r"\1 TIME"),
     (r'("timestamp":) ?\d{13}\b', r"\1 TIME"),
     (r"(?m)^date: .* GMT$", "date: TIME"),
@@ -356,7 +358,11 @@ def check_turns() -> None:
 
 
 def check_openai_routes() -> None:
-    check("openai-routes", routes_of("openai"))
+    check("openai-routes", [route for route in routes_of("openai") if route not in routes_of("openai_responses")])
+
+
+def check_responses_routes() -> None:
+    check("responses-routes", routes_of("openai_responses"))
 
 
 def check_anthropic_routes() -> None:
@@ -369,7 +375,7 @@ def check_bedrock_routes() -> None:
 
 def routes_of(provider: str) -> list[str]:
     """All that the registry has for a provider's protocols."""
-    protocols = [registered for registered in PROTOCOLS if registered.name.startswith(f"{provider}_")]
+    protocols = [registered for registered in PROTOCOLS if f"{registered.name}_".startswith(f"{provider}_")]
     chats = [f"{method} {template}" for registered in protocols for method, template in registered.routes]
     return chats + [f"{method} {template}" for registered in protocols for method, template, _ in registered.sides]
 
