@@ -136,10 +136,10 @@ class _Maker:
         call_id = f"call_{self._stamp.alphanumeric(24, f'call {self._calls}')}" if call.id is None else call.id
         self._calls += 1
         named: dict[str, Any] = {"call_id": call_id, "name": call.name}
-        namespace = next((space for name, space in sorted(self._shape.namespaces) if name == call.name), None)
+        namespace = next((space for name, space in sorted(self._shape.tools.spaced) if name == call.name), None)
         if namespace is not None:
             named["namespace"] = namespace
-        if call.name in self._shape.custom_tools:
+        if call.name in self._shape.tools.custom:
             run = Run("custom_tool_call_input", "input", call.arguments)
             return self._call("ctc", "custom_tool_call", run, named)
         arguments = call.arguments or _NO_ARGUMENTS

@@ -10,8 +10,6 @@ import attrs
 _TEXTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 """The parts of a content that are text, and where each has it."""
 
-_SYSTEM = ("system", "developer")
-
 
 def messages_of(instructions: str, given: str | list[Any]) -> Transcript:
     """Instructions, then all items. An item that is none of a conversation's (a thought, a hosted tool's call) leaves
@@ -70,9 +68,11 @@ class Transcript:
         return [call_id for call_id, is_answered in self._calls.items() if not is_answered]
 
     def say(self, item: dict[str, Any]) -> None:
-        role = item.get("role")
-        canonical = "system" if role in _SYSTEM else role
-        self.messages.append({"role": canonical, "content": text_of(item.get("content"))})
+        role, content = item.get("role"), item.get("content")
+        if type(content) is str and role != "developer" and len(item) == 2:  # canonical already
+            self.messages.append(item)
+        else:
+            self.messages.append({"role": "system" if role == "developer" else role, "content": text_of(content)})
 
     def call(self, item: dict[str, Any]) -> None:
         arguments = item.get("input" if item.get("type") == "custom_tool_call" else "arguments")

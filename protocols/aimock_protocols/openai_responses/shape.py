@@ -43,10 +43,8 @@ class Shape(NamedTuple):
     top_logprobs: int | None
     """Alternatives a token; None if no log probabilities are wanted."""
     obfuscates: bool
-    custom_tools: frozenset[str]
-    """Names of the tools offered that take free text."""
-    namespaces: frozenset[tuple[str, str]]
-    """Names of the tools in a namespace, with the namespace's."""
+    tools: tools.Peculiar
+    """Of those offered."""
     prompt_tokens: int
     """Estimated."""
 
@@ -71,15 +69,12 @@ def shape(request: ChatRequest) -> Shape:
         "web_search_call.action.sources" in included,
         _top_logprobs(native) if "message.output_text.logprobs" in included else None,
         type(options) is dict and options.get("include_obfuscation") is True,
-        tools.custom_names(offered) if offered else _NO_NAMES,
-        tools.namespaces(offered) if offered else _NO_PAIRS,
+        tools.peculiar(offered) if offered else tools.FUNCTIONS_ALONE,
         input_tokens(request),
     )
 
 
 _NOTHING: set[str] = set()
-_NO_NAMES: frozenset[str] = frozenset()
-_NO_PAIRS: frozenset[tuple[str, str]] = frozenset()
 
 
 def input_tokens(request: ChatRequest) -> int:

@@ -3,48 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-_FUNCTION = ("name", "description", "parameters", "strict")
-_CUSTOM = ("name", "description", "format")
+_CLIENTS_OWN = ("function", "custom")
+"""Types of the tools that clients run themselves."""
 
 
 def chat_tools(tools: Any) -> list[dict[str, Any]]:
     """Those that clients run themselves, with what namespaces hold; tools that the provider runs are none of them."""
-    return [
-        {"type": kind, kind: {key: tool[key] for key in keys if key in tool}}
-        for tool, _ in offered(tools)
-        for kind, keys in (("function", _FUNCTION), ("custom", _CUSTOM))
-        if tool.get("type") == kind
-    ]
+    found = []
+    for tool, _ in _offered(tools):
+        kind = tool.get("type")
+        if kind in _CLIENTS_OWN:
+            named = tool.copy()
+            del named["type"]
+            found.append({"type": kind, kind: named})
+    return found
 
 
-def offered(tools: Any) -> Iterator[tuple[dict[str, Any], str | None]]:
+def _offered(tools: Any) -> Iterator[tuple[dict[str, Any], str | None]]:
     """All tools, those within namespaces too, each with the name of its namespace."""
     for tool in _dicts(tools):
         if tool.get("type") == "namespace":
             name = tool.get("name")
-            yield from ((each, name if isinstance(name, str) else None) for each in _dicts(tool.get("tools")))
+            space = name if isinstance(name, str) else None
+            for each in _dicts(tool.get("tools")):
+                yield each, space
         else:
             yield tool, None
 
 
-def custom_names(tools: Any) -> frozenset[str]:
+class Peculiar(NamedTuple):
+    """What there is besides functions."""
+
+    custom: frozenset[str] = frozenset()
     """Names of the tools that take free text."""
-    names = (tool.get("name") for tool, _ in offered(tools) if tool.get("type") == "custom")
-    return frozenset(name for name in names if isinstance(name, str))
+    spaced: frozenset[tuple[str, str]] = frozenset()
+    """Names of the tools in a namespace, each with that of the namespace."""
 
 
-def namespaces(tools: Any) -> frozenset[tuple[str, str]]:
-    """Names of the tools that are in a namespace, each with that of the namespace."""
-    named = ((tool.get("name"), namespace) for tool, namespace in offered(tools))
-    return frozenset((name, namespace) for name, namespace in named if isinstance(name, str) and namespace)
+FUNCTIONS_ALONE = Peculiar()
+
+
+def peculiar(tools: Any) -> Peculiar:
+    """What of the tools offered are no plain functions."""
+    if all(tool.get("type") == "function" for tool in _dicts(tools)):
+        return FUNCTIONS_ALONE
+    named = [(tool.get("name"), tool.get("type"), space) for tool, space in _offered(tools)]
+    return Peculiar(
+        frozenset(name for name, kind, _ in named if kind == "custom" and isinstance(name, str)),
+        frozenset((name, space) for name, _, space in named if space and isinstance(name, str)),
+    )
 
 
 def chat_tool_choice(choice: Any) -> Any:
     """A choice as the chat has it; of a tool that the provider runs, as it came."""
     kind = choice.get("type") if isinstance(choice, dict) else None
-    if kind in ("function", "custom"):
+    if kind in _CLIENTS_OWN:
         return {"type": kind, kind: {"name": choice.get("name")}}
     if kind == "allowed_tools":
         allowed = {"mode": choice.get("mode"), "tools": [_named(tool) for tool in _dicts(choice.get("tools"))]}
@@ -54,7 +69,7 @@ def chat_tool_choice(choice: Any) -> Any:
 
 def _named(tool: dict[str, Any]) -> dict[str, Any]:
     kind = tool.get("type")
-    return {"type": kind, kind: {"name": tool.get("name")}} if kind in ("function", "custom") else tool
+    return {"type": kind, kind: {"name": tool.get("name")}} if kind in _CLIENTS_OWN else tool
 
 
 # -- as a response has them --------------------------------------------------------------------------------------------
