@@ -60,6 +60,8 @@ MESSAGES: list[Any] = [
     ([{"type": "reasoning", "summary": []}, {"type": "web_search_call", "id": "w"}, {"type": "odd"}, {}, USER], [USER]),
     ([{"type": None, "id": "msg_1"}], [PLACEHOLDER]),
     ([{"type": [], "role": "user"}], []),
+    ([{"type": "message", "content": "x"}], [(None, "x")]),
+    ([{"type": "message", "content": "x"}, RESULT], [(None, "x"), calling("a", name=""), resulting("a")]),
     # a result whose call is not told
     ([{"type": "item_reference", "id": "fc_1"}, RESULT], [calling("a", name=""), resulting("a")]),
     (
@@ -267,10 +269,9 @@ def test_settings_nested_too_deep_are_refused(head: Head, name: str, depth: int)
 
 
 def test_an_input_may_be_nested_as_deep_as_it_likes(ask_responses: Ask, head: Head) -> None:
-    body = b'{"include":[%b],"input":[{"role":"user","content":[%b]}]}' % (
-        b"[" * 900 + b"]" * 900,
-        b"[" * 900 + b"]" * 900,
-    )
+    deep = b"[" * 900 + b"]" * 900
+    said = b'{"role":"user","content":%b},{"type":"odd","call_id":%b},{"type":"function_call","call_id":%b}'
+    body = b'{"include":[%b],"input":[%b]}' % (deep, said % (deep, deep, deep))
     request = openai_responses.decode(head, {}, body)
     openai_responses.shape(request)
-    assert request.body["messages"] == [{"role": "user", "content": None}]
+    assert [message["role"] for message in request.body["messages"]] == ["user", "assistant"]

@@ -69,41 +69,41 @@ class Transcript:
 
     def say(self, item: dict[str, Any]) -> None:
         role, content = item.get("role"), item.get("content")
-        if type(content) is str and role != "developer" and len(item) == 2:  # canonical already
+        if type(content) is str and type(role) is str and role != "developer" and len(item) == 2:  # canonical already
             self.messages.append(item)
         else:
             self.messages.append({"role": "system" if role == "developer" else role, "content": text_of(content)})
 
     def call(self, item: dict[str, Any]) -> None:
         arguments = item.get("input" if item.get("type") == "custom_tool_call" else "arguments")
-        call = _tool_call(item.get("call_id"), item.get("name"), arguments if isinstance(arguments, str) else "{}")
+        call = _tool_call(_call_id(item), item.get("name"), arguments if isinstance(arguments, str) else "{}")
         self.messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
-        self._calls.setdefault(str(call["id"]), False)
+        self._calls.setdefault(_call_id(item), False)
 
     def result(self, item: dict[str, Any]) -> None:
-        call_id = item.get("call_id")
-        if str(call_id) not in self._calls:
+        call_id = _call_id(item)
+        if call_id not in self._calls:
             self._supply(call_id)
-        self._calls[str(call_id)] = True
+        self._calls[call_id] = True
         self.messages.append({"role": "tool", "tool_call_id": call_id, "content": text_of(item.get("output")) or ""})
 
     def note(self, item: dict[str, Any]) -> None:
-        self._noted.add(str(item.get("call_id")))
+        self._noted.add(_call_id(item))
 
     def refer(self, item: dict[str, Any]) -> None:
         placeholder = {"role": "assistant", "content": None}
         self.messages.append(placeholder)
         self._placeholders.append(placeholder)
 
-    def _supply(self, call_id: Any) -> None:
+    def _supply(self, call_id: str) -> None:
         """The call that a result must have had: as what a reference stood for, beside the calls of the same turn, or
         in a message of its own."""
         call = _tool_call(call_id, "", "{}")
         if self._placeholders:
             self._placeholders.pop()["tool_calls"] = [call]
             return
-        if str(call_id) not in self._noted:
-            self.unknown.append(str(call_id))
+        if call_id not in self._noted:
+            self.unknown.append(call_id)
         for message in reversed(self.messages):
             if message["role"] == "user":
                 break
@@ -113,7 +113,13 @@ class Transcript:
         self.messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
 
 
-def _tool_call(call_id: Any, name: Any, arguments: str) -> dict[str, Any]:
+def _call_id(item: dict[str, Any]) -> str:
+    """The id by which a call and its result know each other; empty if there is none."""
+    call_id = item.get("call_id")
+    return call_id if isinstance(call_id, str) else ""
+
+
+def _tool_call(call_id: str, name: Any, arguments: str) -> dict[str, Any]:
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
