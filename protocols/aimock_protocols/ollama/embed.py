@@ -11,7 +11,7 @@ from aimock_protocols.canonical import ChatRequest, Head, Stamp, Vectors, WireEr
 from aimock_protocols.collapsing import json_object, string
 from aimock_protocols.embedding import input_tokens, normalised, vector_of
 from aimock_protocols.ollama.fields import ASKED, Field, check_asked, model_of
-from aimock_protocols.ollama.metrics import DURATIONS, PROMPT_COUNTS, SHORTEST_LOAD, told
+from aimock_protocols.ollama.metrics import DURATIONS, PROMPT_COUNTS, told
 from aimock_protocols.ollama.platform import WHOLE_HEADERS as whole_headers
 from aimock_protocols.ollama.platform import error, fresh_headers, rate_limited, rate_limits, read_object, refusal
 from aimock_protocols.openai_platform import read_error
@@ -79,7 +79,7 @@ def encode(reply: Vectors, shape: Shape, stamp: Stamp) -> bytes:
     ]
     given = reply.usage or {}
     tokens = first(given, PROMPT_COUNTS, int)
-    costs = told(given, input_tokens(shape.texts) if tokens is None else tokens, 0, SHORTEST_LOAD)
+    costs = told(given, input_tokens(shape.texts) if tokens is None else tokens, 0)
     costs = {metric: costs[metric] for metric in _METRICS if metric in costs}
     return _body(reply.model or shape.model, vectors, **costs)
 

@@ -1,6 +1,8 @@
 """Answers, whole and streamed (wire-ollama §3, §4): lines of one object each, of which a whole answer is the only one.
 
-All of a line but its time is constant, so a frame is three pieces of bytes put together.
+All of a line but its time is constant, so a frame is a few pieces of bytes put together. Each line has a time of its
+own, later than that of the line before, in nanoseconds as the server tells them: to the millisecond it is the stamp's,
+so that renderings can be kept, and the rest tells the lines apart.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -24,8 +27,8 @@ from aimock_protocols.slicing import slices, wrapped_slices
 DONE_REASONS = {"tool_calls": "stop"}
 """OpenAI's finish reasons that the server calls otherwise."""
 
-_APART = 1_000
-"""Microseconds from one line to the next."""
+_MILLISECOND = 1_000_000
+"""Nanoseconds."""
 
 _CONTEXT = struct.Struct("<8H")
 
@@ -54,11 +57,12 @@ def encode(wording: Wording, reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
     if thought:
         said += b',"thinking":' + orjson.dumps(thought)
     calls = [_call(call, position, stamp) for position, call in enumerate(reply.tool_calls)]
-    ending = _ending(reply, shape, stamp)
+    ending = _ending(reply, shape)
     tokens = tokens_of(reply, shape)
     if tokens:
         ending += b',"logprobs":' + orjson.dumps(tokens)
-    return _line_start(reply, shape) + _time(reply, stamp, 0) + _line_end(wording, reply, said, calls, ending)
+    (nanoseconds,) = _nanoseconds(1)
+    return _line_start(reply, shape, stamp) + nanoseconds + _line_end(wording, reply, said, calls, ending)
 
 
 def frames(wording: Wording, reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
@@ -67,10 +71,11 @@ def frames(wording: Wording, reply: Reply, shape: Shape, stamp: Stamp, chunk_siz
     A reply with a mid-stream error ends in that error instead, at the latest in place of the last line. Raises
     ValueError if `chunk_size` is below 1.
     """
-    start = _line_start(reply, shape)
+    start = _line_start(reply, shape, stamp)
+    ends = _line_ends(wording, reply, shape, stamp, chunk_size)
     lines = [
-        Frame(start + _time(reply, stamp, place) + end, FrameKind.TOKEN)
-        for place, end in enumerate(_line_ends(wording, reply, shape, stamp, chunk_size))
+        Frame(start + nanoseconds + end, FrameKind.TOKEN)
+        for nanoseconds, end in zip(_nanoseconds(len(ends)), ends, strict=True)
     ]
     if reply.mid_stream_error is None:
         return iter(lines)
@@ -78,20 +83,22 @@ def frames(wording: Wording, reply: Reply, shape: Shape, stamp: Stamp, chunk_siz
     return interrupted(lines[:-1], broken.after_chunks, error_frame(broken.error, shape, stamp))
 
 
-def _line_start(reply: Reply, shape: Shape) -> bytes:
-    """What comes before the time."""
-    return b'{"model":' + orjson.dumps(shape.model if reply.model is None else reply.model) + b',"created_at":"'
+def _line_start(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
+    """What comes before the nanoseconds."""
+    model = orjson.dumps(shape.model if reply.model is None else reply.model)
+    time = stamp.date_time(3) if reply.created is None else rfc3339.to_digits(reply.created, 3)
+    return b'{"model":' + model + b',"created_at":"' + time.encode()
 
 
-def _time(reply: Reply, stamp: Stamp, place: int) -> bytes:
-    """The time of the line at that place."""
-    created = stamp.created if reply.created is None else reply.created
-    return rfc3339.in_microseconds(created, place * _APART).encode()
+@lru_cache(maxsize=256)
+def _nanoseconds(count: int) -> tuple[bytes, ...]:
+    """The nanoseconds within one millisecond of so many lines, evenly spread."""
+    return tuple(b"%06d" % (_MILLISECOND * place // (count + 1)) for place in range(1, count + 1))
 
 
 def _line_ends(wording: Wording, reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[bytes]:
-    """What comes after the time, of all lines of a stream."""
-    opening = b'",' + wording.opening(reply)
+    """What comes after the nanoseconds, of all lines of a stream."""
+    opening = b'Z",' + wording.opening(reply)
     closing = wording.closing + b',"done":false}\n'
     thought = _thought(reply, shape)
     ends = [*wrapped_slices(opening + b'"","thinking":', thought, closing, chunk_size)]
@@ -108,24 +115,24 @@ def _line_ends(wording: Wording, reply: Reply, shape: Shape, stamp: Stamp, chunk
             ]
         else:
             ends += wrapped_slices(opening, part.text, closing, chunk_size)
-    ends.append(ndjson.encode(_line_end(wording, reply, b'""', [], _ending(reply, shape, stamp) + tokens.rest())))
+    ends.append(ndjson.encode(_line_end(wording, reply, b'""', [], _ending(reply, shape) + tokens.rest())))
     return ends
 
 
 def _line_end(wording: Wording, reply: Reply, said: bytes, calls: list[bytes], done: bytes) -> bytes:
-    """A line from its time on; `done` is the value of that member, and all that follows it."""
+    """A line from its zone on; `done` is the value of that member, and all that follows it."""
     told = b',"tool_calls":[' + b",".join(calls) + b"]" if calls else b""
     within, after = (told, b"") if wording.calls_within else (b"", told)
-    return b'",' + wording.opening(reply) + said + within + wording.closing + b',"done":' + done + after + b"}"
+    return b'Z",' + wording.opening(reply) + said + within + wording.closing + b',"done":' + done + after + b"}"
 
 
-def _ending(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
+def _ending(reply: Reply, shape: Shape) -> bytes:
     """That an answer is done, why, and what it cost."""
     reason = reply.finish_reason or "stop"
     told = b'true,"done_reason":' + orjson.dumps(DONE_REASONS.get(reason, reason))
     if shape.tells_context:
         told += b',"context":' + orjson.dumps(_context(reply, shape))
-    costs = orjson.dumps(metrics(reply, shape, stamp))[1:-1]
+    costs = orjson.dumps(metrics(reply, shape))[1:-1]
     return told + b"," + costs if costs else told
 
 
@@ -149,7 +156,7 @@ def _text(reply: Reply) -> str:
 
 
 def _call(call: ToolCall, position: int, stamp: Stamp) -> bytes:
-    call_id = f"call_{stamp.alphanumeric(8, f'call {position}').lower()}" if call.id is None else call.id
+    call_id = f"call_{stamp.hexadecimal(8, f'call {position}')}" if call.id is None else call.id
     function = {"index": position, "name": call.name, "arguments": orjson.Fragment(_arguments(call.arguments))}
     return orjson.dumps({"id": call_id, "function": function})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aimock_protocols.canonical import Reply, Stamp
+from aimock_protocols.canonical import Reply
 from aimock_protocols.ollama.shape import Shape
 from aimock_protocols.usage import OPENAI_CHAT, estimated_counts, first
 
@@ -19,10 +19,11 @@ DURATIONS = ("total_duration", "load_duration", "prompt_eval_duration", "eval_du
 PROMPT_TOKEN = 500_000
 TOKEN = 10_000_000
 """Nanoseconds for each token: 2,000 tokens in and 100 tokens out a second."""
-SHORTEST_LOAD = 1_000_000
+LOAD = 1_250_000
+"""Nanoseconds that a model takes which is in memory already."""
 
 
-def metrics(reply: Reply, shape: Shape, stamp: Stamp) -> dict[str, int]:
+def metrics(reply: Reply, shape: Shape) -> dict[str, int]:
     """The metrics of a reply."""
     given = reply.usage or {}
     prompt, count = first(given, PROMPT_COUNTS, int), first(given, COUNTS, int)
@@ -30,17 +31,16 @@ def metrics(reply: Reply, shape: Shape, stamp: Stamp) -> dict[str, int]:
         prompt = shape.prompt_tokens
     if count is None:
         count = estimated_counts(reply, prompt).completion
-    # A model that is loaded already takes some milliseconds, but never the same.
-    return told(given, prompt, count, SHORTEST_LOAD + int(stamp.hexadecimal(6), 16))
+    return told(given, prompt, count)
 
 
-def told(given: Mapping[str, Any], prompt: int, count: int, load: int) -> dict[str, int]:
+def told(given: Mapping[str, Any], prompt: int, count: int) -> dict[str, int]:
     """Metrics as the server tells them, in order; those that are zero it leaves out. Durations that are not given
-    follow from the tokens in and out, and from the time that loading took."""
+    follow from the tokens in and out."""
     prompt_took, took = prompt * PROMPT_TOKEN, count * TOKEN
     every = {
-        "total_duration": load + prompt_took + took,
-        "load_duration": load,
+        "total_duration": LOAD + prompt_took + took,
+        "load_duration": LOAD,
         "prompt_eval_count": prompt,
         "prompt_eval_duration": prompt_took,
         "eval_count": count,
