@@ -13,6 +13,7 @@ from aimock_protocols.ollama.loading import loading
 from aimock_protocols.ollama.messages import canonical as canonical_messages
 from aimock_protocols.ollama.messages import objection
 from aimock_protocols.ollama.models import ps, root, show, tags, version
+from aimock_protocols.ollama.names import other_names
 from aimock_protocols.ollama.parameters import canonical as canonical_parameters
 from aimock_protocols.ollama.parameters import is_streamed
 from aimock_protocols.ollama.platform import KEEPALIVE as keepalive
@@ -75,7 +76,8 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     if not messages:
         empty = {"message": {"role": "assistant", "content": ""}}
         return ChatRequest(asked, sent, model, settled=loading(sent, empty))
-    return ChatRequest(asked, sent, model, is_streamed(sent), objection=objection(messages))
+    names = other_names(model)
+    return ChatRequest(asked, sent, model, is_streamed(sent), objection=objection(messages), aliases=names)
 
 
 def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:

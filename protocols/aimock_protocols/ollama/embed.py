@@ -12,6 +12,7 @@ from aimock_protocols.collapsing import json_object, string
 from aimock_protocols.embedding import input_tokens, normalised, vector_of
 from aimock_protocols.ollama.fields import ASKED, Field, check_asked, model_of
 from aimock_protocols.ollama.metrics import DURATIONS, PROMPT_COUNTS, told
+from aimock_protocols.ollama.names import other_names
 from aimock_protocols.ollama.platform import WHOLE_HEADERS as whole_headers
 from aimock_protocols.ollama.platform import error, fresh_headers, rate_limited, rate_limits, read_object, refusal
 from aimock_protocols.openai_platform import read_error
@@ -58,7 +59,7 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     texts = given if type(given) is list else [given] if given not in (None, "") else []
     if any(type(text) is not str for text in texts):
         raise refusal("invalid input type")
-    request = ChatRequest({**sent, "input": texts}, sent, model, endpoint="embedding")
+    request = ChatRequest({**sent, "input": texts}, sent, model, endpoint="embedding", aliases=other_names(model))
     if not texts:
         request.settled = lambda stamp: WireResponse(200, whole_headers, _body(model, []))
     return request

@@ -11,6 +11,7 @@ from aimock_protocols.collapsing import json_object
 from aimock_protocols.embedding import vectors_for
 from aimock_protocols.ollama.embed import DIMENSIONS, Shape, vector
 from aimock_protocols.ollama.fields import ASKED, STRING, Field, check_asked, model_of
+from aimock_protocols.ollama.names import other_names
 from aimock_protocols.ollama.platform import WHOLE_HEADERS as whole_headers
 from aimock_protocols.ollama.platform import error, fresh_headers, rate_limited, rate_limits, read_object
 from aimock_protocols.openai_platform import read_error
@@ -39,8 +40,9 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     """The request with its prompt as the one text; a request without one is settled. Raises WireError, a 400."""
     sent = read_object(body)
     check_asked(sent, _FIELDS, "EmbeddingRequest")
+    model = model_of(sent)
     texts = [sent["prompt"]] if sent.get("prompt") else []
-    request = ChatRequest({**sent, "input": texts}, sent, model_of(sent), endpoint="embedding")
+    request = ChatRequest({**sent, "input": texts}, sent, model, endpoint="embedding", aliases=other_names(model))
     if not texts:
         request.settled = lambda stamp: WireResponse(200, whole_headers, _body(()))
     return request

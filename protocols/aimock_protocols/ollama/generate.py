@@ -10,6 +10,7 @@ from aimock_protocols.ollama import lines
 from aimock_protocols.ollama.collapse import collapse, parse, read_stream
 from aimock_protocols.ollama.fields import ASKED, FLAG, IMAGES, STRING, Field, check_asked, model_of
 from aimock_protocols.ollama.loading import loading
+from aimock_protocols.ollama.names import other_names
 from aimock_protocols.ollama.parameters import canonical, content, is_streamed
 from aimock_protocols.ollama.platform import KEEPALIVE as keepalive
 from aimock_protocols.ollama.platform import STREAM_HEADERS as stream_headers
@@ -78,7 +79,7 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     asked |= canonical(sent)
     if not prompt:
         return ChatRequest(asked, sent, model, settled=loading(sent, {"response": ""}))
-    return ChatRequest(asked, sent, model, is_streamed(sent))
+    return ChatRequest(asked, sent, model, is_streamed(sent), aliases=other_names(model))
 
 
 def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:

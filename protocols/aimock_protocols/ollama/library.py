@@ -15,7 +15,8 @@ import orjson
 from aimock_protocols import ndjson
 from aimock_protocols.canonical import SideRequest, WireResponse
 from aimock_protocols.ollama.fields import STRING, check
-from aimock_protocols.ollama.models import MODEL_KEY, digest_of, known, named, size_of, tagged
+from aimock_protocols.ollama.models import MODEL_KEY, digest_of, known, named, size_of
+from aimock_protocols.ollama.names import tagged
 from aimock_protocols.ollama.parameters import is_streamed
 from aimock_protocols.ollama.platform import STREAM_HEADERS, WHOLE_HEADERS, read_object, refusal
 

@@ -15,6 +15,7 @@ import orjson
 from aimock_protocols import rfc3339
 from aimock_protocols.canonical import SideRequest, WireResponse
 from aimock_protocols.ollama.fields import STRING, check
+from aimock_protocols.ollama.names import other_names, tagged
 from aimock_protocols.ollama.platform import WHOLE_HEADERS, read_object, refusal, unknown_model
 from aimock_protocols.reasoning import is_reasoning_model
 
@@ -121,13 +122,8 @@ def named(sent: dict[str, Any]) -> str:
 def known(request: SideRequest, name: str) -> str:
     """The model of that name, tag included. Raises WireError, a 404, if there is none."""
     if name not in _names(request):
-        raise unknown_model(name.removesuffix(":latest"))
+        raise unknown_model(*other_names(name) or (name,))
     return name
-
-
-def tagged(name: str) -> str:
-    """A model's name with its tag, which is `latest` if it tells none."""
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 def _names(request: SideRequest) -> list[str]:
