@@ -24,7 +24,8 @@ from aimock_protocols.ollama.platform import (
     read_object,
     refusal,
 )
-from aimock_protocols.ollama.shape import Shape, shape
+from aimock_protocols.ollama.shape import Shape
+from aimock_protocols.ollama.shape import shape as answer_shape
 
 name = "ollama.generate"
 heeds: tuple[str, ...] = ()
@@ -80,6 +81,11 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     if not prompt:
         return ChatRequest(asked, sent, model, settled=loading(sent, {"response": ""}))
     return ChatRequest(asked, sent, model, is_streamed(sent), aliases=other_names(model))
+
+
+def shape(request: ChatRequest) -> Shape:
+    """The shape of a decoded request. A raw prompt has no context."""
+    return answer_shape(request)._replace(tells_context=request.native.get("raw") is not True)
 
 
 def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from aimock_protocols.canonical import ErrorReply
 from aimock_protocols.ollama.fields import IMAGES, STRING, Field, check, objects
 from aimock_protocols.ollama.parameters import content
-from aimock_protocols.ollama.platform import refusal
+from aimock_protocols.ollama.platform import compact
 
 _WHERE = "ChatRequest.messages"
 _MESSAGE = {
@@ -68,10 +66,7 @@ def _calls(calls: list[Any]) -> list[dict[str, Any]]:
 def _arguments(given: Any) -> str:
     if type(given) is str:
         return given
-    try:
-        return orjson.dumps({} if given is None else given).decode()
-    except orjson.JSONEncodeError:
-        raise refusal(f"{_WHERE}.tool_calls: nested too deeply") from None
+    return compact({} if given is None else given, f"{_WHERE}.tool_calls")
 
 
 def _answered(message: dict[str, Any], unanswered: list[dict[str, Any]]) -> str | None:

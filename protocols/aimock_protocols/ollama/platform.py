@@ -50,6 +50,14 @@ def read_object(body: bytes) -> dict[str, Any]:
     return value
 
 
+def compact(value: Any, where: str) -> str:
+    """A value that came in a request as JSON text. Raises WireError, a 400, if it is nested too deeply."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        raise refusal(f"{where}: nested too deeply") from None
+
+
 def fresh_headers(stamp: Stamp) -> Headers:
     """None: Ollama tells nothing of a single response."""
     return ()
