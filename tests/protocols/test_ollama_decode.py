@@ -266,6 +266,10 @@ def test_what_is_refused_everywhere(protocol: Any, name: str, sent: dict[str, An
     assert refused(protocol, body) == message.replace("{}Request", f"{name}Request")
 
 
+def test_a_duration_without_end_is_refused_at_once() -> None:
+    assert refused(chat, {"model": "m", "keep_alive": "1" * 1_000_000}).startswith("time: invalid duration")
+
+
 WRONG_MESSAGES = [
     ("hello", GO.format("string", "Chat", "messages", "[]api.Message")),
     ([None], GO.format("null", "Chat", "messages", "api.Message")),

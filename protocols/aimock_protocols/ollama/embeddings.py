@@ -44,7 +44,7 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     texts = [sent["prompt"]] if sent.get("prompt") else []
     request = ChatRequest({**sent, "input": texts}, sent, model, endpoint="embedding", aliases=other_names(model))
     if not texts:
-        request.settled = lambda stamp: WireResponse(200, whole_headers, _body(()))
+        request.settled = lambda stamp: WireResponse(200, whole_headers, _body())
     return request
 
 
@@ -55,11 +55,10 @@ def shape(request: ChatRequest) -> Shape:
 
 def encode(reply: Vectors, shape: Shape, stamp: Stamp) -> bytes:
     """The body of a response, whose vector has whatever length it has."""
-    (values,) = vectors_for(reply, shape.texts, shape.dimensions)
-    return _body(values)
+    return _body(*vectors_for(reply, shape.texts, shape.dimensions))
 
 
-def _body(values: tuple[float, ...]) -> bytes:
+def _body(values: tuple[float, ...] = ()) -> bytes:
     return orjson.dumps({"embedding": values})
 
 

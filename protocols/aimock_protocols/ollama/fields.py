@@ -49,7 +49,7 @@ _KINDS = {
     dict: "object",
     type(None): "null",
 }
-_DURATION = re.compile(r"[+-]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)
+_DURATION = re.compile(r"[+-]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)
 _SHORTEST = 1e-9
 """Seconds: what is shorter than a nanosecond is no time at all."""
 _NOTHING = re.compile(r"[^1-9]*", re.ASCII)
