@@ -64,6 +64,11 @@ class _MarkingStamp(Stamp):
         self._note(mark, lambda stamp: stamp.hexadecimal(length, label).encode())
         return mark
 
+    def date_time(self, digits: int) -> str:
+        mark = super().date_time(digits)
+        self._note(mark, lambda stamp: stamp.date_time(digits).encode())
+        return mark
+
 
 class _Direct:
     """A reply that is rendered anew for each request."""

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 import attrs
 
+from aimock_protocols import rfc3339
+
 Headers = tuple[tuple[str, str], ...]
 """Response headers in the order in which they are sent."""
 
@@ -205,6 +207,11 @@ class Stamp:
     def hexadecimal(self, length: int, label: str = "") -> str:
         """`length` (at most 128; without a label 64) hexadecimal digits, the same for the same label."""
         return (self._derived(label) if label else self.entropy)[-((length + 1) // 2) :].hex()[:length]
+
+    def date_time(self, digits: int) -> str:
+        """The time as RFC 3339 writes it in UTC, to so many digits of a second (1 to 6), without its zone: `Z`, or more
+        digits and `Z`, are to follow."""
+        return rfc3339.to_digits(self.created, digits)
 
     def _derived(self, label: str) -> bytes:
         """What follows from the entropy under a label. An exchange has one main id of each kind: the unlabelled ones,

@@ -130,6 +130,28 @@ PROTOCOLS: tuple[Registered, ...] = (
         ),
         known_by=(("amz-sdk-invocation-id", ""), ("authorization", "AWS4-HMAC-SHA256")),
     ),
+    Registered(
+        "ollama.chat",
+        (Route("POST", "/api/chat"),),
+        (
+            SideRoute("GET", "/", "root"),
+            SideRoute("GET", "/api/version", "version"),
+            SideRoute("GET", "/api/tags", "tags"),
+            SideRoute("GET", "/api/ps", "ps"),
+            SideRoute("POST", "/api/show", "show"),
+            SideRoute("POST", "/api/pull", "pull"),
+            SideRoute("POST", "/api/push", "push"),
+            SideRoute("POST", "/api/create", "create"),
+            SideRoute("POST", "/api/copy", "copy"),
+            SideRoute("DELETE", "/api/delete", "delete"),
+            SideRoute("HEAD", "/api/blobs/{digest}", "find_blob"),
+            SideRoute("POST", "/api/blobs/{digest}", "keep_blob"),
+        ),
+        known_by=(("user-agent", "ollama-python/"), ("user-agent", "ollama-js/"), ("user-agent", "ollama/")),
+    ),
+    Registered("ollama.generate", (Route("POST", "/api/generate"),)),
+    Registered("ollama.embed", (Route("POST", "/api/embed"),)),
+    Registered("ollama.embeddings", (Route("POST", "/api/embeddings"),)),
 )
 
 

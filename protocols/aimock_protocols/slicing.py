@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
+
+import orjson
+
+_KEPT_LENGTH = 16 * 1024
+"""Characters of the longest text that is kept in slices."""
 
 _JOINER = "\u200d"
 _REGIONAL = range(0x1F1E6, 0x1F200)
@@ -29,6 +35,18 @@ def slices(text: str, size: int) -> list[str]:
         cut.append(text[start:end])
         start = end
     return cut
+
+
+def wrapped_slices(opening: bytes, text: str, closing: bytes, size: int) -> tuple[bytes, ...]:
+    """The slices of `text` as JSON strings, each between `opening` and `closing`. Fixtures' texts come again and again,
+    so those of usual length are kept. Raises ValueError if `size` is below 1."""
+    wrap = _kept_slices if len(text) <= _KEPT_LENGTH else _kept_slices.__wrapped__
+    return wrap(opening, text, closing, size)
+
+
+@lru_cache(maxsize=256)
+def _kept_slices(opening: bytes, text: str, closing: bytes, size: int) -> tuple[bytes, ...]:
+    return tuple(opening + orjson.dumps(piece) + closing for piece in slices(text, size))
 
 
 def _is_within_character(text: str, start: int, at: int) -> bool:

@@ -15,13 +15,20 @@ from aimock.rendering import _LARGEST_KEPT, Renderer
 from aimock_protocols import anthropic_messages, openai_chat
 from aimock_protocols.anthropic_messages import vertex
 from aimock_protocols.canonical import ENTROPY_BYTES, ErrorReply, MidStreamError, Reply, Stamp, Text, ToolCall
+from aimock_protocols.ollama import chat, generate
 
 HEAD = Head("POST", "/v1/chat/completions", "/v1/chat/completions", "", {}, ())
 MARKED = Stamp(7_919_283_746, bytes((37 * place + 11) % 251 for place in range(ENTROPY_BYTES)))
 """The very stamp whose ids and time mark the slots: content that holds them must not be mistaken for slots."""
 
 texts = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
-    ["7919283746", MARKED.alphanumeric(29), f"id {MARKED.alphanumeric(29)} at 7919283746", "{}%b%d\\1"]
+    [
+        "7919283746",
+        MARKED.alphanumeric(29),
+        MARKED.date_time(3),
+        f"id {MARKED.alphanumeric(29)} at 7919283746",
+        "{}%b%d\\1",
+    ]
 )
 parts = st.builds(Text, texts) | st.builds(ToolCall, st.just("f"), texts, st.none() | st.just("call_mine"))
 replies = st.builds(
@@ -37,6 +44,9 @@ stamps = st.builds(Stamp, st.floats(0, 4e9), st.binary(min_size=ENTROPY_BYTES, m
 options = st.fixed_dictionaries(
     {}, optional={"n": st.integers(1, 3), "stream_options": st.just({"include_usage": True})}
 )
+OTHERS = [anthropic_messages, vertex, chat, generate]
+ASKED = b'{"model":"m","messages":[{"role":"user","content":"x"}],"prompt":"x"}'
+"""A request to any of them."""
 
 
 def shape(more: dict[str, Any]) -> Any:
@@ -56,11 +66,11 @@ def test_kept_renderings_are_what_the_protocol_gives(reply, more, moments, size)
 
 
 @given(replies, st.booleans(), st.lists(stamps, min_size=2, max_size=4), st.integers(1, 30))
-def test_kept_renderings_are_what_anthropic_s_protocols_give(reply, searched, moments, size):
+def test_kept_renderings_are_what_other_protocols_give(reply, searched, moments, size):
     if searched:
         reply = attrs.evolve(reply, web_searches=("a", "b"))
-    for protocol in (anthropic_messages, vertex):
-        asked = protocol.shape(protocol.decode(HEAD, {"model": "m"}, b'{"messages":[]}'))
+    for protocol in OTHERS:
+        asked = protocol.shape(protocol.decode(HEAD, {"model": "m"}, ASKED))
         renderings = Renderer(protocol).of(asked)
         for stamp in moments:
             frames = list(protocol.frames(reply, asked, stamp, size))
@@ -68,10 +78,10 @@ def test_kept_renderings_are_what_anthropic_s_protocols_give(reply, searched, mo
             assert list(renderings.frames("source", reply, stamp, size)) == frames
 
 
-@pytest.mark.parametrize("protocol", [openai_chat, anthropic_messages, vertex], ids=lambda protocol: protocol.name)
+@pytest.mark.parametrize("protocol", [openai_chat, *OTHERS], ids=lambda protocol: protocol.name)
 def test_usual_replies_are_kept_by_every_protocol(protocol):
     """Texts, calls, thoughts and errors in their midst, whole and streamed: their marks are told apart."""
-    asked = protocol.shape(protocol.decode(HEAD, {"model": "m"}, b'{"messages":[]}'))
+    asked = protocol.shape(protocol.decode(HEAD, {"model": "m"}, ASKED))
     renderings = Renderer(protocol).of(asked)
     stamp = Stamp(1795200000.0, b"kept" * 16)
     broken = MidStreamError(2, ErrorReply("Overloaded"))

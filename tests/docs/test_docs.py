@@ -100,6 +100,8 @@ MASKS = [
     (r"\bcall_[0-9A-Za-z]{24}\b", "call_ID"),
     (r"\btooluse_[0-9A-Za-z]{22}\b", "tooluse_ID"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b", "UUID"),
+    (r"\bcall_[0-9a-f]{8}\b", "call_ID"),
+    (r'("created_at":)"[^"]*\.\d{6,9}Z"', r"\1TIME"),
     (r"\breq_[0-9a-f]{32}\b", "req_ID"),
     (r"\breq-[0-9A-Za-z]{16}\b", "req-ID"),
     (r"\breq_011C[0-9A-Za-z]{20}\b", "req_011C-ID"),
@@ -373,9 +375,14 @@ def check_bedrock_routes() -> None:
     check("bedrock-routes", routes_of("bedrock"))
 
 
+def check_ollama_routes() -> None:
+    check("ollama-routes", routes_of("ollama"))
+
+
 def routes_of(provider: str) -> list[str]:
     """All that the registry has for a provider's protocols."""
     protocols = [registered for registered in PROTOCOLS if f"{registered.name}_".startswith(f"{provider}_")]
+    protocols = [registered for registered in PROTOCOLS if re.match(rf"{provider}[_.]", registered.name)]
     chats = [f"{method} {template}" for registered in protocols for method, template in registered.routes]
     return chats + [f"{method} {template}" for registered in protocols for method, template, _ in registered.sides]
 

@@ -103,12 +103,13 @@ class VectorCase(NamedTuple):
     """The same of a protocol for embeddings."""
 
     vectors: st.SearchStrategy[Vectors]
-    """For the two texts of `request`; they come back from `parse(encode(vectors))` as they were."""
+    """For the texts of `request`; they come back from `parse(encode(vectors))` as they were."""
     request: Mapping[str, Any]
-    """A body that asks for the vectors of `hello` and `you`."""
+    """A body that asks for the vectors of `texts`."""
     path: str
     floats: Callable[[Any], list[list[float]]]
     """The vectors that a body tells."""
+    texts: tuple[str, ...] = ("hello", "you")
     params: Mapping[str, str] = MappingProxyType({})
     wrong: Mapping[str, Sequence[Any]] = MappingProxyType({})
     error: Callable[[Any], str] = openai_message

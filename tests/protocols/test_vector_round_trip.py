@@ -27,7 +27,7 @@ def test_vectors_come_back(protocol: WireProtocol, head: Head, stamp: Stamp, dat
     case = EMBEDDINGS[protocol.name]
     vectors = data.draw(case.vectors)
     request = protocol.decode(head, case.params, orjson.dumps(case.asks()[1]))
-    assert (request.endpoint, request.body["input"]) == ("embedding", ["hello", "you"])
+    assert (request.endpoint, request.body["input"]) == ("embedding", [*case.texts])
     assert protocol.parse(protocol.encode(vectors, protocol.shape(request), stamp)) == vectors
 
 
@@ -36,7 +36,7 @@ def test_every_text_has_a_vector(protocol: WireProtocol, head: Head, stamp: Stam
     """core-fixtures 5.5: bit for bit that which follows from it."""
     case = EMBEDDINGS[protocol.name]
     request = protocol.decode(head, case.params, orjson.dumps(case.asks()[1]))
-    body = protocol.encode(Vectors((None, None)), protocol.shape(request), stamp)
-    for told, text in zip(case.floats(orjson.loads(body)), ("hello", "you"), strict=True):
+    body = protocol.encode(Vectors((None,) * len(case.texts)), protocol.shape(request), stamp)
+    for told, text in zip(case.floats(orjson.loads(body)), case.texts, strict=True):
         follows = vector_of(text, len(told))
         assert tuple(told) == (normalised(follows) if case.normalises else follows)

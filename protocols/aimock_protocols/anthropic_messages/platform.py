@@ -6,12 +6,11 @@ Source: wire-anthropic-messages §11, §12.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from aimock_protocols import sse
+from aimock_protocols import rfc3339, sse
 from aimock_protocols.canonical import (
     Allowance,
     ErrorReply,
@@ -71,8 +70,8 @@ def request_id(stamp: Stamp) -> str:
 
 def rate_limits(allowance: Allowance, now: float) -> Headers:
     """The `anthropic-ratelimit-…` families, whose resets are points in time."""
-    requests_reset = _rfc3339(math.ceil(now + allowance.requests_reset))
-    tokens_reset = _rfc3339(math.ceil(now + allowance.tokens_reset))
+    requests_reset = rfc3339.in_seconds(math.ceil(now + allowance.requests_reset))
+    tokens_reset = rfc3339.in_seconds(math.ceil(now + allowance.tokens_reset))
     limit, remaining = allowance.limit_tokens, allowance.remaining_tokens
     limit_in, remaining_in = int(limit * _INPUT_SHARE), int(remaining * _INPUT_SHARE)
     return (
@@ -86,24 +85,6 @@ def rate_limits(allowance: Allowance, now: float) -> Headers:
 def _family(name: str, limit: int, remaining: int, reset: str) -> Headers:
     prefix = f"anthropic-ratelimit-{name}-"
     return ((prefix + "limit", str(limit)), (prefix + "remaining", str(remaining)), (prefix + "reset", reset))
-
-
-@lru_cache(maxsize=64)
-def _rfc3339(seconds: int) -> str:
-    """A point in Unix time as `2026-01-31T23:59:59Z`.
-
-    The year is taken to begin in March, so that a leap day is its last: H. Hinnant, "chrono-Compatible Low-Level Date
-    Algorithms", civil_from_days.
-    """
-    days, second = divmod(seconds, 86_400)
-    era, day_of_era = divmod(days + 719_468, 146_097)
-    year = (day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
-    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
-    month, day = (5 * day_of_year + 2) // 153, day_of_year
-    day -= (153 * month + 2) // 5 - 1
-    month += 3 if month < 10 else -9
-    year += era * 400 + (month <= 2)
-    return f"{year:04}-{month:02}-{day:02}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
 
 
 def rate_limited(excess: Excess) -> ErrorReply:

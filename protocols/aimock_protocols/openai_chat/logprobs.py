@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from aimock_protocols.canonical import Reply
-from aimock_protocols.openai_chat.shape import Shape
 
 CHANNELS = ("content", "refusal")
 """The delta keys whose text has log probabilities, each under the same key."""
@@ -20,7 +19,15 @@ _LOGPROB = -0.01
 _UNLIKELY = -10.0
 
 
-def logprobs_of(reply: Reply, shape: Shape) -> Any:
+class Asking(Protocol):
+    """The shape of a request that may ask for log probabilities."""
+
+    @property
+    def top_logprobs(self) -> int | None:
+        """Alternatives a token; None if no log probabilities are wanted."""
+
+
+def logprobs_of(reply: Reply, shape: Asking) -> Any:
     """The `logprobs` of a choice: `reply.logprobs` verbatim, else made up if the request asks, else None.
 
     A made-up one takes each word with the space before it for a token, all equally probable.

@@ -7,7 +7,6 @@ of bytes put together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
 import orjson
 
@@ -18,12 +17,11 @@ from aimock_protocols.openai_chat import envelope
 from aimock_protocols.openai_chat.logprobs import logprobs_of, spread
 from aimock_protocols.openai_chat.shape import Shape
 from aimock_protocols.openai_platform import error_frame
-from aimock_protocols.slicing import slices
+from aimock_protocols.slicing import wrapped_slices
 
 DONE = Frame(sse.DONE, FrameKind.CLOSE)
 
 _CHUNK_END = b"}\n\n"
-_KEPT_LENGTH = 16 * 1024
 
 
 def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
@@ -93,13 +91,13 @@ def _deltas(reply: Reply, shape: Shape, stamp: Stamp, choice: int, chunk_size: i
     """The JSON of every delta between the role and the finish."""
     deltas: list[bytes] = []
     if reply.reasoning is not None:
-        deltas += _cut(b'{"reasoning_content":', reply.reasoning, b"}", chunk_size)
+        deltas += wrapped_slices(b'{"reasoning_content":', reply.reasoning, b"}", chunk_size)
     if reply.refusal is not None:
-        deltas += _cut(b'{"refusal":', reply.refusal, b"}", chunk_size)
+        deltas += wrapped_slices(b'{"refusal":', reply.refusal, b"}", chunk_size)
     position = 0
     for part in reply.parts:
         if isinstance(part, Text):
-            deltas += _cut(b'{"content":', part.text, b"}", chunk_size)
+            deltas += wrapped_slices(b'{"content":', part.text, b"}", chunk_size)
             continue
         function = {"name": part.name, "arguments": ""}
         arguments = envelope.call_arguments(part)
@@ -108,23 +106,12 @@ def _deltas(reply: Reply, shape: Shape, stamp: Stamp, choice: int, chunk_size: i
             call = {"index": position, "id": call_id, "type": "function", "function": function}
             deltas.append(orjson.dumps({"tool_calls": [call]}))
             opening = b'{"tool_calls":[{"index":%d,"function":{"arguments":' % position
-            deltas += _cut(opening, arguments, b"}}]}", chunk_size)
+            deltas += wrapped_slices(opening, arguments, b"}}]}", chunk_size)
         elif position == 0:
             deltas.append(orjson.dumps({"function_call": function}))
-            deltas += _cut(b'{"function_call":{"arguments":', arguments, b"}}", chunk_size)
+            deltas += wrapped_slices(b'{"function_call":{"arguments":', arguments, b"}}", chunk_size)
         position += 1
     return deltas
-
-
-def _cut(opening: bytes, text: str, closing: bytes, chunk_size: int) -> tuple[bytes, ...]:
-    """The deltas that carry `text`. Fixtures' texts come again and again, so those of usual length are kept."""
-    cut = _kept_deltas if len(text) <= _KEPT_LENGTH else _kept_deltas.__wrapped__
-    return cut(opening, text, closing, chunk_size)
-
-
-@lru_cache(maxsize=256)
-def _kept_deltas(opening: bytes, text: str, closing: bytes, chunk_size: int) -> tuple[bytes, ...]:
-    return tuple(opening + orjson.dumps(piece) + closing for piece in slices(text, chunk_size))
 
 
 def _obfuscated(events: Iterable[Frame], stamp: Stamp) -> Iterator[Frame]:
