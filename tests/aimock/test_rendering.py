@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from aimock.net.exchange import Head
 from aimock.rendering import _LARGEST_KEPT, Renderer
-from aimock_protocols import anthropic_messages, openai_chat
+from aimock_protocols import anthropic_messages, cohere, openai_chat
 from aimock_protocols.anthropic_messages import vertex
 from aimock_protocols.canonical import ENTROPY_BYTES, ErrorReply, MidStreamError, Reply, Stamp, Text, ToolCall
+from aimock_protocols.cohere import v1 as cohere_v1
 
 HEAD = Head("POST", "/v1/chat/completions", "/v1/chat/completions", "", {}, ())
 MARKED = Stamp(7_919_283_746, bytes((37 * place + 11) % 251 for place in range(ENTROPY_BYTES)))
@@ -68,10 +69,12 @@ def test_kept_renderings_are_what_anthropic_s_protocols_give(reply, searched, mo
             assert list(renderings.frames("source", reply, stamp, size)) == frames
 
 
-@pytest.mark.parametrize("protocol", [openai_chat, anthropic_messages, vertex], ids=lambda protocol: protocol.name)
+@pytest.mark.parametrize(
+    "protocol", [openai_chat, anthropic_messages, vertex, cohere, cohere_v1], ids=lambda protocol: protocol.name
+)
 def test_usual_replies_are_kept_by_every_protocol(protocol):
     """Texts, calls, thoughts and errors in their midst, whole and streamed: their marks are told apart."""
-    asked = protocol.shape(protocol.decode(HEAD, {"model": "m"}, b'{"messages":[]}'))
+    asked = protocol.shape(protocol.decode(HEAD, {"model": "m"}, b'{"model":"m","message":"hello","messages":[]}'))
     renderings = Renderer(protocol).of(asked)
     stamp = Stamp(1795200000.0, b"kept" * 16)
     broken = MidStreamError(2, ErrorReply("Overloaded"))
