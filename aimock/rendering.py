@@ -64,9 +64,14 @@ class _MarkingStamp(Stamp):
         self._note(mark, lambda stamp: stamp.hexadecimal(length, label).encode())
         return mark
 
-    def date_time(self, digits: int) -> str:
-        mark = super().date_time(digits)
-        self._note(mark, lambda stamp: stamp.date_time(digits).encode())
+    def written(self, write: Callable[[float], str]) -> str:
+        mark = super().written(write)
+        self._note(mark, lambda stamp: stamp.written(write).encode())
+        return mark
+
+    def uuid(self, label: str = "") -> str:
+        mark = super().uuid(label)
+        self._note(mark, lambda stamp: stamp.uuid(label).encode())
         return mark
 
 

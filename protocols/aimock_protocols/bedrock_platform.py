@@ -36,14 +36,7 @@ STREAM_HEADERS: Headers = (("content-type", eventstream.CONTENT_TYPE),)
 
 def fresh_headers(stamp: Stamp) -> Headers:
     """The id of the request, which SDKs show as its metadata."""
-    return (("x-amzn-RequestId", uuid4(stamp, "request")),)
-
-
-def uuid4(stamp: Stamp, label: str) -> str:
-    """A random UUID (RFC 9562, version 4), the same for the same label."""
-    digits = stamp.hexadecimal(32, label)
-    variant = "89ab"[int(digits[16], 16) % 4]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    return (("x-amzn-RequestId", stamp.uuid("request")),)
 
 
 def rate_limits(allowance: Allowance, now: float) -> Headers:

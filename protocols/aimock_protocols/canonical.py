@@ -13,8 +13,6 @@ from typing import Any, NamedTuple, Protocol
 
 import attrs
 
-from aimock_protocols import rfc3339
-
 Headers = tuple[tuple[str, str], ...]
 """Response headers in the order in which they are sent."""
 
@@ -83,6 +81,10 @@ class Reply:
     redacted_thinking: tuple[str, ...] = ()
     web_searches: tuple[str, ...] = ()
     refusal: str | None = None
+    tool_plan: str | None = None
+    """What the model means to do with the tools that it calls; None: a protocol that has such plans makes one up."""
+    citations: tuple[Mapping[str, Any], ...] = attrs.field(default=(), hash=False)
+    """The passages that the answer rests on, each as the fixture has it."""
     finish_reason: str | None = None
     """In OpenAI's names (`stop`, `length`, `tool_calls`, `content_filter`); any other passes through untouched."""
     usage: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
@@ -208,10 +210,15 @@ class Stamp:
         """`length` (at most 128; without a label 64) hexadecimal digits, the same for the same label."""
         return (self._derived(label) if label else self.entropy)[-((length + 1) // 2) :].hex()[:length]
 
-    def date_time(self, digits: int) -> str:
-        """The time as RFC 3339 writes it in UTC, to so many digits of a second (1 to 6), without its zone: `Z`, or more
-        digits and `Z`, are to follow."""
-        return rfc3339.to_digits(self.created, digits)
+    def written(self, write: Callable[[float], str]) -> str:
+        """The time as a function of it writes it, always the same for the same time."""
+        return write(self.created)
+
+    def uuid(self, label: str = "") -> str:
+        """A random UUID (RFC 9562, version 4), the same for the same label."""
+        digits = (self._derived(label) if label else self.entropy)[-16:].hex()
+        variant = "89ab"[int(digits[16], 16) % 4]
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
     def _derived(self, label: str) -> bytes:
         """What follows from the entropy under a label. An exchange has one main id of each kind: the unlabelled ones,

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_DIGITS = 6
-_MICROSECONDS = 10**_DIGITS
+_MICROSECONDS = 1_000_000
 _DAY = 86_400
 _EPOCH = 719_468
 """Days from 1 March of the year 0 to 1 January 1970."""
@@ -25,13 +24,13 @@ def in_seconds(seconds: int) -> str:
 
 def in_microseconds(seconds: float) -> str:
     """A point in time to the microsecond."""
-    return to_digits(seconds, _DIGITS) + "Z"
-
-
-def to_digits(seconds: float, digits: int) -> str:
-    """A point in time to so many digits of a second, from 1 to 6, and without its zone: more digits may follow."""
     whole, fraction = divmod(round(seconds * _MICROSECONDS), _MICROSECONDS)
-    return f"{_until_the_fraction(whole)}.{fraction:0{_DIGITS}}"[: digits - _DIGITS or None]
+    return f"{_until_the_fraction(whole)}.{fraction:06}Z"
+
+
+def to_milliseconds(seconds: float) -> str:
+    """A point in time cut off at the millisecond, and without its zone: more digits may follow."""
+    return in_microseconds(seconds)[:-4]
 
 
 @lru_cache(maxsize=64)

@@ -86,7 +86,7 @@ def frames(wording: Wording, reply: Reply, shape: Shape, stamp: Stamp, chunk_siz
 def _line_start(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
     """What comes before the nanoseconds."""
     model = orjson.dumps(shape.model if reply.model is None else reply.model)
-    time = stamp.date_time(3) if reply.created is None else rfc3339.to_digits(reply.created, 3)
+    time = stamp.written(rfc3339.to_milliseconds) if reply.created is None else rfc3339.to_milliseconds(reply.created)
     return b'{"model":' + model + b',"created_at":"' + time.encode()
 
 

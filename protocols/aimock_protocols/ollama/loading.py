@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from aimock_protocols import rfc3339
 from aimock_protocols.canonical import Stamp, WireResponse
 from aimock_protocols.ollama.fields import is_unload
 from aimock_protocols.ollama.platform import WHOLE_HEADERS
@@ -17,7 +18,7 @@ def loading(sent: dict[str, Any], said: dict[str, Any]) -> Callable[[Stamp], Wir
     reason = "unload" if is_unload(sent) else "load"
 
     def answer(stamp: Stamp) -> WireResponse:
-        told = {"model": sent["model"], "created_at": stamp.date_time(6) + "Z", **said}
+        told = {"model": sent["model"], "created_at": rfc3339.in_microseconds(stamp.created), **said}
         told |= {"done": True, "done_reason": reason}
         return WireResponse(200, WHOLE_HEADERS, orjson.dumps(told))
 
