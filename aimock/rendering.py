@@ -142,11 +142,11 @@ class _Template:
         return self._parts[0].filled([value(stamp) for value in self._values])
 
 
-def _length(shape: object) -> int:
-    """The length of all text in a shape."""
-    if isinstance(shape, str | bytes):
-        return len(shape)
-    return sum(map(_length, shape)) if isinstance(shape, tuple | frozenset) else 0
+def text_length(value: object) -> int:
+    """The length of all text in a value of nested tuples, as shapes are."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    return sum(map(text_length, value)) if isinstance(value, tuple | frozenset) else 0
 
 
 class Renderer:
@@ -164,7 +164,7 @@ class Renderer:
         if renderings is None:
             self._shapes[shape] = renderings = Renderings(self, shape)
             self._in_use.add(renderings)
-            self.grow(_SHAPE_BYTES + _length(shape))
+            self.grow(_SHAPE_BYTES + text_length(shape))
         return renderings
 
     def grow(self, size: int) -> None:
