@@ -144,9 +144,14 @@ class _Template:
 
 def text_length(value: object) -> int:
     """The length of all text in a value of nested tuples, as shapes are."""
-    if isinstance(value, str | bytes):
-        return len(value)
-    return sum(map(text_length, value)) if isinstance(value, tuple | frozenset) else 0
+    length = 0
+    for each in value if isinstance(value, (tuple, frozenset)) else (value,):
+        kind = type(each)
+        if kind is str or kind is bytes:
+            length += len(each)
+        elif each and isinstance(each, (tuple, frozenset)):
+            length += text_length(each)
+    return length
 
 
 class Renderer:

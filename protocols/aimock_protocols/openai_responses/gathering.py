@@ -71,10 +71,10 @@ class Item:
         if isinstance(text, str) and (text or (run.kind, index) not in self.texts):
             self.texts[run.kind, index] = [text]
 
-    def text(self, *kinds: str, between: str = "") -> str | None:
-        """The text of all runs of some kinds, in order; None if there are none."""
-        found = sorted((at, kind) for kind, at in self.texts if kind in kinds)
-        return between.join("".join(self.texts[kind, at]) for at, kind in found) if found else None
+    def text(self, kind: str, between: str = "") -> str | None:
+        """The text of all runs of a kind, in order; None if there are none."""
+        places = sorted(place for place in self.texts if place[0] == kind)
+        return between.join("".join(self.texts[place]) for place in places) if places else None
 
     def query(self) -> str | None:
         """What a web search looked for."""
