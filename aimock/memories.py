@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from aimock.rendering import text_length
+
 _KEPT = 1000
 """Values of one owner."""
 _OWNERS = 500
+_KEPT_BYTES = 64 * 1024 * 1024
+"""Of the text in all values together, as far as they are tuples of texts."""
 
 
 class _Owner(NamedTuple):
@@ -17,33 +21,34 @@ class _Owner(NamedTuple):
     family: str
 
 
+class _Value(NamedTuple):
+    """What is kept, and how much of the bound it takes."""
+
+    value: Any
+    size: int
+
+
 class Memory:
     """What is remembered for one owner; nothing at all, until something is put there."""
 
-    def __init__(self, owners: dict[_Owner, dict[str, Any]], owner: _Owner) -> None:
-        self._owners = owners
+    def __init__(self, memories: Memories, owner: _Owner) -> None:
+        self._memories = memories
         self._owner = owner
 
     @property
-    def _values(self) -> dict[str, Any]:
-        return self._owners.get(self._owner) or {}
+    def _values(self) -> dict[str, _Value]:
+        return self._memories.owners.get(self._owner) or {}
 
     def get(self, key: str) -> Any:
-        return self._values.get(key)
+        kept = self._values.get(key)
+        return None if kept is None else kept.value
 
     def put(self, key: str, value: Any) -> None:
         """What is put again counts as new."""
-        values = self._owners.pop(self._owner, {})
-        values.pop(key, None)
-        values[key] = value
-        self._owners[self._owner] = values
-        if len(values) > _KEPT:
-            del values[next(iter(values))]
-        if len(self._owners) > _OWNERS:
-            del self._owners[next(iter(self._owners))]
+        self._memories.put(self._owner, key, value)
 
     def remove(self, key: str) -> bool:
-        return self._values.pop(key, None) is not None
+        return self._memories.remove(self._owner, key)
 
     def keys(self) -> tuple[str, ...]:
         return tuple(self._values)
@@ -53,12 +58,45 @@ class Memories:
     """The memories of one server."""
 
     def __init__(self) -> None:
-        self._owners: dict[_Owner, dict[str, Any]] = {}
+        self.owners: dict[_Owner, dict[str, _Value]] = {}
+        """Who was given something last is the last."""
+        self._size = 0
 
     def of(self, test_id: str, family: str) -> Memory:
         """That of a family of protocols under a test id."""
-        return Memory(self._owners, _Owner(test_id, family))
+        return Memory(self, _Owner(test_id, family))
+
+    def put(self, owner: _Owner, key: str, value: Any) -> None:
+        """Keeps a value, and forgets as many of the oldest as are too many for it."""
+        self.remove(owner, key)
+        values = self.owners.pop(owner, {})
+        self.owners[owner] = values
+        kept = values[key] = _Value(value, text_length(value))
+        self._size += kept.size
+        if len(values) > _KEPT:
+            self._forget_oldest(owner)
+        if len(self.owners) > _OWNERS:
+            first = next(iter(self.owners))
+            while first in self.owners:
+                self._forget_oldest(first)
+        while self._size > _KEPT_BYTES:
+            self._forget_oldest(next(iter(self.owners)))
+
+    def remove(self, owner: _Owner, key: str) -> bool:
+        """Whether there was such a value. An owner of nothing is none."""
+        values = self.owners.get(owner, {})
+        kept = values.pop(key, None)
+        if kept is None:
+            return False
+        self._size -= kept.size
+        if not values:
+            del self.owners[owner]
+        return True
+
+    def _forget_oldest(self, owner: _Owner) -> None:
+        self.remove(owner, next(iter(self.owners[owner])))
 
     def forget(self) -> None:
         """Everything."""
-        self._owners.clear()
+        self.owners.clear()
+        self._size = 0

@@ -142,11 +142,16 @@ class _Template:
         return self._parts[0].filled([value(stamp) for value in self._values])
 
 
-def _length(shape: object) -> int:
-    """The length of all text in a shape."""
-    if isinstance(shape, str | bytes):
-        return len(shape)
-    return sum(map(_length, shape)) if isinstance(shape, tuple | frozenset) else 0
+def text_length(value: object) -> int:
+    """The length of all text in a value of nested tuples, as shapes are."""
+    length = 0
+    for each in value if isinstance(value, (tuple, frozenset)) else (value,):
+        kind = type(each)
+        if kind is str or kind is bytes:
+            length += len(each)
+        elif each and isinstance(each, (tuple, frozenset)):
+            length += text_length(each)
+    return length
 
 
 class Renderer:
@@ -164,7 +169,7 @@ class Renderer:
         if renderings is None:
             self._shapes[shape] = renderings = Renderings(self, shape)
             self._in_use.add(renderings)
-            self.grow(_SHAPE_BYTES + _length(shape))
+            self.grow(_SHAPE_BYTES + text_length(shape))
         return renderings
 
     def grow(self, size: int) -> None:

@@ -12,6 +12,7 @@ from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, 
 from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_sse, string
 from aimock_protocols.openai_platform import read_error
 from aimock_protocols.openai_responses.envelope import REASONS
+from aimock_protocols.openai_responses.gathering import PARTS, RUNS, Item, Run, dicts
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in REASONS.items()}
 _PARAGRAPH = "\n\n"
@@ -46,85 +47,6 @@ def parse(body: bytes) -> Reply:
     return reader.reply()
 
 
-class _Run(NamedTuple):
-    """Where the text of a kind of part stands."""
-
-    kind: str
-    index_key: str | None
-    """What its index is called; None: its item has only one."""
-    key: str
-    """Where the event of its end has the text, and the part or the item."""
-    item: str | None
-    """The type of item that it belongs to; None: that cannot be told from it."""
-
-
-_RUNS = {
-    "response.output_text": _Run("output_text", "content_index", "text", "message"),
-    "response.refusal": _Run("refusal", "content_index", "refusal", "message"),
-    "response.reasoning_text": _Run("reasoning_text", "content_index", "text", "reasoning"),
-    "response.reasoning_summary_text": _Run("summary_text", "summary_index", "text", "reasoning"),
-    "response.function_call_arguments": _Run("arguments", None, "arguments", None),
-    "response.custom_tool_call_input": _Run("input", None, "input", None),
-}
-"""By the beginning of their events' names."""
-
-_PARTS = {run.kind: run for run in _RUNS.values() if run.index_key is not None}
-_MEMBERS = [run for run in _RUNS.values() if run.index_key is None]
-
-
-@attrs.define(eq=False)
-class _Item:
-    """An output item in the making."""
-
-    order: int
-    told: dict[str, Any] = attrs.field(factory=dict)
-    """As it was told last."""
-    texts: dict[tuple[str, int], list[str]] = attrs.field(factory=dict)
-    """The pieces of each run, by its kind and the index of its part."""
-    logprobs: dict[int, list[Any]] = attrs.field(factory=dict)
-
-    @property
-    def kind(self) -> str:
-        return string(self.told.get("type")) or ""
-
-    def tell(self, told: dict[str, Any]) -> None:
-        """The item as an event has it, with texts that outrank what came in pieces."""
-        self.told = told
-        for name in ("content", "summary"):
-            for index, part in enumerate(_dicts(told.get(name))):
-                self.part(index, part)
-        for run in _MEMBERS:
-            self.settle(run, 0, told.get(run.key))
-
-    def part(self, index: int, part: dict[str, Any]) -> None:
-        run = _PARTS.get(string(part.get("type")) or "")
-        if run is not None:
-            self.settle(run, index, part.get(run.key))
-            if isinstance(part.get("logprobs"), list) and part["logprobs"]:
-                self.logprobs[index] = part["logprobs"]
-
-    def settle(self, run: _Run, index: int, text: Any) -> None:
-        if isinstance(text, str) and (text or (run.kind, index) not in self.texts):
-            self.texts[run.kind, index] = [text]
-
-    def text(self, *kinds: str, between: str = "") -> str | None:
-        """The text of all runs of some kinds, in order; None if there are none."""
-        found = sorted((at, kind) for kind, at in self.texts if kind in kinds)
-        return between.join("".join(self.texts[kind, at]) for at, kind in found) if found else None
-
-    def query(self) -> str | None:
-        """What a web search looked for."""
-        action = mapping(self.told.get("action"))
-        queries = action.get("queries")
-        return string(action.get("query")) or (string(queries[0]) if isinstance(queries, list) and queries else None)
-
-    def call(self) -> ToolCall:
-        is_custom = self.kind == "custom_tool_call"
-        text = self.text("input" if is_custom else "arguments") or ""
-        call_id = string(self.told.get("call_id")) or string(self.told.get("id"))
-        return ToolCall(string(self.told.get("name")) or "", text if is_custom or text.strip() else "{}", call_id)
-
-
 _UNTOLD = 1_000_000
 """The order of items whose index is not told begins here."""
 
@@ -138,7 +60,7 @@ class _Reader:
     _error: ErrorReply | None = None
     _events: int = 0
     """Those before an error."""
-    _items: dict[Any, _Item] = attrs.field(factory=dict)
+    _items: dict[Any, Item] = attrs.field(factory=dict)
     """By output index, or by id where none is told."""
 
     def take(self, event: sse.Event) -> bool:
@@ -159,8 +81,8 @@ class _Reader:
         stem, _, verb = name.rpartition(".")
         if handle is not None:
             handle(self, event)
-        elif stem in _RUNS and verb in ("delta", "done"):
-            self._run(_RUNS[stem], verb, event)
+        elif stem in RUNS and verb in ("delta", "done"):
+            self._run(RUNS[stem], verb, event)
 
     def begin(self, event: dict[str, Any]) -> None:
         self._response = mapping(event.get("response"))
@@ -170,7 +92,7 @@ class _Reader:
         self.begin(event)
         self.is_done = True
         if not self._items:
-            for index, told in enumerate(_dicts(self._response.get("output"))):
+            for index, told in enumerate(dicts(self._response.get("output"))):
                 self._item({"output_index": index}).tell(told)
 
     def item(self, event: dict[str, Any]) -> None:
@@ -179,12 +101,12 @@ class _Reader:
 
     def part(self, event: dict[str, Any]) -> None:
         part = mapping(event.get("part"))
-        run = _PARTS.get(string(part.get("type")) or "")
+        run = PARTS.get(string(part.get("type")) or "")
         if run is not None:
             item = self._item(event, run.item)
             item.part(_index(event, run), part)
 
-    def _run(self, run: _Run, verb: str, event: dict[str, Any]) -> None:
+    def _run(self, run: Run, verb: str, event: dict[str, Any]) -> None:
         item = self._item(event, run.item)
         index = _index(event, run)
         logprobs = event.get("logprobs")
@@ -197,7 +119,7 @@ class _Reader:
         if isinstance(logprobs, list):
             item.logprobs.setdefault(index, []).extend(logprobs)
 
-    def _item(self, event: dict[str, Any], kind: str | None = "") -> _Item:
+    def _item(self, event: dict[str, Any], kind: str | None = "") -> Item:
         """The item that an event is about, or a new one of a kind. Raises ValueError if the kind cannot be told."""
         order = event.get("output_index")
         key = order if type(order) is int else self._key_of(string(event.get("item_id")))
@@ -205,7 +127,7 @@ class _Reader:
             if kind is None:
                 raise ValueError("arguments of a call that was not begun")
             place = order if type(order) is int else _UNTOLD + len(self._items)
-            self._items[key] = _Item(place, {"type": kind} if kind else {})
+            self._items[key] = Item(place, {"type": kind} if kind else {})
         return self._items[key]
 
     def _key_of(self, item_id: str | None) -> Any:
@@ -283,14 +205,14 @@ class _Thought(NamedTuple):
     """Its encrypted content."""
 
 
-def _thoughts(items: Iterable[_Item]) -> Iterator[_Thought]:
+def _thoughts(items: Iterable[Item]) -> Iterator[_Thought]:
     for item in items:
         if item.kind == "reasoning":
             text = item.text("summary_text", between=_PARAGRAPH) or item.text("reasoning_text") or ""
             yield _Thought(text, string(item.told.get("encrypted_content")))
 
 
-def _parts(items: Iterable[_Item]) -> Iterator[Part]:
+def _parts(items: Iterable[Item]) -> Iterator[Part]:
     """The text of each message that has some, and the calls that the client is to answer, in the order of the items."""
     for item in items:
         if item.kind == "message":
@@ -301,13 +223,13 @@ def _parts(items: Iterable[_Item]) -> Iterator[Part]:
             yield item.call()
 
 
-def _logprobs(messages: Iterable[_Item]) -> dict[str, Any] | None:
+def _logprobs(messages: Iterable[Item]) -> dict[str, Any] | None:
     """As the chat has them."""
-    tokens = [token for item in messages for index in sorted(item.logprobs) for token in _dicts(item.logprobs[index])]
+    tokens = [token for item in messages for index in sorted(item.logprobs) for token in dicts(item.logprobs[index])]
     return {"content": tokens, "refusal": None} if tokens else None
 
 
-def _index(event: dict[str, Any], run: _Run) -> int:
+def _index(event: dict[str, Any], run: Run) -> int:
     index = event.get(run.index_key) if run.index_key is not None else 0
     return index if type(index) is int else 0
 
@@ -324,7 +246,3 @@ def _flat_error(event: dict[str, Any]) -> ErrorReply:
 def _whole(value: Any) -> int | None:
     """A point in time in whole seconds, which some tell as a fraction."""
     return int(value) if type(value) in (int, float) else None
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -66,20 +66,15 @@ def weather(city: str) -> str:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("stateful", [False, True])
-def test_a_loop_of_tools(mock: AIMock, client: OpenAI, stream: bool, stateful: bool) -> None:
+def test_a_loop_of_tools(mock: AIMock, said: Said, put_together: Said, stream: bool, stateful: bool) -> None:
     """As agents do it: until no call is left, sending all back, or what is new after `previous_response_id`."""
     calls = [{"name": "weather", "arguments": {"city": city}} for city in ("Paris", "Tokyo")]
     mock.on({"toolResultContains": "sunny in Tokyo"}, {"content": "Both are sunny.", "reasoning": "Fine."})
     mock.on_message("weather?", {"content": "Let me see.", "toolCalls": calls, "reasoning": "Hm."})
-    said: list[Any] = [{"role": "user", "content": "weather?"}]
+    items: list[Any] = [{"role": "user", "content": "weather?"}]
     previous = None
     for _ in range(5):
-        asked: dict[str, Any] = {"model": "gpt-5", "input": said, "previous_response_id": previous}
-        if stream:
-            with client.responses.stream(**asked) as streamed:
-                response: Any = streamed.get_final_response()
-        else:
-            response = client.responses.create(**asked)
+        response = (put_together if stream else said)(input=items, previous_response_id=previous)
         called = [item for item in response.output if item.type == "function_call"]
         if not called:
             break
@@ -88,9 +83,9 @@ def test_a_loop_of_tools(mock: AIMock, client: OpenAI, stream: bool, stateful: b
             for call in called
         ]
         if stateful:
-            previous, said = response.id, list(results)
+            previous, items = response.id, results
         else:
-            said += [item.to_dict() for item in response.output] + results
+            items += [item.to_dict() for item in response.output] + results
     assert response.output_text == "Both are sunny."
     assert len(mock.get_requests()) == 2
 
