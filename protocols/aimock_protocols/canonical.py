@@ -83,6 +83,10 @@ class Reply:
     redacted_thinking: tuple[str, ...] = ()
     web_searches: tuple[str, ...] = ()
     refusal: str | None = None
+    tool_plan: str | None = None
+    """What the model means to do with the tools that it calls; None: a protocol that has such plans makes one up."""
+    citations: tuple[Mapping[str, Any], ...] = attrs.field(default=(), hash=False)
+    """The passages that the answer rests on, each as the fixture has it."""
     finish_reason: str | None = None
     """In OpenAI's names (`stop`, `length`, `tool_calls`, `content_filter`); any other passes through untouched."""
     usage: Mapping[str, Any] | None = attrs.field(default=None, hash=False)

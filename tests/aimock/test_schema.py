@@ -162,6 +162,8 @@ GOOD: list[dict[str, Any]] = [
         },
     },
     {"match": {}, "response": {"refusal": "no", "redactedThinking": ["x"], "reasoningSignature": "s"}},
+    {"match": {}, "response": {"content": "x", "toolPlan": None, "citations": [{}]}},
+    {"match": {}, "response": {"content": "x", "usage": {"billed_units": {"input_tokens": 1}}}},
     {
         "match": {},
         "response": {"error": {"message": "m", "type": "t"}, "status": 429, "retryAfter": 1, "fallthrough": True},
