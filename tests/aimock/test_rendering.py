@@ -93,6 +93,22 @@ def test_usual_replies_are_kept_by_every_protocol(protocol):
     assert [type(kept).__name__ for kept in renderings.kept.values()] == ["_Template"] * 4
 
 
+def test_every_kind_of_id_is_a_mark():
+    """Whatever the stamp is asked for is filled in anew, be it short or long."""
+
+    class Minting:
+        name = "minting"
+
+        def encode(self, reply, shape, stamp):
+            said = (stamp.alphanumeric(9, "a"), stamp.hexadecimal(12, "b"), stamp.uuid(), stamp.uuid("c"))
+            return " ".join((*said, str(int(stamp.created)))).encode()
+
+    renderings = Renderer(Minting()).of(None)
+    for stamp in (Stamp(5.0, b"one " * 16), Stamp(6.0, b"two " * 16)):
+        assert renderings.whole("source", None, stamp) == Minting().encode(None, None, stamp)
+    assert [type(kept).__name__ for kept in renderings.kept.values()] == ["_Template"]
+
+
 @pytest.mark.parametrize("length", [10, _LARGEST_KEPT])
 def test_without_a_source_or_beyond_the_bound_nothing_is_kept(length):
     renderer, asked = Renderer(openai_chat), shape({})
