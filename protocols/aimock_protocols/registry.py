@@ -152,6 +152,22 @@ PROTOCOLS: tuple[Registered, ...] = (
     Registered("ollama.generate", (Route("POST", "/api/generate"),)),
     Registered("ollama.embed", (Route("POST", "/api/embed"),)),
     Registered("ollama.embeddings", (Route("POST", "/api/embeddings"),)),
+    Registered(
+        "cohere",
+        (Route("POST", "/v2/chat"),),
+        (
+            SideRoute("POST", "/v1/tokenize", "tokenize"),
+            SideRoute("POST", "/v1/detokenize", "detokenize"),
+            SideRoute("POST", "/v1/check-api-key", "check_api_key"),
+            SideRoute("GET", "/v1/models", "list_models"),
+            SideRoute("GET", "/v1/models/{model:path}", "retrieve_model"),
+        ),
+        known_by=(
+            ("x-fern-sdk-name", "cohere"),
+            ("x-fern-sdk-name", "github.com/cohere-ai/"),
+            ("user-agent", "cohere"),
+        ),
+    ),
 )
 
 
