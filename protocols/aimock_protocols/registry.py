@@ -168,6 +168,7 @@ PROTOCOLS: tuple[Registered, ...] = (
             ("user-agent", "cohere"),
         ),
     ),
+    Registered("cohere.v1", (Route("POST", "/v1/chat"),)),
 )
 
 

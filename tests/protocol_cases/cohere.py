@@ -6,11 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import orjson
 from hypothesis import strategies as st
 
+from aimock_protocols import ndjson
 from aimock_protocols.canonical import Part, Reply, ToolCall
 from protocol_cases import NO_MESSAGES, Case, one_of
-from protocol_cases.strategies import calls, counts, interleaved, replies, text_alone, text_first, words
+from protocol_cases.strategies import (
+    calls,
+    counts,
+    interleaved,
+    object_calls,
+    replies,
+    text_alone,
+    text_first,
+    words,
+)
 
 usages = st.fixed_dictionaries(
     {
@@ -36,7 +47,7 @@ def told_tokens(told: Any) -> int | None:
 
 
 def told_error(told: Any) -> str:
-    return str(told["message"] if "message" in told else told["delta"]["error"])
+    return str(told.get("message") or told.get("error") or told["delta"]["error"])
 
 
 def shows_reasoning(body: str, thought: Mapping[str, Any]) -> bool:
@@ -61,6 +72,41 @@ def chats(parts: st.SearchStrategy[tuple[Part, ...]]) -> st.SearchStrategy[Reply
     return drawn | drawn.map(without_plan)
 
 
+def told_legacy_tokens(told: Any) -> int | None:
+    meta = told.get("meta") or told.get("response", {}).get("meta", {})
+    return meta["tokens"]["output_tokens"] if "tokens" in meta else None
+
+
+NO_TURNS: list[Any] = [
+    5,
+    {},
+    "hello",
+    [None],
+    [[]],
+    [{"role": "USER"}],
+    [{"role": "USER", "message": 5}],
+    [{"role": "judge", "message": "x"}],
+    [{"role": "TOOL", "tool_results": 5}],
+    [{"role": "CHATBOT", "message": "x", "tool_calls": [5]}],
+]
+
+
+def finished(reply: Reply) -> Reply:
+    """The reply ending as replies of the first version do: calls end it as text does."""
+    if reply.finish_reason in ("stop", "tool_calls"):
+        return attrs.evolve(reply, finish_reason="tool_calls" if reply.tool_calls else "stop")
+    return reply
+
+
+unnamed_calls = object_calls.map(lambda call: attrs.evolve(call, id=None))
+legacy_said: dict[str, st.SearchStrategy[Any]] = {
+    "usage": usages,
+    **dict.fromkeys(("created", "model", "system_fingerprint"), st.none()),
+}
+legacy_chats = (
+    replies(text_first(unnamed_calls).filter(bool), **legacy_said) | replies(text_alone, **legacy_said)
+).map(finished)
+
 CASES = {
     "cohere": Case(
         whole=chats(text_first(calls)) | chats(text_alone),
@@ -79,5 +125,25 @@ CASES = {
         wrong={"messages": NO_MESSAGES, "model": [None, "", 5]},
         error=told_error,
         error_keeps=(),
+        bodyless=frozenset({"/v1/check-api-key"}),
+    ),
+    "cohere.v1": Case(
+        whole=legacy_chats,
+        streamed=legacy_chats,
+        request={"model": "command-r", "message": "hello"},
+        path="/v1/chat",
+        streams_at="/v1/chat",
+        tokens=told_legacy_tokens,
+        finish=one_of(r'"finish_reason":"(\w+)"'),
+        ends="COMPLETE",
+        calls="COMPLETE",
+        ids=r'"generation_id":"([0-9a-f-]{36})"',
+        shows=lambda body, thought: "I think" not in body,
+        derived=("id", "finish_reason", "usage"),
+        wrong={"message": [None, "", 5, {}, []], "chat_history": NO_TURNS},
+        events=lambda body: [orjson.loads(line) for line in ndjson.lines([body])],
+        error=told_error,
+        error_keeps=(),
+        stream_type="application/stream+json",
     ),
 }

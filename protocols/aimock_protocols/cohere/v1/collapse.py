@@ -1,0 +1,200 @@
+"""Replies of the first version read back, whole and streamed, as lines of JSON or as server-sent events (wire-cohere
+§5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import attrs
+import orjson
+
+from aimock_protocols import ndjson, sse
+from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.cohere.envelope import read_usage
+from aimock_protocols.cohere.platform import read_error
+from aimock_protocols.cohere.v1.encode import FINISH_REASONS
+from aimock_protocols.cohere.v1.grounding import modern
+from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_events, string
+
+_FINISH_REASONS = {theirs: ours for ours, theirs in FINISH_REASONS.items() if ours != "tool_calls"}
+
+
+def collapse(chunks: Iterable[bytes]) -> Reply:
+    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
+
+    Raises WireError if all that the stream brought was an error.
+    """
+    return read_stream(chunks).reply
+
+
+def read_stream(chunks: Iterable[bytes]) -> Collapsed:
+    """All there is to know of a stream. Raises WireError if all that it brought was an error."""
+    reader = _Reader()
+    read = read_events(_events(chunks), reader.take, str)
+    return Collapsed(reader.reply(), read.oversized or not reader.is_done, read.dropped, read.first_dropped)
+
+
+def parse(body: bytes) -> Reply:
+    """The reply of a whole body. Raises ValueError if it is none, and WireError if it is an error."""
+    value = json_object(body)
+    error = read_error(value)
+    if error is not None:
+        raise WireError(error)
+    if not isinstance(value.get("text"), str):
+        raise ValueError("no text in the body")
+    return _whole(value)
+
+
+def _events(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The JSON text of each event, in whichever framing: lines of JSON begin with a brace, events with their names."""
+    waiting = iter(chunks)
+    head = b""
+    for chunk in waiting:
+        head += chunk
+        if head.strip():
+            break
+    stream = chain([head], waiting)
+    if head.lstrip().startswith(b"{"):
+        return ndjson.lines(stream)
+    return (event.data for event in sse.events(stream))
+
+
+def _whole(value: dict[str, Any]) -> Reply:
+    """The reply of a whole response. Calls alone say nothing: their text is empty."""
+    calls = [_call(call) for call in _listed(value, "tool_calls")]
+    text = value["text"]
+    meta = mapping(value.get("meta"))
+    cited = _listed(value, "citations")
+    known = value.get("documents")
+    return Reply(
+        parts=_parts(text, calls),
+        citations=tuple(modern(citation, known if isinstance(known, list) else ()) for citation in cited),
+        finish_reason=_finish_reason(string(value.get("finish_reason")), calls),
+        usage=read_usage({name: told for name, told in meta.items() if name != "api_version"}),
+        id=string(value.get("response_id")),
+    )
+
+
+def _parts(text: str, calls: list[ToolCall]) -> tuple[Part, ...]:
+    return (*((Text(text),) if text or not calls else ()), *calls)
+
+
+def _finish_reason(told: str | None, calls: list[ToolCall]) -> str | None:
+    if told == "COMPLETE" and calls:
+        return "tool_calls"
+    return _FINISH_REASONS.get(told or "", told)
+
+
+def _call(call: dict[str, Any]) -> ToolCall:
+    parameters = call.get("parameters")
+    arguments = orjson.dumps(parameters).decode() if isinstance(parameters, dict) else "{}"
+    return ToolCall(string(call.get("name")) or "", arguments)
+
+
+def _listed(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    values = value.get(name)
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
+
+
+@attrs.define(eq=False)
+class _Pieces:
+    """A call in the making."""
+
+    name: str = ""
+    parameters: list[str] = attrs.field(factory=list)
+
+    def call(self) -> ToolCall:
+        arguments = "".join(self.parameters)
+        return ToolCall(self.name, arguments if arguments.strip() else "{}")
+
+
+@attrs.define(eq=False)
+class _Reader:
+    """Puts a reply together from its events. What a stream ends with is the whole reply, and counts alone."""
+
+    whole: Reply | None = None
+    error: ErrorReply | None = None
+    is_done: bool = False
+    _events: int = 0
+    """Those that count as chunks when the stream is interrupted."""
+    _texts: list[str] = attrs.field(factory=list)
+    _plan: list[str] = attrs.field(factory=list)
+    _calls: dict[int, _Pieces] = attrs.field(factory=dict)
+    _citations: list[dict[str, Any]] = attrs.field(factory=list)
+    _finish_reason: str | None = None
+
+    def take(self, data: str) -> bool:
+        """Takes in one event of a stream; whether it was the last that counts. Raises ValueError."""
+        if data.strip() != "[DONE]":
+            event = json_object(data)
+            handle = _HANDLERS.get(string(event.get("event_type")) or "")
+            if handle is not None:
+                handle(self, event)
+                self._events += self.error is None
+            elif "event_type" not in event:
+                self.error = read_error(event)
+        return self.is_done or self.error is not None
+
+    def begin(self, event: dict[str, Any]) -> None:
+        """A stream begins with an id that nothing refers to."""
+
+    def add_text(self, event: dict[str, Any]) -> None:
+        self._texts.append(string(event.get("text")) or "")
+
+    def add_call(self, event: dict[str, Any]) -> None:
+        """A piece of the plan, or of a call."""
+        delta = mapping(event.get("tool_call_delta"))
+        self._plan.append(string(event.get("text")) or string(delta.get("text")) or "")
+        index = delta.get("index")
+        if isinstance(index, int | float):
+            pieces = self._calls.setdefault(int(index), _Pieces())
+            pieces.name = pieces.name or string(delta.get("name")) or ""
+            pieces.parameters.append(string(delta.get("parameters")) or "")
+
+    def set_calls(self, event: dict[str, Any]) -> None:
+        """All calls together: those that came in pieces are the same."""
+        calls = [_call(call) for call in _listed(event, "tool_calls")]
+        self._calls = {index: _Pieces(call.name, [call.arguments]) for index, call in enumerate(calls)}
+
+    def cite(self, event: dict[str, Any]) -> None:
+        self._citations += [modern(citation, ()) for citation in _listed(event, "citations")]
+
+    def end(self, event: dict[str, Any]) -> None:
+        message = string(event.get("error"))
+        if message is not None:
+            self.error = ErrorReply(message)
+            return
+        response = mapping(event.get("response"))
+        if isinstance(response.get("text"), str):
+            self.whole = _whole({"finish_reason": event.get("finish_reason"), **response})
+        self._finish_reason = string(event.get("finish_reason"))
+        self.is_done = True
+
+    def reply(self) -> Reply:
+        """The reply so far. Raises WireError if there is an error and nothing else."""
+        if self.whole is not None:
+            return self.whole
+        calls = [self._calls[index].call() for index in sorted(self._calls)]
+        text = "".join([*self._plan, *self._texts])
+        reply = Reply(
+            parts=_parts(text, calls) if text or calls else (),
+            citations=tuple(self._citations),
+            finish_reason=_finish_reason(self._finish_reason, calls),
+        )
+        if self.error is None:
+            return reply
+        if not reply.parts:
+            raise WireError(self.error)
+        return attrs.evolve(reply, mid_stream_error=MidStreamError(self._events, self.error))
+
+
+_HANDLERS: dict[str, Callable[[_Reader, dict[str, Any]], None]] = {
+    "stream-start": _Reader.begin,
+    "text-generation": _Reader.add_text,
+    "tool-calls-chunk": _Reader.add_call,
+    "tool-calls-generation": _Reader.set_calls,
+    "citation-generation": _Reader.cite,
+    "stream-end": _Reader.end,
+}
