@@ -169,6 +169,8 @@ PROTOCOLS: tuple[Registered, ...] = (
         ),
     ),
     Registered("cohere.v1", (Route("POST", "/v1/chat"),)),
+    Registered("cohere.embed", (Route("POST", "/v2/embed"),)),
+    Registered("cohere.embed.v1", (Route("POST", "/v1/embed"),)),
 )
 
 

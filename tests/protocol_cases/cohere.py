@@ -10,8 +10,8 @@ import orjson
 from hypothesis import strategies as st
 
 from aimock_protocols import ndjson
-from aimock_protocols.canonical import Part, Reply, ToolCall
-from protocol_cases import NO_MESSAGES, Case, one_of
+from aimock_protocols.canonical import Part, Reply, ToolCall, Vectors
+from protocol_cases import NO_MESSAGES, Case, VectorCase, one_of
 from protocol_cases.strategies import (
     calls,
     counts,
@@ -106,8 +106,26 @@ legacy_said: dict[str, st.SearchStrategy[Any]] = {
 legacy_chats = (
     replies(text_first(unnamed_calls).filter(bool), **legacy_said) | replies(text_alone, **legacy_said)
 ).map(finished)
+vectors = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=9).map(tuple)
+embeddings = VectorCase(
+    vectors=st.builds(
+        Vectors,
+        st.tuples(vectors, vectors),
+        usage=st.fixed_dictionaries({"input_tokens": counts, "image_tokens": counts}),
+        id=words,
+    ),
+    request={"model": "embed-v4.0", "input_type": "search_query", "texts": ["hello", "you"]},
+    path="/v2/embed",
+    floats=lambda told: told["embeddings"]["float"],
+    wrong={
+        "texts": [None, "hello", 5, {}, [], [None], [5], [["hello"]]],
+        "embedding_types": ["float", 5, {}, [5], [None], ["odd"], [[]]],
+        "output_dimension": ["256", 0, 3, 1.5, True, -1, 10**30],
+    },
+    error=told_error,
+)
 
-CASES = {
+CASES: dict[str, Case | VectorCase] = {
     "cohere": Case(
         whole=chats(text_first(calls)) | chats(text_alone),
         streamed=chats(interleaved(calls)) | chats(text_alone),
@@ -145,5 +163,9 @@ CASES = {
         error=told_error,
         error_keeps=(),
         stream_type="application/stream+json",
+    ),
+    "cohere.embed": embeddings,
+    "cohere.embed.v1": embeddings._replace(
+        path="/v1/embed", request={"texts": ["hello", "you"]}, floats=lambda told: told["embeddings"]
     ),
 }
