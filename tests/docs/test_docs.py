@@ -379,6 +379,10 @@ def check_ollama_routes() -> None:
     check("ollama-routes", routes_of("ollama"))
 
 
+def check_cohere_routes() -> None:
+    check("cohere-routes", routes_of("cohere"))
+
+
 def routes_of(provider: str) -> list[str]:
     """All that the registry has for a provider's protocols."""
     protocols = [registered for registered in PROTOCOLS if f"{registered.name}_".startswith(f"{provider}_")]

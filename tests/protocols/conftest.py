@@ -10,8 +10,9 @@ import orjson
 import pytest
 
 from aimock.memories import Memories
-from aimock_protocols import anthropic_messages, bedrock_converse, openai_chat, openai_responses
+from aimock_protocols import anthropic_messages, bedrock_converse, cohere, openai_chat, openai_responses
 from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
+from aimock_protocols.cohere import v1 as cohere_v1
 
 
 @attrs.frozen
@@ -74,6 +75,28 @@ def ask_responses() -> Callable[..., ChatRequest]:
     def ask(**more: Any) -> ChatRequest:
         body = {"model": "gpt-4o", "input": "hello"} | more
         return openai_responses.decode(Head(path="/v1/responses"), {}, orjson.dumps(body))
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def ask_cohere() -> Callable[..., ChatRequest]:
+    """A decoded request of Cohere's second version: one user message `hello`, and what the test adds."""
+
+    def ask(**more: Any) -> ChatRequest:
+        body = {"model": "command-a-03-2025", "messages": [{"role": "user", "content": "hello"}]} | more
+        return cohere.decode(Head(path="/v2/chat"), {}, orjson.dumps(body))
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def ask_cohere_v1() -> Callable[..., ChatRequest]:
+    """The same of the first version, with request headers if any."""
+
+    def ask(headers: dict[str, str] | None = None, **more: Any) -> ChatRequest:
+        body = {"model": "command-r", "message": "hello"} | more
+        return cohere_v1.decode(Head(path="/v1/chat", headers=headers or {}), {}, orjson.dumps(body))
 
     return ask
 
