@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -85,7 +86,7 @@ def ask_cohere() -> Callable[..., ChatRequest]:
 
     def ask(**more: Any) -> ChatRequest:
         body = {"model": "command-a-03-2025", "messages": [{"role": "user", "content": "hello"}]} | more
-        return cohere.decode(Head(path="/v2/chat"), {}, orjson.dumps(body))
+        return cohere.decode(Head(path="/v2/chat"), {}, json.dumps(body).encode())
 
     return ask
 
@@ -96,7 +97,7 @@ def ask_cohere_v1() -> Callable[..., ChatRequest]:
 
     def ask(headers: dict[str, str] | None = None, **more: Any) -> ChatRequest:
         body = {"model": "command-r", "message": "hello"} | more
-        return cohere_v1.decode(Head(path="/v1/chat", headers=headers or {}), {}, orjson.dumps(body))
+        return cohere_v1.decode(Head(path="/v1/chat", headers=headers or {}), {}, json.dumps(body).encode())
 
     return ask
 
