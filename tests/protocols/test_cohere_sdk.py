@@ -152,7 +152,7 @@ def test_whole_replies_of_the_first_version(ask_cohere_v1: Ask, stamp: Stamp, re
     body = v1.encode(reply, v1.shape(ask_cohere_v1()), stamp)
     told = NonStreamedChatResponse.model_validate_json(body, strict=True)
     assert is_known(told)
-    assert told.chat_history[-1].message == told.text == (reply.tool_plan or "") + (reply.text or reply.refusal or "")
+    assert told.chat_history[-1].message == told.text == (reply.text or reply.refusal or "") + (reply.tool_plan or "")
 
 
 @pytest.mark.parametrize("as_sse", [False, True], ids=["lines", "events"])
@@ -172,7 +172,7 @@ def test_streams_of_the_first_version(
     assert (told[-1].finish_reason, told[-1].response) == (whole.finish_reason, whole)
     texts = [event.text for event in told if event.event_type == "text-generation"]
     plan = [event.text for event in told if event.event_type == "tool-calls-chunk" and event.text]
-    assert "".join([*plan, *texts]) == whole.text
+    assert "".join([*texts, *plan]) == whole.text
     called = [event.tool_calls for event in told if event.event_type == "tool-calls-generation"]
     assert called == ([whole.tool_calls] if whole.tool_calls else [])
     arguments = ["" for _ in whole.tool_calls or ()]

@@ -177,7 +177,7 @@ class _Reader:
         if self.whole is not None:
             return self.whole
         calls = [self._calls[index].call() for index in sorted(self._calls)]
-        text = "".join([*self._plan, *self._texts])
+        text = "".join([*self._texts, *self._plan])
         reply = Reply(
             parts=_parts(text, calls) if text or calls else (),
             citations=tuple(self._citations),

@@ -31,7 +31,7 @@ def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
 
 
 def response(reply: Reply, shape: Shape, stamp: Stamp) -> dict[str, Any]:
-    """A whole response, which is also what a stream ends with. Its text begins with the tool plan, if there is one."""
+    """A whole response, which is also what a stream ends with."""
     text, calls = spoken(reply), tool_calls(reply)
     answer: dict[str, Any] = {"role": "CHATBOT", "message": text}
     told: dict[str, Any] = {
@@ -54,8 +54,8 @@ def response(reply: Reply, shape: Shape, stamp: Stamp) -> dict[str, Any]:
 
 
 def spoken(reply: Reply) -> str:
-    """All that is said: the plan if the fixture has one, a refusal, the text. Thoughts are not told."""
-    return f"{reply.tool_plan or ''}{reply.refusal or ''}{reply.text or ''}"
+    """All that is said: a refusal, the text, the plan if the fixture has one. Thoughts are not told."""
+    return f"{reply.refusal or ''}{reply.text or ''}{reply.tool_plan or ''}"
 
 
 def tool_calls(reply: Reply) -> list[dict[str, Any]]:
