@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from aimock.net.exchange import Head
 from aimock.rendering import _LARGEST_KEPT, Renderer
-from aimock_protocols import anthropic_messages, openai_chat
+from aimock_protocols import anthropic_messages, cohere, openai_chat
 from aimock_protocols.anthropic_messages import vertex
 from aimock_protocols.canonical import ENTROPY_BYTES, ErrorReply, MidStreamError, Reply, Stamp, Text, ToolCall
+from aimock_protocols.cohere import v1 as cohere_v1
 from aimock_protocols.ollama import chat, generate
 
 HEAD = Head("POST", "/v1/chat/completions", "/v1/chat/completions", "", {}, ())
@@ -44,8 +45,8 @@ stamps = st.builds(Stamp, st.floats(0, 4e9), st.binary(min_size=ENTROPY_BYTES, m
 options = st.fixed_dictionaries(
     {}, optional={"n": st.integers(1, 3), "stream_options": st.just({"include_usage": True})}
 )
-OTHERS = [anthropic_messages, vertex, chat, generate]
-ASKED = b'{"model":"m","messages":[{"role":"user","content":"x"}],"prompt":"x"}'
+OTHERS = [anthropic_messages, vertex, chat, generate, cohere, cohere_v1]
+ASKED = b'{"model":"m","messages":[{"role":"user","content":"x"}],"prompt":"x","message":"x"}'
 """A request to any of them."""
 
 

@@ -106,6 +106,8 @@ MASKS = [
     (r"\breq-[0-9A-Za-z]{16}\b", "req-ID"),
     (r"\breq_011C[0-9A-Za-z]{20}\b", "req_011C-ID"),
     (r"\b(msg|toolu)_01[0-9A-Za-z]{22}\b", r"\1_ID"),
+    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b", "UUID"),
+    (r"\bget_weather_[0-9a-z]{12}\b", "get_weather_ID"),
     (r"(?m)^(anthropic-ratelimit-.*-reset): .*$", r"\1: TIME"),
     (r"\b(resp|msg|rs|fc|ws|conv)_[0-9a-f]{48,50}\b", r"\1_ID"),
     (r'("(?:created|completed)_at":) ?\d{10}\b', r"\1 TIME"),
@@ -280,7 +282,7 @@ def curl(words: list[str]) -> str:
     return "\n".join([*(head if shows_head else []), received.decode(), complaint])
 
 
-_AMBIENT = ("AIMOCK_", "ANTHROPIC_", "AWS_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")
+_AMBIENT = ("AIMOCK_", "ANTHROPIC_", "AWS_", "CO_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")
 
 
 @pytest.fixture(autouse=True)
@@ -385,8 +387,7 @@ def check_cohere_routes() -> None:
 
 def routes_of(provider: str) -> list[str]:
     """All that the registry has for a provider's protocols."""
-    protocols = [registered for registered in PROTOCOLS if f"{registered.name}_".startswith(f"{provider}_")]
-    protocols = [registered for registered in PROTOCOLS if re.match(rf"{provider}[_.]", registered.name)]
+    protocols = [each for each in PROTOCOLS if re.match(rf"{provider}(_|\.|\Z)", each.name)]
     chats = [f"{method} {template}" for registered in protocols for method, template in registered.routes]
     return chats + [f"{method} {template}" for registered in protocols for method, template, _ in registered.sides]
 
