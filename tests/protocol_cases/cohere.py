@@ -18,6 +18,7 @@ from protocol_cases.strategies import (
     interleaved,
     object_calls,
     replies,
+    some_text,
     text_alone,
     text_first,
     words,
@@ -40,6 +41,9 @@ citations = st.lists(
     max_size=3,
 ).map(tuple)
 
+tokens = st.fixed_dictionaries({"token": words, "logprob": st.floats(-20, 0), "bytes": st.none()})
+logprobs = st.fixed_dictionaries({"content": st.lists(tokens, min_size=1, max_size=5), "refusal": st.none()})
+
 
 def told_tokens(told: Any) -> int | None:
     usage = told.get("usage") or told.get("delta", {}).get("usage")
@@ -54,7 +58,7 @@ def shows_reasoning(body: str, thought: Mapping[str, Any]) -> bool:
     return ("thinking" in body and "I think" in body) is ("reasoning" in thought)
 
 
-def chats(parts: st.SearchStrategy[tuple[Part, ...]]) -> st.SearchStrategy[Reply]:
+def chats(parts: st.SearchStrategy[tuple[Part, ...]], **more: st.SearchStrategy[Any]) -> st.SearchStrategy[Reply]:
     """Replies with all that the second version tells. One that calls tools has a plan, if an empty one."""
     said: dict[str, st.SearchStrategy[Any]] = {
         "usage": usages,
@@ -68,7 +72,7 @@ def chats(parts: st.SearchStrategy[tuple[Part, ...]]) -> st.SearchStrategy[Reply
         is_calling = any(isinstance(part, ToolCall) for part in reply.parts)
         return attrs.evolve(reply, tool_plan="" if is_calling else None)
 
-    drawn = replies(parts, **said)
+    drawn = replies(parts, **said | more)
     return drawn | drawn.map(without_plan)
 
 
@@ -127,7 +131,7 @@ embeddings = VectorCase(
 
 CASES: dict[str, Case | VectorCase] = {
     "cohere": Case(
-        whole=chats(text_first(calls)) | chats(text_alone),
+        whole=chats(text_first(calls)) | chats(text_alone) | chats(some_text, logprobs=logprobs),
         streamed=chats(interleaved(calls)) | chats(text_alone),
         request={"model": "command-a-03-2025", "messages": [{"role": "user", "content": "hello"}]},
         path="/v2/chat",

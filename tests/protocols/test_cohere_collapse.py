@@ -45,6 +45,15 @@ def wire(*events: dict[str, Any], named: bool = True) -> bytes:
 STREAMS: list[tuple[list[dict[str, Any]], Reply]] = [
     ([START, text("Hel"), text("lo"), END], Reply((Text("Hello"),), finish_reason="stop", id="i")),
     (
+        [{**text("Hi"), "logprobs": {"text": "Hi", "token_ids": [5, 6], "logprobs": [-1.5, -0.5]}}, text("!"), END],
+        Reply(
+            (Text("Hi!"),),
+            finish_reason="stop",
+            logprobs={"content": [{"token": "Hi", "logprob": -2.0, "bytes": None}], "refusal": None},
+        ),
+    ),
+    ([{**text("a"), "logprobs": {"logprobs": ["odd"]}}, END], Reply((Text("a"),), finish_reason="stop")),
+    (
         [event("content-start", 0, content={"type": "thinking", "thinking": "H"}), text("x", 1), END],
         Reply((Text("x"),), reasoning="H", finish_reason="stop"),
     ),

@@ -93,20 +93,24 @@ def events(frames: Iterable[Frame]) -> list[Any]:
     return validated
 
 
+@pytest.mark.parametrize("logprobs", [False, True])
 @pytest.mark.parametrize("reply", CASES)
-def test_whole_replies_have_the_sdk_s_types(ask_cohere: Ask, stamp: Stamp, reply: Reply) -> None:
-    body = chat.encode(reply, chat.shape(ask_cohere()), stamp)
+def test_whole_replies_have_the_sdk_s_types(ask_cohere: Ask, stamp: Stamp, reply: Reply, logprobs: bool) -> None:
+    body = chat.encode(reply, chat.shape(ask_cohere(logprobs=logprobs)), stamp)
     told = V2ChatResponse.model_validate_json(body, strict=True)
     assert is_known(told)
     texts = [block.text for block in told.message.content or [] if block.type == "text"]
     assert "".join(texts) == (reply.text or reply.refusal or "")
 
 
+@pytest.mark.parametrize("logprobs", [False, True])
 @pytest.mark.parametrize("reply", CASES)
 @pytest.mark.parametrize("chunk_size", [1, 2, 5, 100])
-def test_the_stream_and_the_whole_say_the_same(ask_cohere: Ask, stamp: Stamp, reply: Reply, chunk_size: int) -> None:
+def test_the_stream_and_the_whole_say_the_same(
+    ask_cohere: Ask, stamp: Stamp, reply: Reply, chunk_size: int, logprobs: bool
+) -> None:
     """Put together as the SDK's users do it: by the type of each event."""
-    shape = chat.shape(ask_cohere())
+    shape = chat.shape(ask_cohere(logprobs=logprobs))
     told = events(chat.frames(reply, shape, stamp, chunk_size))
     if reply.mid_stream_error is not None:
         assert (told[-1].delta.finish_reason, told[-1].delta.error) == ("ERROR", "Overloaded")
@@ -116,6 +120,13 @@ def test_the_stream_and_the_whole_say_the_same(ask_cohere: Ask, stamp: Stamp, re
     assert (told[0].type, told[0].id, told[-1].type) == ("message-start", whole.id, "message-end")
     assert (told[-1].delta.finish_reason, told[-1].delta.usage) == (whole.finish_reason, whole.usage)
     assert put_together(told) == orjson.loads(whole.message.model_dump_json(exclude_none=True))
+    likely = [event.logprobs for event in told if event.type == "content-delta" and event.logprobs]
+    for name in ("token_ids", "logprobs"):
+        pieces, items = (
+            [each for item in items for each in getattr(item, name)] for items in (likely, whole.logprobs or ())
+        )
+        assert pieces == items
+    assert bool(likely) is bool(logprobs and (reply.text or reply.refusal))
 
 
 def put_together(events: list[Any]) -> dict[str, Any]:

@@ -246,6 +246,25 @@ def test_headers_tell_of_tokens(ask_cohere: Ask) -> None:
     assert cohere.reply_headers(reply, cohere.shape(ask_cohere())) == (("num_chars", "320"), ("num_tokens", "14"))
 
 
+GIVEN = {"content": [{"token": "Hello", "logprob": -1.5}, {"token": "!", "logprob": -0.5}, 5, {"token": 5}]}
+
+
+def test_log_probabilities(whole: Callable[..., Any], streamed: Callable[..., list[Any]]) -> None:
+    """Given ones are sent unasked, made-up ones only to who asks; a piece has those that begin in it."""
+    reply = Reply((Text("Hello!"),), logprobs=GIVEN)
+    first, second, rest = whole(reply)["logprobs"]
+    assert (first["text"], first["logprobs"], len(first["token_ids"])) == ("Hello", [-1.5, 0.0], 2)
+    assert (second["text"], second["logprobs"], rest) == ("!", [-0.5], {"text": "", "token_ids": [], "logprobs": [0.0]})
+    told = [event.get("logprobs") for event in streamed(reply, 4) if event["type"] == "content-delta"]
+    assert told == [first, {"text": "!", "token_ids": second["token_ids"], "logprobs": [-0.5, 0.0]}]
+    plain = Reply((Text("Hello"), F, Text("!")), reasoning="Hm")
+    assert "logprobs" not in whole(plain)
+    made = whole(plain, logprobs=True)["logprobs"]
+    assert [(item["text"], item["logprobs"]) for item in made] == [("Hell", [-0.01]), ("o!", [-0.01])]
+    told = [event.get("logprobs") for event in streamed(plain, 9, logprobs=True) if event["type"] == "content-delta"]
+    assert [each and each["text"] for each in told] == [None, "Hello!", None]
+
+
 @pytest.mark.parametrize("after", [0, 1, 4, 99])
 def test_an_error_in_the_midst_ends_the_message(streamed: Callable[..., list[Any]], after: int) -> None:
     """wire-cohere §4: at the latest it takes the place of the end, so there is one end only."""

@@ -9,6 +9,7 @@ import attrs
 
 from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.cohere import logprobs
 from aimock_protocols.cohere.envelope import FINISH_REASONS, read_usage
 from aimock_protocols.cohere.platform import read_error
 from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_sse, string
@@ -49,6 +50,7 @@ def parse(body: bytes) -> Reply:
         reader.open_call({"index": index, "delta": {"message": {"tool_calls": call}}})
     for citation in _listed(message, "citations"):
         reader.cite({"delta": {"message": {"citations": citation}}})
+    reader.items = _listed(value, "logprobs")
     reader.end({"delta": value})
     return reader.reply()
 
@@ -83,6 +85,8 @@ class _Reader:
     usage: dict[str, Any] | None = None
     error: ErrorReply | None = None
     is_done: bool = False
+    items: list[Any] = attrs.field(factory=list)
+    """Log probabilities, as they came."""
     _events: int = 0
     """Those that count as chunks when the stream is interrupted."""
     _blocks: list[_Block] = attrs.field(factory=list)
@@ -124,6 +128,7 @@ class _Reader:
 
     def add_content(self, event: dict[str, Any]) -> None:
         """A piece of text or thought. It says itself which; a piece for a block that nobody opened opens it."""
+        self.items.append(event.get("logprobs"))
         content = _delta(event, "content")
         kind = "thinking" if isinstance(content.get("thinking"), str) else "text"
         index = event.get("index")
@@ -187,6 +192,7 @@ class _Reader:
             citations=tuple(self._citations),
             finish_reason=_FINISH_REASONS.get(reason or "", reason),
             usage=self.usage,
+            logprobs=logprobs.read(self.items),
             id=self.id,
         )
         if self.error is None:

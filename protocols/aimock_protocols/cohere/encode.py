@@ -9,6 +9,7 @@ import orjson
 from aimock_protocols.canonical import Reply, Stamp, ToolCall
 from aimock_protocols.cohere import envelope
 from aimock_protocols.cohere.contents import Content, contents
+from aimock_protocols.cohere.logprobs import items_of
 from aimock_protocols.cohere.shape import Shape
 
 
@@ -27,12 +28,15 @@ def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
         message["content"] = content
     if reply.citations:
         message["citations"] = reply.citations
-    told = {
+    told: dict[str, Any] = {
         "id": envelope.reply_id(reply, stamp),
         "finish_reason": envelope.finish_reason(reply),
         "message": message,
         "usage": envelope.usage(reply, shape).told(),
     }
+    items = items_of(reply, made, shape.wants_logprobs)
+    if items:
+        told["logprobs"] = [item._asdict() for item in items]
     return orjson.dumps(told)
 
 

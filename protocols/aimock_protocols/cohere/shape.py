@@ -1,4 +1,4 @@
-"""What the answer to a chat request takes from it: only how long it was."""
+"""What the answer to a chat request takes from it: little, and the same for many."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ class Shape(NamedTuple):
 
     input_tokens: int
     """Estimated."""
+    wants_logprobs: bool = False
 
 
 def shape(request: ChatRequest) -> Shape:
     """The shape of a decoded request, whatever stands in it. Raises WireError on tools or documents too deep."""
-    return Shape(input_tokens(request))
+    return Shape(input_tokens(request), request.native.get("logprobs") is True)
 
 
 def input_tokens(request: ChatRequest) -> int:

@@ -11,6 +11,7 @@ from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Reply, Stamp, ToolCall
 from aimock_protocols.cohere import envelope
 from aimock_protocols.cohere.contents import Content, Placed, cited, contents
+from aimock_protocols.cohere.logprobs import Spread, items_of
 from aimock_protocols.cohere.shape import Shape
 from aimock_protocols.midstream import interrupted
 from aimock_protocols.slicing import slices
@@ -47,6 +48,8 @@ def _events(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[F
     events = [_frame("message-start", opening, FrameKind.OPEN)]
     blocks = contents(reply)
     citations = cited(reply.citations, blocks) if reply.citations else {}
+    items = items_of(reply, blocks, shape.wants_logprobs)
+    spread = Spread(items, _length(blocks)) if items else None
     plan = envelope.plan(reply)
     plan_at = next((place for place, block in enumerate(blocks) if isinstance(block, ToolCall)), len(blocks))
     index = position = 0
@@ -57,7 +60,7 @@ def _events(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[F
             events += _call(block, position, envelope.call_id(block, stamp, position), chunk_size)
             position += 1
         else:
-            events += _content(block, index, citations.get(index, ()), chunk_size)
+            events += _content(block, index, citations.get(index, ()), spread, chunk_size)
             index += 1
     if plan_at == len(blocks):
         events += _cut(_PLAN, plan, b"}}", chunk_size)
@@ -67,11 +70,30 @@ def _events(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[F
     return events
 
 
-def _content(block: Content, index: int, citations: Iterable[Placed], chunk_size: int) -> Iterator[Frame]:
+def _length(blocks: Iterable[object]) -> int:
+    """Characters of all text."""
+    return sum(len(block.text) for block in blocks if isinstance(block, Content) and block.kind == "text")
+
+
+def _content(
+    block: Content, index: int, citations: Iterable[Placed], spread: Spread | None, chunk_size: int
+) -> Iterator[Frame]:
     yield _event("content-start", index, _message("content", {"type": block.kind, block.kind: ""}))
-    yield from _cut(_CONTENT % (index, block.kind.encode()), block.text, b"}}}", chunk_size)
+    opening = _CONTENT % (index, block.kind.encode())
+    if spread is None or block.kind != "text":
+        yield from _cut(opening, block.text, b"}}}", chunk_size)
+    else:
+        yield from _likely(opening, block.text, spread, chunk_size)
     yield from _citations(citations)
     yield _event("content-end", index)
+
+
+def _likely(opening: bytes, text: str, spread: Spread, chunk_size: int) -> Iterator[Frame]:
+    """A text in slices, each with the log probabilities of the tokens that begin in it."""
+    for piece in slices(text, chunk_size):
+        item = spread.take(piece)
+        beside = b"" if item is None else b',"logprobs":' + orjson.dumps(item._asdict())
+        yield Frame(opening + orjson.dumps(piece) + b"}}}" + beside + b"}\n\n", FrameKind.TOKEN)
 
 
 def _call(call: ToolCall, position: int, call_id: str, chunk_size: int) -> Iterator[Frame]:

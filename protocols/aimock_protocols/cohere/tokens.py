@@ -29,7 +29,7 @@ def tokenize(request: SideRequest) -> WireResponse:
     read_required(sent, "model")
     if len(text) > LONGEST_TEXT:
         raise refusal(f"text must be at most {LONGEST_TEXT} characters long, and has {len(text)}.")
-    pieces = _pieces(text)
+    pieces = pieces_of(text)
     body = {"tokens": [number_of(piece) for piece in pieces], "token_strings": pieces, "meta": _META}
     return WireResponse(200, WHOLE_HEADERS, orjson.dumps(body))
 
@@ -47,7 +47,7 @@ def detokenize(request: SideRequest) -> WireResponse:
     return WireResponse(200, WHOLE_HEADERS, orjson.dumps(body))
 
 
-def _pieces(text: str) -> list[str]:
+def pieces_of(text: str) -> list[str]:
     """The text of each token."""
     pieces = []
     start = 0

@@ -140,6 +140,15 @@ def test_citations(mock: AIMock, said: Said, events: Said) -> None:
     assert start.delta.message.citations == citation
 
 
+def test_log_probabilities(mock: AIMock, said: Said, events: Said) -> None:
+    mock.on_message("hello", {"content": "Hi there"}, chunk_size=4)
+    items = said(logprobs=True).logprobs
+    assert "".join(item.text for item in items) == "Hi there"
+    assert all(len(item.token_ids) == len(item.logprobs) == 1 for item in items)
+    assert [event.logprobs for event in events(logprobs=True) if event.type == "content-delta"] == items
+    assert said().logprobs is None
+
+
 def test_structured_output(mock: AIMock, said: Said) -> None:
     mock.on({"responseFormat": "json_object"}, {"content": {"name": "Ada", "born": 1815}})
     schema = {"type": "object", "properties": {"name": {"type": "string"}}}
