@@ -65,7 +65,7 @@ def test_a_wrong_method_is_a_405(call: Call, method: str, path: str, allowed: st
         assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", None, None)
 
 
-@pytest.mark.parametrize("path", ["/v1/nope", "/openai/v1/nope", "/v1/chat/completionz", "/v1/", "/v1/chat"])
+@pytest.mark.parametrize("path", ["/v1/nope", "/openai/v1/nope", "/v1/chat/completionz", "/v1/", "/v1/chats"])
 def test_an_unknown_path_that_looks_like_openai_s_is_a_404_in_its_style(call: Call, path: str) -> None:
     response = call("POST", path, ASKED)
     assert response.status == 404
