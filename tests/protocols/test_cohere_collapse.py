@@ -259,6 +259,14 @@ def test_what_cannot_be_read_of_the_first_version() -> None:
     assert (read.reply.text, read.dropped, read.first_dropped) == ("a", 2, "{oops")
 
 
+def test_parameters_too_deep_to_be_written() -> None:
+    deep = b'"tool_calls":[{"name":"f","parameters":{"x":' + b"[" * 300 + b"]" * 300 + b"}}]}"
+    with pytest.raises(ValueError, match="[Rr]ecursion"):
+        v1.parse(b'{"text":"a",' + deep)
+    read = v1.read_stream([b'{"event_type":"tool-calls-generation",' + deep + b"\n"])
+    assert (read.reply, read.dropped) == (Reply(), 1)
+
+
 def test_errors_inside_a_stream_of_the_first_version() -> None:
     broken = legacy("stream-end", finish_reason="ERROR", error="Boo", response={"text": ""})
     read = v1.read_stream(ndjson.encode(orjson.dumps(each)) for each in (legacy("stream-start"), spoken("a"), broken))

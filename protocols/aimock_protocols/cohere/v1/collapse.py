@@ -88,8 +88,11 @@ def _finish_reason(told: str | None, calls: list[ToolCall]) -> str | None:
 
 
 def _call(call: dict[str, Any]) -> ToolCall:
-    parameters = call.get("parameters")
-    arguments = orjson.dumps(parameters).decode() if isinstance(parameters, dict) else "{}"
+    """A call. Raises ValueError if its parameters are nested too deeply."""
+    try:
+        arguments = orjson.dumps(mapping(call.get("parameters"))).decode()
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error)) from None
     return ToolCall(string(call.get("name")) or "", arguments)
 
 
