@@ -261,7 +261,7 @@ def test_what_cannot_be_read_of_the_first_version() -> None:
 
 def test_parameters_too_deep_to_be_written() -> None:
     deep = b'"tool_calls":[{"name":"f","parameters":{"x":' + b"[" * 300 + b"]" * 300 + b"}}]}"
-    with pytest.raises(ValueError, match="[Rr]ecursion"):
+    with pytest.raises(ValueError, match=r"[Rr]ecursion"):
         v1.parse(b'{"text":"a",' + deep)
     read = v1.read_stream([b'{"event_type":"tool-calls-generation",' + deep + b"\n"])
     assert (read.reply, read.dropped) == (Reply(), 1)
