@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from aimock_protocols.canonical import Reply, Text, ToolCall
 from aimock_protocols.collapsing import string
 
+DEFAULT_PLAN = "I will use a tool to find this out."
+"""What a model says before it calls tools, if the fixture does not say it."""
+
 
 class Content(NamedTuple):
     """A content block: its kind, `text` or `thinking`, which is also the key of its text."""
@@ -19,10 +22,19 @@ class Content(NamedTuple):
         return {"type": self.kind, self.kind: self.text}
 
 
-def contents(reply: Reply) -> list[Content | ToolCall]:
-    """The thought, a refusal, which the provider tells as text, and the parts. Empty text counts if alone."""
-    thoughts = [Content("thinking", reply.reasoning)] if reply.reasoning else []
-    made: list[Content | ToolCall] = []
+class Plan(NamedTuple):
+    """What the model means to do with the tools that it calls."""
+
+    text: str
+
+
+Block = Content | Plan | ToolCall
+
+
+def contents(reply: Reply) -> list[Block]:
+    """The thought, a refusal, which the provider tells as text, and the parts, with the plan before the first call.
+    Empty text counts if alone."""
+    made: list[Block] = []
     texts = [Text(reply.refusal)] if reply.refusal else []
     for part in (*texts, *reply.parts):
         if isinstance(part, ToolCall):
@@ -31,16 +43,18 @@ def contents(reply: Reply) -> list[Content | ToolCall]:
             made.append(Content("text", part.text))
     if not made and reply.parts:
         made.append(Content("text", ""))
-    return [*thoughts, *made]
+    first_call = next((place for place, block in enumerate(made) if isinstance(block, ToolCall)), None)
+    plan = (DEFAULT_PLAN if first_call is not None else "") if reply.tool_plan is None else reply.tool_plan
+    if plan:
+        made.insert(len(made) if first_call is None else first_call, Plan(plan))
+    return [Content("thinking", reply.reasoning), *made] if reply.reasoning else made
 
 
 Placed = tuple[int, Mapping[str, Any]]
 """A citation, and its place among all of them."""
 
 
-def cited(
-    citations: Sequence[Mapping[str, Any]], blocks: Sequence[Content | ToolCall]
-) -> dict[int | None, list[Placed]]:
+def cited(citations: Sequence[Mapping[str, Any]], blocks: Sequence[Block]) -> dict[int | None, list[Placed]]:
     """The citations of each content block, by its index: a citation that names none is of the first block of its kind.
     Those of no block, as the plan's are, stand under None."""
     kinds = [block.kind for block in blocks if isinstance(block, Content)]

@@ -8,7 +8,7 @@ import orjson
 
 from aimock_protocols.canonical import Reply, Stamp, ToolCall
 from aimock_protocols.cohere import envelope
-from aimock_protocols.cohere.contents import Content, contents
+from aimock_protocols.cohere.contents import Content, Plan, contents
 from aimock_protocols.cohere.logprobs import items_of
 from aimock_protocols.cohere.shape import Shape
 
@@ -18,7 +18,7 @@ def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
     made = contents(reply)
     calls = [block for block in made if isinstance(block, ToolCall)]
     content = [block.whole() for block in made if isinstance(block, Content)]
-    plan = envelope.plan(reply)
+    plan = next((block.text for block in made if isinstance(block, Plan)), "")
     message: dict[str, Any] = {"role": "assistant"}
     if plan:
         message["tool_plan"] = plan

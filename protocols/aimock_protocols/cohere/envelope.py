@@ -12,13 +12,10 @@ from aimock_protocols.usage import Spellings, estimated_counts, extras, first, g
 FINISH_REASONS = {"stop": "COMPLETE", "tool_calls": "TOOL_CALL", "length": "MAX_TOKENS", "content_filter": "ERROR"}
 """OpenAI's finish reasons in the provider's terms; any other passes through."""
 
-DEFAULT_PLAN = "I will use a tool to find this out."
-"""What a model says before it calls tools, if the fixture does not say it."""
-
 PREAMBLE_TOKENS = 66
 """Of the instructions that the provider puts before each prompt, which are read but not billed (recorded traffic)."""
 
-_OWN = ("billed_units", "tokens", "cached_tokens")
+_COUNTED = ("billed_units", "tokens", "cached_tokens")
 _CHARACTERS_PER_TOKEN = 4
 _SPELLINGS = Spellings(
     prompt=("input_tokens", "prompt_tokens", "promptTokenCount"),
@@ -40,7 +37,8 @@ class Usage(NamedTuple):
 
     def told(self) -> dict[str, Any]:
         """The usage object of a reply."""
-        return {**dict(zip(_OWN, self, strict=False)), **self.more}
+        counted = {"billed_units": self.billed_units, "tokens": self.tokens, "cached_tokens": self.cached_tokens}
+        return {**counted, **self.more}
 
 
 def usage(reply: Reply, shape: Shape) -> Usage:
@@ -58,7 +56,7 @@ def usage(reply: Reply, shape: Shape) -> Usage:
     billed |= first(given, ("billed_units",), dict) or {}
     details = first(given, _SPELLINGS.prompt_details, dict) or {}
     cached = first({**details, **given}, ("cached_tokens",), int) or 0
-    more = {name: value for name, value in extras(given, _SPELLINGS).items() if name not in _OWN}
+    more = {name: value for name, value in extras(given, _SPELLINGS).items() if name not in _COUNTED}
     return Usage(billed, tokens, cached, more)
 
 
@@ -91,10 +89,3 @@ def finish_reason(reply: Reply) -> str:
 
 def call_id(call: ToolCall, stamp: Stamp, position: int) -> str:
     return f"{call.name}_{stamp.hexadecimal(12, f'call {position}')}" if call.id is None else call.id
-
-
-def plan(reply: Reply) -> str:
-    """What the model means to do with its tools; empty if it says nothing of it."""
-    if reply.tool_plan is not None:
-        return reply.tool_plan
-    return DEFAULT_PLAN if any(isinstance(part, ToolCall) for part in reply.parts) else ""

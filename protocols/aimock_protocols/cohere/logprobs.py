@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from aimock_protocols.canonical import Reply
-from aimock_protocols.cohere.contents import Content
+from aimock_protocols.cohere.contents import Block, Content
 from aimock_protocols.cohere.tokens import number_of, pieces_of
 
 _LOGPROB = -0.01
@@ -21,7 +21,7 @@ class Item(NamedTuple):
     logprobs: list[float]
 
 
-def items_of(reply: Reply, contents: Iterable[object], is_wanted: bool) -> list[Item]:
+def items_of(reply: Reply, contents: Iterable[Block], is_wanted: bool) -> list[Item]:
     """Those of a reply, whose `logprobs` are in OpenAI's words; else, if they are wanted, made-up ones of all its text,
     equally probable. A token of OpenAI's may be several here: the first has all of its probability."""
     if reply.logprobs is not None:

@@ -10,7 +10,7 @@ import orjson
 from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Reply, Stamp, ToolCall
 from aimock_protocols.cohere import envelope
-from aimock_protocols.cohere.contents import Content, Placed, cited, contents
+from aimock_protocols.cohere.contents import Block, Content, Placed, Plan, cited, contents
 from aimock_protocols.cohere.logprobs import Spread, items_of
 from aimock_protocols.cohere.shape import Shape
 from aimock_protocols.midstream import interrupted
@@ -50,27 +50,23 @@ def _events(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[F
     citations = cited(reply.citations, blocks) if reply.citations else {}
     items = items_of(reply, blocks, shape.wants_logprobs)
     spread = Spread(items, _length(blocks)) if items else None
-    plan = envelope.plan(reply)
-    plan_at = next((place for place, block in enumerate(blocks) if isinstance(block, ToolCall)), len(blocks))
     index = position = 0
-    for place, block in enumerate(blocks):
-        if place == plan_at:
-            events += _cut(_PLAN, plan, b"}}", chunk_size)
-        if isinstance(block, ToolCall):
+    for block in blocks:
+        if isinstance(block, Plan):
+            events += _cut(_PLAN, block.text, b"}}", chunk_size)
+        elif isinstance(block, ToolCall):
             events += _call(block, position, envelope.call_id(block, stamp, position), chunk_size)
             position += 1
         else:
             events += _content(block, index, citations.get(index, ()), spread, chunk_size)
             index += 1
-    if plan_at == len(blocks):
-        events += _cut(_PLAN, plan, b"}}", chunk_size)
     events += _citations(citations.get(None, ()))
     ended = {"finish_reason": envelope.finish_reason(reply), "usage": envelope.usage(reply, shape).told()}
     events.append(_event("message-end", None, ended))
     return events
 
 
-def _length(blocks: Iterable[object]) -> int:
+def _length(blocks: Iterable[Block]) -> int:
     """Characters of all text."""
     return sum(len(block.text) for block in blocks if isinstance(block, Content) and block.kind == "text")
 
