@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from aimock.rendering import text_length
-
 _KEPT = 1000
 """Values of one owner."""
 _OWNERS = 500
 _KEPT_BYTES = 64 * 1024 * 1024
-"""Of the text in all values together, as far as they are tuples of texts."""
+"""Of all values together, as far as they say their size."""
 
 
 class _Owner(NamedTuple):
@@ -43,9 +41,9 @@ class Memory:
         kept = self._values.get(key)
         return None if kept is None else kept.value
 
-    def put(self, key: str, value: Any) -> None:
+    def put(self, key: str, value: Any, size: int = 0) -> None:
         """What is put again counts as new."""
-        self._memories.put(self._owner, key, value)
+        self._memories.put(self._owner, key, value, size)
 
     def remove(self, key: str) -> bool:
         return self._memories.remove(self._owner, key)
@@ -66,13 +64,13 @@ class Memories:
         """That of a family of protocols under a test id."""
         return Memory(self, _Owner(test_id, family))
 
-    def put(self, owner: _Owner, key: str, value: Any) -> None:
+    def put(self, owner: _Owner, key: str, value: Any, size: int) -> None:
         """Keeps a value, and forgets as many of the oldest as are too many for it."""
         self.remove(owner, key)
         values = self.owners.pop(owner, {})
         self.owners[owner] = values
-        kept = values[key] = _Value(value, text_length(value))
-        self._size += kept.size
+        values[key] = _Value(value, size)
+        self._size += size
         if len(values) > _KEPT:
             self._forget_oldest(owner)
         if len(self.owners) > _OWNERS:

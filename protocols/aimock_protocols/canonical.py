@@ -306,7 +306,8 @@ class Memory(Protocol):
     def get(self, key: str) -> Any:
         """None if there is nothing under the key."""
 
-    def put(self, key: str, value: Any) -> None: ...
+    def put(self, key: str, value: Any, size: int = 0) -> None:
+        """`size` is about how many bytes it holds that nothing else holds, where that is more than a few."""
 
     def remove(self, key: str) -> bool:
         """Whether there was something to remove."""

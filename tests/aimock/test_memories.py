@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import pytest
 
 from aimock.memories import _KEPT, _KEPT_BYTES, _OWNERS, Memories
-
-
-class Kept(NamedTuple):
-    said: bytes
-    more: tuple[str, ...] = ()
 
 
 @pytest.fixture
@@ -57,21 +50,21 @@ def test_owners_have_a_bound(memories: Memories) -> None:
     assert [memories.of(f"{number}", "").get("a") for number in (4, 5)] == [None, 5]
 
 
-def test_texts_have_a_bound_together(memories: Memories) -> None:
+def test_sizes_have_a_bound_together(memories: Memories) -> None:
     """Clients decide how long they are; those of who was given something last stay longest."""
-    half = b"x" * (_KEPT_BYTES // 4)
+    quarter = _KEPT_BYTES // 4
     for owner in ("old", "new"):
         for number in range(2):
-            memories.of(owner, "").put(f"{number}", Kept(half))
-    memories.of("new", "").put("2", Kept(half[10:], ("x" * 5, "x" * 5)))
+            memories.of(owner, "").put(f"{number}", number, quarter)
+    memories.of("new", "").put("2", 2, quarter)
     assert [memories.of(owner, "").keys() for owner in ("old", "new")] == [("1",), ("0", "1", "2")]
     memories.of("old", "").remove("1")
-    memories.of("old", "").put("2", Kept(half))
+    memories.of("old", "").put("2", 2, quarter)
     assert memories.of("new", "").keys() == ("0", "1", "2")
 
 
 def test_what_is_too_long_by_itself_is_not_kept(memories: Memories) -> None:
     memory = memories.of("", "")
     memory.put("a", 1)
-    memory.put("b", Kept(b"x" * (_KEPT_BYTES + 1)))
+    memory.put("b", 2, _KEPT_BYTES + 1)
     assert memory.keys() == ()

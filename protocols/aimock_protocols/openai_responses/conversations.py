@@ -28,6 +28,10 @@ class Conversation:
     items: dict[str, bytes]
     """JSON, by id, oldest first."""
 
+    @property
+    def size(self) -> int:
+        return len(self.metadata) + sum(map(len, self.items.values()))
+
     def add(self, items: Mapping[str, bytes]) -> None:
         self.items |= items
         for forgotten in list(self.items)[: max(0, len(self.items) - KEPT_ITEMS)]:
@@ -50,7 +54,7 @@ def extend(memory: Memory, conversation: str, items: Mapping[str, bytes], stamp:
     """Adds to a conversation; one that is not known is begun."""
     found = find(memory, conversation) or Conversation(int(stamp.created), b"{}", {})
     found.add(items)
-    memory.put(conversation, found)
+    memory.put(conversation, found, found.size)
 
 
 def not_found(conversation: str) -> ErrorReply:
@@ -66,7 +70,7 @@ def create_conversation(request: SideRequest) -> WireResponse:
     conversation = f"conv_{request.stamp.hexadecimal(48)}"
     made = Conversation(int(request.stamp.created), _read_metadata(sent), {})
     made.add(_read_items(sent, request.stamp))
-    request.memory.put(conversation, made)
+    request.memory.put(conversation, made, made.size)
     return _told(conversation, made)
 
 
@@ -96,7 +100,7 @@ def create_conversation_items(request: SideRequest) -> WireResponse:
     conversation, found = _find(request)
     items = _read_items(sent, request.stamp)
     found.add(items)
-    request.memory.put(conversation, found)
+    request.memory.put(conversation, found, found.size)
     return WireResponse(200, WHOLE_HEADERS, paging.listed(items))
 
 

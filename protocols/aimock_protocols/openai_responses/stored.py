@@ -43,6 +43,11 @@ class Stored(NamedTuple):
     status: str | None
     """How far a response in the background is, or that it was cancelled; None: it is at its end."""
 
+    @property
+    def size(self) -> int:
+        """Bytes that it has to itself: the reply is mostly its fixture's."""
+        return len(self.input) + sum(map(len, self.shape.echo))
+
     def output(self) -> list[dict[str, Any]]:
         """The items of the answer."""
         return [item.whole for item in output_items(self.reply, self.shape, self.stamp)]
@@ -59,7 +64,7 @@ def remember(request: ChatRequest, reply: Reply, shape: Shape, stamp: Stamp, chu
         status = "queued" if shape.is_background and not request.stream else None
         previous = native.get("previous_response_id")
         stored = Stored(reply, shape, stamp, chunk_size, given, previous, status)
-        memory.put(envelope.response_id(reply, stamp), stored)
+        memory.put(envelope.response_id(reply, stamp), stored, stored.size)
     conversation = conversation_id(native)
     if conversation is not None:
         output = (item.whole for item in output_items(reply, shape, stamp))
@@ -173,7 +178,7 @@ def _wanted(request: SideRequest) -> str:
 
 def _advance(request: SideRequest, stored: Stored, status: str | None) -> Stored:
     stored = stored._replace(status=status)
-    request.memory.put(_wanted(request), stored)
+    request.memory.put(_wanted(request), stored, stored.size)
     return stored
 
 
