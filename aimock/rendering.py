@@ -74,11 +74,6 @@ class _MarkingStamp(Stamp):
         self._note(mark, lambda stamp: stamp.uuid(label).encode())
         return mark
 
-    def uuid(self, label: str = "") -> str:
-        mark = super().uuid(label)
-        self._note(mark, lambda stamp: stamp.uuid(label).encode())
-        return mark
-
 
 class _Direct:
     """A reply that is rendered anew for each request."""

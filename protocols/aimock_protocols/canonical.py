@@ -220,12 +220,6 @@ class Stamp:
         variant = "89ab"[int(digits[16], 16) % 4]
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
-    def uuid(self, label: str = "") -> str:
-        """A random UUID (RFC 9562, version 4), the same for the same label."""
-        digits = (self._derived(label) if label else self.entropy)[-16:].hex()
-        variant = "89ab"[int(digits[16], 16) % 4]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-
     def _derived(self, label: str) -> bytes:
         """What follows from the entropy under a label. An exchange has one main id of each kind: the unlabelled ones,
         which are cut from either end of the entropy itself and spare themselves a digest."""
