@@ -371,7 +371,8 @@ class WireProtocol(Protocol):
 
 
 class ChatProtocol(WireProtocol, Protocol):
-    """What a protocol is asked besides, whose answers can be streamed."""
+    """What a protocol is asked besides, whose answers can be streamed. If its routes take requests for embeddings too,
+    `encode` and `parse` are about both."""
 
     @property
     def stream_headers(self) -> Headers: ...
