@@ -43,7 +43,7 @@ def shape(request: ChatRequest) -> Shape:
 
 
 def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
-    message = {"role": reply.role or "assistant", "content": reply.text or reply.refusal or ""}
+    message: dict[str, Any] = {"role": reply.role or "assistant", "content": reply.text or reply.refusal or ""}
     calls = _calls(reply, stamp)
     if calls:
         message["tool_calls"] = calls

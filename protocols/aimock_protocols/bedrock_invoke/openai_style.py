@@ -9,6 +9,7 @@ import attrs
 
 from aimock_protocols import openai_chat
 from aimock_protocols.bedrock_invoke import reframed
+from aimock_protocols.bedrock_invoke.counts import counted
 from aimock_protocols.bedrock_invoke.family import Document, Shape, provided_by
 from aimock_protocols.bedrock_invoke.malformed import objects, required
 from aimock_protocols.canonical import ChatRequest, Reply, Stamp, Text
@@ -52,12 +53,12 @@ def shape(request: ChatRequest) -> Shape:
 
 def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
     own = cast(Own, shape.own)
-    return openai_chat.encode(_aloud(reply) if own.thinks_aloud else reply, own.completion, stamp)
+    return openai_chat.encode(_aloud(reply, shape) if own.thinks_aloud else reply, own.completion, stamp)
 
 
 def documents(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Document]:
     own = cast(Own, shape.own)
-    told = _aloud(reply) if own.thinks_aloud else reply
+    told = _aloud(reply, shape) if own.thinks_aloud else reply
     return reframed.documents(openai_chat.frames(told, own.completion, stamp, chunk_size))
 
 
@@ -70,12 +71,14 @@ def collapse(documents: list[dict[str, Any]]) -> Collapsed:
     return attrs.evolve(collapsed, reply=_silent(collapsed.reply))
 
 
-def _aloud(reply: Reply) -> Reply:
-    """The reply with its thought in its text."""
+def _aloud(reply: Reply, shape: Shape) -> Reply:
+    """The reply with its thought in its text, which counts for as many tokens as without."""
     if reply.reasoning is None:
         return reply
+    counts = counted(reply, shape.prompt_tokens)
+    usage = {"prompt_tokens": counts.prompt, "completion_tokens": counts.completion} | dict(reply.usage or {})
     thought = Text(f"{_OPENING}{reply.reasoning}{_CLOSING}")
-    return attrs.evolve(reply, reasoning=None, parts=(thought, *reply.parts))
+    return attrs.evolve(reply, reasoning=None, parts=(thought, *reply.parts), usage=usage)
 
 
 def _silent(reply: Reply) -> Reply:
