@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 
+from aimock_protocols.arguments import object_arguments
 from aimock_protocols.bedrock_invoke.family import Document, Shape, provided_by
 from aimock_protocols.bedrock_invoke.malformed import objects, optional, required
 from aimock_protocols.bedrock_platform import compact, uuid4
@@ -201,16 +202,10 @@ def _text(reply: Reply) -> str:
 
 
 def _tool_calls(reply: Reply) -> list[dict[str, Any]]:
-    return [{"name": call.name, "parameters": _parameters(call.arguments)} for call in reply.tool_calls]
-
-
-def _parameters(arguments: str) -> Any:
-    """The arguments as they are written; whatever is no JSON object is an empty one."""
-    try:
-        json_object(arguments)
-    except ValueError:
-        return {}
-    return orjson.Fragment(arguments)
+    return [
+        {"name": call.name, "parameters": orjson.Fragment(object_arguments(call.arguments).whole)}
+        for call in reply.tool_calls
+    ]
 
 
 def _reason(reply: Reply) -> str:

@@ -49,7 +49,7 @@ def _event(document: bytes, filler: bytes) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _kept_event(document: bytes, filler: bytes) -> bytes:
-    return eventstream.event("chunk", b'{"bytes":"' + base64.b64encode(document) + b'",' + filler + b"}")
+    return eventstream.event("chunk", b'{"bytes":"' + base64.b64encode(document) + b'","p":' + filler + b"}")
 
 
 def error_frame(error: ErrorReply, shape: object, stamp: Stamp) -> Frame:
