@@ -37,6 +37,7 @@ class Said(NamedTuple):
 
 
 Told = Callable[[Said], dict[str, Any]]
+Recognise = Callable[[dict[str, Any]], bool]
 _T = TypeVar("_T")
 
 
@@ -46,10 +47,8 @@ class Completion:
 
     name: str
     models: re.Pattern[str]
-    known_by: frozenset[str]
-    """Members of which a request has one that is of no other family."""
-    answers_by: frozenset[str]
-    """The same of its answers, whole and streamed."""
+    asks: Recognise
+    answers: Recognise
     messages: Callable[[str], Messages]
     """The messages of a prompt."""
     options: Mapping[str, str]
@@ -67,12 +66,6 @@ class Completion:
     """The member that has the options, if they do not stand beside the prompt."""
     mint: Callable[[Stamp], str] | None = None
     """Makes the id of an answer, where answers have one."""
-
-    def asks(self, sent: dict[str, Any]) -> bool:
-        return not self.known_by.isdisjoint(sent)
-
-    def answers(self, document: dict[str, Any]) -> bool:
-        return not self.answers_by.isdisjoint(document)
 
     def decode(self, sent: dict[str, Any], model: str, stream: bool) -> ChatRequest:
         prompt = required(sent, self.prompt, str)
@@ -126,6 +119,11 @@ class Completion:
             usage=usage or None,
             id=_last(each.id for each in said),
         )
+
+
+def having(*members: str) -> Recognise:
+    """Recognises bodies that have one of these members."""
+    return lambda body: not body.keys().isdisjoint(members)
 
 
 def _last(values: Iterable[_T | None]) -> _T | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from aimock_protocols.bedrock_invoke import prompts
-from aimock_protocols.bedrock_invoke.completion import Completion, Said
+from aimock_protocols.bedrock_invoke.completion import Completion, Said, having
 from aimock_protocols.bedrock_invoke.family import provided_by
 from aimock_protocols.bedrock_platform import uuid4
 from aimock_protocols.collapsing import mapping, string
@@ -39,8 +39,8 @@ def _claude(said: Said) -> dict[str, Any]:
 CLAUDE_TEXT = Completion(
     name="claude_text",
     models=provided_by(r"anthropic\."),
-    known_by=frozenset({"max_tokens_to_sample"}),
-    answers_by=frozenset({"completion"}),
+    asks=having("max_tokens_to_sample"),
+    answers=having("completion"),
     messages=prompts.claude,
     options={**_SAMPLING, "max_tokens": "max_tokens_to_sample", "top_k": "top_k", "stop": "stop_sequences"},
     reasons={"stop": "stop_sequence", "length": "max_tokens"},
@@ -80,8 +80,8 @@ def _titan(document: dict[str, Any]) -> Said:
 TITAN_TEXT = Completion(
     name="titan_text",
     models=provided_by(r"amazon\.titan-(?:text|tg1)"),
-    known_by=frozenset({"inputText"}),
-    answers_by=frozenset({"results", "outputText"}),
+    asks=having("inputText"),
+    answers=having("results", "outputText"),
     messages=prompts.plain,
     options={"max_tokens": "maxTokenCount", "temperature": "temperature", "top_p": "topP", "stop": "stopSequences"},
     reasons={"stop": "FINISH", "length": "LENGTH", "content_filter": "CONTENT_FILTERED"},
@@ -107,8 +107,8 @@ def _llama(said: Said) -> dict[str, Any]:
 LLAMA = Completion(
     name="llama",
     models=provided_by(r"meta\."),
-    known_by=frozenset({"max_gen_len"}),
-    answers_by=frozenset({"generation"}),
+    asks=having("max_gen_len"),
+    answers=having("generation"),
     messages=prompts.llama,
     options={**_SAMPLING, "max_tokens": "max_gen_len"},
     reasons={},
@@ -137,8 +137,8 @@ def _read_mistral(document: dict[str, Any]) -> Said:
 MISTRAL_TEXT = Completion(
     name="mistral_text",
     models=provided_by(r"mistral\."),
-    known_by=frozenset({"prompt"}),
-    answers_by=frozenset({"outputs"}),
+    asks=having("prompt"),
+    answers=having("outputs"),
     messages=prompts.mistral,
     options={**_SAMPLING, "max_tokens": "max_tokens", "top_k": "top_k", "stop": "stop"},
     reasons={},
@@ -168,9 +168,9 @@ def _cohere(document: dict[str, Any]) -> Said:
 
 COHERE_TEXT = Completion(
     name="cohere_text",
-    models=provided_by(r"cohere\.command"),
-    known_by=frozenset({"prompt"}),
-    answers_by=frozenset({"generations", "is_finished"}),
+    models=provided_by(r"cohere\.command-(?!r)"),
+    asks=having("return_likelihoods", "num_generations"),
+    answers=having("generations", "is_finished"),
     messages=prompts.plain,
     options={
         "max_tokens": "max_tokens",
@@ -201,8 +201,8 @@ def _read_deepseek(document: dict[str, Any]) -> Said:
 DEEPSEEK_TEXT = Completion(
     name="deepseek_text",
     models=provided_by(r"deepseek\.r1"),
-    known_by=frozenset({"prompt"}),
-    answers_by=frozenset(),
+    asks=having("prompt"),
+    answers=lambda document: "text" in _first(document.get("choices")),
     messages=prompts.deepseek,
     options={**_SAMPLING, "max_tokens": "max_tokens", "stop": "stop"},
     reasons={},

@@ -7,7 +7,7 @@ from typing import Any
 
 from aimock_protocols import bedrock_platform
 from aimock_protocols.bedrock_invoke import families, vectors
-from aimock_protocols.bedrock_invoke.counts import INVOCATION_LATENCY, Counted, counted
+from aimock_protocols.bedrock_invoke.counts import counted, milliseconds
 from aimock_protocols.bedrock_invoke.family import Shape
 from aimock_protocols.canonical import ChatRequest, Head, Headers, Reply, Vectors
 
@@ -49,17 +49,18 @@ def shape(request: ChatRequest) -> Shape:
 
 
 def reply_headers(reply: Reply | Vectors, shape: Shape) -> Headers:
-    """The tokens of a whole answer, how long it took, and what the request is told again."""
+    """The tokens of a whole answer, the milliseconds that it took, and what the request is told again."""
+    told: dict[str, int | None]
     if isinstance(reply, Vectors):
-        counts = Counted(vectors.tokens(reply, shape.prompt_tokens))
+        told = {"Input-Token-Count": vectors.tokens(reply, shape.prompt_tokens), "Invocation-Latency": vectors.LATENCY}
     else:
         counts = counted(reply, shape.prompt_tokens)
-    told = {
-        "Input-Token-Count": counts.prompt,
-        "Output-Token-Count": counts.completion,
-        "Cache-Read-Input-Token-Count": counts.cache_read,
-        "Cache-Write-Input-Token-Count": counts.cache_write,
-        "Invocation-Latency": INVOCATION_LATENCY,
-    }
-    tokens = ((f"X-Amzn-Bedrock-{name}", str(count)) for name, count in told.items() if count is not None)
-    return (*tokens, *shape.echoed)
+        told = {
+            "Input-Token-Count": counts.prompt,
+            "Output-Token-Count": counts.completion,
+            "Cache-Read-Input-Token-Count": counts.cache_read,
+            "Cache-Write-Input-Token-Count": counts.cache_write,
+            "Invocation-Latency": milliseconds(reply, counts),
+        }
+    figures = ((f"X-Amzn-Bedrock-{name}", str(figure)) for name, figure in told.items() if figure is not None)
+    return (*figures, *shape.echoed)

@@ -16,6 +16,9 @@ from aimock_protocols.usage import first
 
 Vector = tuple[float, ...]
 
+LATENCY = 80
+"""Milliseconds that the vectors of any texts are said to have taken."""
+
 _TOKENS = ("input_tokens", "prompt_tokens", "promptTokenCount", "total_tokens")
 
 
