@@ -40,12 +40,12 @@ _TABLE: tuple[ModuleType | Completion, ...] = (
     LLAMA,
     command_r,
     COHERE_TEXT,
-    mistral_chat,
-    DEEPSEEK_TEXT,
     MISTRAL_TEXT,
+    DEEPSEEK_TEXT,
     openai_style,
+    mistral_chat,
 )
-"""What stands earlier is told from what stands later by more: of two families that a body looks like, the first."""
+"""Of several families that a body looks like, the first is meant."""
 
 FAMILIES: dict[str, Family] = {family.name: cast(Family, family) for family in _TABLE}
 

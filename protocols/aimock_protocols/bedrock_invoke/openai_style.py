@@ -13,12 +13,14 @@ from aimock_protocols.bedrock_invoke.counts import counted
 from aimock_protocols.bedrock_invoke.family import Document, Shape, provided_by
 from aimock_protocols.bedrock_invoke.malformed import objects, required
 from aimock_protocols.canonical import ChatRequest, Reply, Stamp, Text
-from aimock_protocols.collapsing import Collapsed
+from aimock_protocols.collapsing import Collapsed, mapping
 from aimock_protocols.openai_chat.decode import chat_request
 from aimock_protocols.openai_chat.shape import Shape as CompletionShape
 
 name = "openai_style"
-models = provided_by(r"(?:openai|qwen|deepseek|moonshot(?:ai)?|minimax|zai|nvidia|google|writer|ai21|mistral)\.")
+models = provided_by(
+    r"(?:openai|qwen|deepseek|moonshot(?:ai)?|minimax|zai|nvidia|google|writer|ai21|mistral(?!\.mistral-large-24))\."
+)
 
 _THINKS_ALOUD = provided_by(r"openai\.gpt-oss")
 """Models whose thought stands in the text of the answer, before it (AWS, "OpenAI models", response body)."""
@@ -37,7 +39,9 @@ def asks(sent: dict[str, Any]) -> bool:
 
 
 def answers(document: dict[str, Any]) -> bool:
-    return "choices" in document
+    """Those that give a reason of another name are in words of their own."""
+    choices = document.get("choices")
+    return isinstance(choices, list) and not (choices and "stop_reason" in mapping(choices[0]))
 
 
 def decode(sent: dict[str, Any], model: str, stream: bool) -> ChatRequest:
