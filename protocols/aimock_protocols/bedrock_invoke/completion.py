@@ -33,7 +33,8 @@ class Said(NamedTuple):
     """Tokens."""
     completion: int | None = None
     id: str | None = None
-    is_first: bool = True
+    place: int = 0
+    """Of a piece in its stream."""
 
 
 Told = Callable[[Said], dict[str, Any]]
@@ -86,8 +87,10 @@ class Completion:
         said = self._said(reply, shape, stamp)
         pieces = [said._replace(text=text, reason=None) for text in slices(said.text or "", chunk_size)]
         pieces.append(said._replace(text=""))
-        pieces[1:] = [piece._replace(is_first=False) for piece in pieces[1:]]
-        return [Document(orjson.dumps(self.piece(piece)), FrameKind.TOKEN) for piece in pieces]
+        return [
+            Document(orjson.dumps(self.piece(piece._replace(place=place))), FrameKind.TOKEN)
+            for place, piece in enumerate(pieces)
+        ]
 
     def _said(self, reply: Reply, shape: Shape, stamp: Stamp) -> Said:
         counts = counted(reply, shape.prompt_tokens)

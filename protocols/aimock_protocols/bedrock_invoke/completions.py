@@ -63,7 +63,7 @@ def _titan_piece(said: Said) -> dict[str, Any]:
         "index": 0,
         "totalOutputTextTokenCount": None if said.reason is None else said.completion,
         "completionReason": said.reason,
-        "inputTextTokenCount": said.prompt if said.is_first or said.reason is not None else None,
+        "inputTextTokenCount": said.prompt if said.place == 0 or said.reason is not None else None,
     }
 
 
@@ -96,10 +96,11 @@ TITAN_TEXT = Completion(
 
 
 def _llama(said: Said) -> dict[str, Any]:
+    """Tokens are counted as they come: every piece is one, until the end tells how many there were."""
     return {
         "generation": said.text,
-        "prompt_token_count": said.prompt if said.is_first else None,
-        "generation_token_count": said.completion,
+        "prompt_token_count": said.prompt if said.place == 0 else None,
+        "generation_token_count": said.place + 1 if said.reason is None else said.completion,
         "stop_reason": said.reason,
     }
 
