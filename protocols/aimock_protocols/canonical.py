@@ -405,6 +405,21 @@ class Remembering(Protocol):
         """Called once for each reply to a request with `remembers`, before it is sent."""
 
 
+class Opened(NamedTuple):
+    """What stands in a frame, where nothing hides it, and what makes a frame of such content again."""
+
+    content: bytes
+    seal: Callable[[bytes], bytes]
+
+
+class Sealing(Protocol):
+    """A member that a protocol has besides, if its frames hide what stands in them: in base64, behind a checksum. Kept
+    renderings are filled in before they are sealed."""
+
+    def opened(self, frame: bytes) -> Opened:
+        """What stands in one of its frames."""
+
+
 class TellingInHeaders(Protocol):
     """A member that a protocol has besides, if headers of whole responses tell of the reply."""
 

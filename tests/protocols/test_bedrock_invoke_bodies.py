@@ -10,7 +10,7 @@ import pytest
 
 from aimock_protocols import bedrock_invoke, eventstream
 from aimock_protocols.bedrock_invoke import claude
-from aimock_protocols.canonical import ChatRequest, Head, Reply, Stamp, Text, ToolCall, Vectors, WireError
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Head, Reply, Stamp, Text, ToolCall, Vectors, WireError
 from protocol_cases.bedrock_families import FAMILIES, VECTORS
 
 METRICS = "amazon-bedrock-invocationMetrics"
@@ -201,6 +201,19 @@ def test_claude_s_name_is_anthropic_s(head: Head, stamp: Stamp, model: str, name
     request = bedrock_invoke.decode(head, {"model": model}, orjson.dumps(FAMILIES["claude"].request))
     told = orjson.loads(bedrock_invoke.encode(HELLO, bedrock_invoke.shape(request), stamp))
     assert (told["model"], told["id"][:12]) == (name, "msg_bdrk_01" + told["id"][11])
+
+
+def test_an_event_can_be_opened_and_sealed(head: Head, stamp: Stamp) -> None:
+    shape = bedrock_invoke.shape(ask(head, "claude"))
+    for frame in bedrock_invoke.frames(CALLS, shape, stamp, 3):
+        content, seal = bedrock_invoke.opened(frame.data)
+        assert claude.answers(orjson.loads(content))
+        assert seal(content) == frame.data
+        (message,) = eventstream.messages([seal(b"{}")])
+        assert message.payload.startswith(b'{"bytes":"e30=","p":"ab')
+    error = bedrock_invoke.error_frame(ErrorReply("boom"), shape, stamp)
+    content, seal = bedrock_invoke.opened(error.data)
+    assert (content, seal(content)) == (b'{"message":"boom"}', error.data)
 
 
 def test_claude_streams_what_anthropic_streams_without_pings(head: Head, stamp: Stamp) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import cast
 
 import attrs
@@ -15,12 +14,13 @@ from aimock_protocols.bedrock_invoke.counts import METRICS, metrics
 from aimock_protocols.bedrock_invoke.families import FAMILIES
 from aimock_protocols.bedrock_invoke.family import ChatFamily, Shape
 from aimock_protocols.bedrock_platform import padding, stream_exception
-from aimock_protocols.canonical import ErrorReply, Frame, Reply, Stamp
+from aimock_protocols.canonical import ErrorReply, Frame, Opened, Reply, Stamp
 from aimock_protocols.midstream import interrupted
 
 _EXCEPTIONS = frozenset({"modelTimeoutException"})
 """Exceptions that these streams can end in, and Converse's cannot."""
-_KEPT_LENGTH = 512
+_BEFORE, _AFTER = b'{"bytes":"', b'","p":'
+"""What stands before a document in base64, and after it, before the filler."""
 
 
 def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
@@ -43,13 +43,21 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
 
 
 def _event(document: bytes, filler: bytes) -> bytes:
-    """One document on the wire. Only the ends of most streams have ids, so what is between is kept."""
-    return (_kept_event if len(document) <= _KEPT_LENGTH else _kept_event.__wrapped__)(document, filler)
+    return eventstream.event("chunk", _wrapped(document, _AFTER + filler + b"}"))
 
 
-@lru_cache(maxsize=4096)
-def _kept_event(document: bytes, filler: bytes) -> bytes:
-    return eventstream.event("chunk", b'{"bytes":"' + base64.b64encode(document) + b'","p":' + filler + b"}")
+def _wrapped(document: bytes, end: bytes) -> bytes:
+    return _BEFORE + base64.b64encode(document) + end
+
+
+def opened(frame: bytes) -> Opened:
+    """The document in an event, or the payload of an exception."""
+    payload, seal = eventstream.opened(frame)
+    if not payload.startswith(_BEFORE):
+        return Opened(payload, seal)
+    at = payload.index(_AFTER)
+    end = payload[at:]
+    return Opened(base64.b64decode(payload[len(_BEFORE) : at]), lambda document: seal(_wrapped(document, end)))
 
 
 def error_frame(error: ErrorReply, shape: object, stamp: Stamp) -> Frame:
