@@ -101,6 +101,27 @@ FAMILIES: list[Any] = [
 Ask = Callable[..., Any]
 
 
+@pytest.fixture
+def invoke(bedrock: Any) -> Ask:
+    """invoke(model, **body): the JSON of a whole answer."""
+
+    def ask(model: str, **body: Any) -> Any:
+        return json.loads(bedrock.invoke_model(modelId=model, body=json.dumps(body))["body"].read())
+
+    return ask
+
+
+@pytest.fixture
+def stream(bedrock: Any) -> Ask:
+    """stream(model, **body): the documents of a streamed answer."""
+
+    def ask(model: str, **body: Any) -> list[Any]:
+        events = bedrock.invoke_model_with_response_stream(modelId=model, body=json.dumps(body))["body"]
+        return [json.loads(event["chunk"]["bytes"]) for event in events]
+
+    return ask
+
+
 @pytest.mark.parametrize(("model", "body", "text", "piece"), FAMILIES)
 def test_every_family_answers_in_its_own_words(
     mock: AIMock, invoke: Ask, stream: Ask, model: str, body: dict[str, Any], text: Ask, piece: Ask
@@ -196,14 +217,13 @@ def test_gpt_oss_thinks_aloud(mock: AIMock, invoke: Ask, stream: Ask) -> None:
     assert "".join(delta.get("content", "") for delta in deltas) == expected
 
 
-def test_headers(mock: AIMock, runtime: Callable[..., Any]) -> None:
+def test_headers(mock: AIMock, bedrock: Any) -> None:
     """wire-bedrock §1.3, §12.6"""
     usage = {"input_tokens": 7, "output_tokens": 5, "cache_read_input_tokens": 3}
     mock.on({}, {"content": "Hi", "usage": usage})
-    client = runtime()
     model = "anthropic.claude-3-haiku-20240307-v1:0"
     asked = {"modelId": model, "body": json.dumps(CLAUDE), "performanceConfigLatency": "optimized"}
-    whole, streamed = client.invoke_model(**asked), client.invoke_model_with_response_stream(**asked)
+    whole, streamed = bedrock.invoke_model(**asked), bedrock.invoke_model_with_response_stream(**asked)
     headers = whole["ResponseMetadata"]["HTTPHeaders"]
     told = {name.removeprefix("x-amzn-bedrock-"): value for name, value in headers.items() if "bedrock" in name}
     assert told == {
@@ -238,7 +258,7 @@ def nova(text: str, **more: Any) -> dict[str, Any]:
     return {"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": single}
 
 
-def test_embeddings_and_chat_share_a_route(mock: AIMock, invoke: Ask, runtime: Callable[..., Any]) -> None:
+def test_embeddings_and_chat_share_a_route(mock: AIMock, invoke: Ask, bedrock: Any) -> None:
     mock.on({"inputText": "hello"}, {"embedding": [0.5, -1.0]}).on({"userMessage": "hello"}, {"content": "Hi"})
     assert invoke("anthropic.claude-3-haiku-20240307-v1:0", **CLAUDE)["content"][0]["text"] == "Hi"
     titan = invoke("amazon.titan-embed-text-v2:0", inputText="hello")
@@ -252,7 +272,7 @@ def test_embeddings_and_chat_share_a_route(mock: AIMock, invoke: Ask, runtime: C
     fourth = invoke("cohere.embed-v4:0", texts=["hello"], input_type="search_query")
     assert (fourth["embeddings"], fourth["response_type"]) == ({"float": [[0.5, -1.0]]}, "embeddings_by_type")
     assert invoke(NOVA, **nova("hello"))["embeddings"] == [{"embeddingType": "TEXT", "embedding": [0.5, -1.0]}]
-    answer = runtime().invoke_model(modelId=NOVA, body=json.dumps(nova("hello")))
+    answer = bedrock.invoke_model(modelId=NOVA, body=json.dumps(nova("hello")))
     headers = answer["ResponseMetadata"]["HTTPHeaders"]
     assert {name: value for name, value in headers.items() if "bedrock" in name} == {
         "x-amzn-bedrock-input-token-count": "2",

@@ -1,4 +1,4 @@
-"""Errors as boto3 and Anthropic's SDK raise them (wire-bedrock §7, §12)."""
+"""Errors of InvokeModel as boto3 raises them (wire-bedrock §7, §12)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import anthropic
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
 from aimock import AIMock
 
 CLAUDE = "anthropic.claude-3-haiku-20240307-v1:0"
-QUESTION: dict[str, Any] = {"max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]}
-BODY = json.dumps({"anthropic_version": "bedrock-2023-05-31", **QUESTION})
+MESSAGES = [{"role": "user", "content": "hello"}]
+BODY = json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 100, "messages": MESSAGES})
 
 EXCEPTIONS = [
     (400, "ValidationException"),
@@ -29,39 +28,29 @@ EXCEPTIONS = [
 ]
 operations = pytest.mark.parametrize("operation", ["invoke_model", "invoke_model_with_response_stream"])
 
-Runtime = Callable[..., Any]
-
-
-def read(events: Any, seen: list[Any]) -> None:
-    """All events up to an error."""
-    for event in events:
-        seen.append(event)  # noqa: PERF402  a list of all of them would have none of those before the error
-
 
 @operations
 @pytest.mark.parametrize(("status", "name"), EXCEPTIONS)
-def test_every_status_has_its_exception(mock: AIMock, runtime: Runtime, operation: str, status: int, name: str) -> None:
+def test_every_status_has_its_exception(mock: AIMock, bedrock: Any, operation: str, status: int, name: str) -> None:
     """wire-bedrock §12.4: also of a stream, before which it comes."""
     mock.on({}, {"error": {"message": "No."}, "status": status})
-    client = runtime()
-    with pytest.raises(getattr(client.exceptions, name)) as raised:
-        getattr(client, operation)(modelId=CLAUDE, body=BODY)
+    with pytest.raises(getattr(bedrock.exceptions, name)) as raised:
+        getattr(bedrock, operation)(modelId=CLAUDE, body=BODY)
     told = raised.value.response
     assert told["Error"] == {"Code": name, "Message": "No."}
     assert told["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
-def test_an_exception_by_name(mock: AIMock, runtime: Runtime) -> None:
+def test_an_exception_by_name(mock: AIMock, bedrock: Any) -> None:
     mock.on({}, {"error": {"message": "Full.", "code": "ServiceQuotaExceededException"}, "status": 400})
-    client = runtime()
-    with pytest.raises(client.exceptions.ServiceQuotaExceededException, match="Full"):
-        client.invoke_model(modelId=CLAUDE, body=BODY)
+    with pytest.raises(bedrock.exceptions.ServiceQuotaExceededException, match="Full"):
+        bedrock.invoke_model(modelId=CLAUDE, body=BODY)
 
 
-def test_a_retry_after_throttling_succeeds(mock: AIMock, runtime: Runtime) -> None:
+def test_a_retry_after_throttling_succeeds(mock: AIMock, connect_bedrock: Callable[..., Any]) -> None:
     limited = {"error": {"message": "Slow down"}, "status": 429, "retryAfter": 0.001}
     mock.on({}, limited, sequence_index=0).on({}, {"content": "Hi"})
-    answer = json.loads(runtime(attempts=2).invoke_model(modelId=CLAUDE, body=BODY)["body"].read())
+    answer = json.loads(connect_bedrock(attempts=2).invoke_model(modelId=CLAUDE, body=BODY)["body"].read())
     assert answer["content"][0]["text"] == "Hi"
     assert [entry["response"]["status"] for entry in mock.get_requests()] == [429, 200]
 
@@ -83,16 +72,14 @@ def test_a_retry_after_throttling_succeeds(mock: AIMock, runtime: Runtime) -> No
         ("my-model", '{"hello": "you"}', "matches no model"),
     ],
 )
-def test_bodies_that_are_none(runtime: Runtime, model: str, body: str, message: str) -> None:
-    client = runtime()
-    with pytest.raises(client.exceptions.ValidationException, match=message):
-        client.invoke_model(modelId=model, body=body)
+def test_bodies_that_are_none(bedrock: Any, model: str, body: str, message: str) -> None:
+    with pytest.raises(bedrock.exceptions.ValidationException, match=message):
+        bedrock.invoke_model(modelId=model, body=body)
 
 
-def test_vectors_are_not_streamed(runtime: Runtime) -> None:
-    client = runtime()
-    with pytest.raises(client.exceptions.ValidationException, match="unsupported for streaming"):
-        client.invoke_model_with_response_stream(modelId="amazon.titan-embed-text-v2:0", body='{"inputText": "a"}')
+def test_vectors_are_not_streamed(bedrock: Any) -> None:
+    with pytest.raises(bedrock.exceptions.ValidationException, match="unsupported for streaming"):
+        bedrock.invoke_model_with_response_stream(modelId="amazon.titan-embed-text-v2:0", body='{"inputText": "a"}')
 
 
 @pytest.mark.parametrize(
@@ -106,48 +93,18 @@ def test_vectors_are_not_streamed(runtime: Runtime) -> None:
         ("ModelTimeoutException", "modelTimeoutException"),
     ],
 )
-def test_an_exception_within_a_stream(mock: AIMock, runtime: Runtime, code: str | None, expected: str) -> None:
+def test_an_exception_within_a_stream(mock: AIMock, bedrock: Any, code: str | None, expected: str) -> None:
     error = {"message": "Enough.", "afterChunks": 4} | ({} if code is None else {"code": code})
     mock.on({}, {"content": "0123456789", "midStreamError": error}, chunk_size=2)
-    events = runtime().invoke_model_with_response_stream(modelId=CLAUDE, body=BODY)["body"]
+    events = bedrock.invoke_model_with_response_stream(modelId=CLAUDE, body=BODY)["body"]
     seen: list[Any] = []
     with contextlib.closing(events), pytest.raises(EventStreamError) as raised:
-        read(events, seen)
+        seen.extend(events)
     assert raised.value.response["Error"] == {"Code": expected, "Message": "Enough."}
     assert len(seen) == 4
 
 
-def test_no_fixture(runtime: Runtime) -> None:
+def test_no_fixture(bedrock: Any) -> None:
     with pytest.raises(ClientError, match="No fixture matched") as raised:
-        runtime().invoke_model(modelId=CLAUDE, body=BODY)
+        bedrock.invoke_model(modelId=CLAUDE, body=BODY)
     assert raised.value.response["Error"]["Code"] == "ResourceNotFoundException"
-
-
-CLASSES = [
-    (400, anthropic.BadRequestError),
-    (401, anthropic.AuthenticationError),
-    (403, anthropic.PermissionDeniedError),
-    (404, anthropic.NotFoundError),
-    (429, anthropic.RateLimitError),
-    (500, anthropic.InternalServerError),
-    (503, anthropic.InternalServerError),
-]
-
-
-@pytest.mark.parametrize(("status", "kind"), CLASSES)
-@pytest.mark.parametrize("stream", [False, True])
-def test_anthropic_s_sdk(mock: AIMock, connect: Callable[..., Any], status: int, kind: Any, stream: bool) -> None:
-    mock.on({}, {"error": {"message": "No."}, "status": status})
-    with pytest.raises(kind, match="No") as raised:
-        connect().messages.create(**QUESTION, model=CLAUDE, stream=stream)
-    assert raised.value.body == {"message": "No."}
-
-
-def test_anthropic_s_sdk_within_a_stream(mock: AIMock, connect: Callable[..., Any]) -> None:
-    error = {"message": "Enough.", "afterChunks": 4}
-    mock.on({}, {"content": "0123456789", "midStreamError": error}, chunk_size=2)
-    seen: list[Any] = []
-    with pytest.raises(anthropic.APIStatusError, match="Enough"):
-        read(connect().messages.create(**QUESTION, model=CLAUDE, stream=True), seen)
-    types = [event.type for event in seen]
-    assert types == ["message_start", "content_block_start", "content_block_delta", "content_block_delta"]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import anthropic
+import anyio
 import pytest
+from anthropic import AnthropicBedrock, AsyncAnthropicBedrock, DefaultAsyncHttpxClient, DefaultHttpxClient
 
 from aimock import AIMock
 
@@ -15,6 +19,39 @@ QUESTION: dict[str, Any] = {"model": MODEL, "max_tokens": 100, "messages": [{"ro
 TOOL = {"name": "get_weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
 
 Ask = Callable[..., Any]
+Work = Callable[[AsyncAnthropicBedrock], Awaitable[Any]]
+
+
+@pytest.fixture
+def connect(mock: AIMock) -> Iterator[Ask]:
+    """Makes a client of the SDK, closed at the end of the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**options: Any) -> AnthropicBedrock:
+            settings = settings_for(mock) | {"http_client": DefaultHttpxClient(verify=False)} | options
+            return stack.enter_context(AnthropicBedrock(**settings))
+
+        yield make
+
+
+@pytest.fixture
+def run(mock: AIMock) -> Callable[[str, Work], Any]:
+    """Runs an async function of a client to its end, on `asyncio` or `trio`."""
+
+    def run(backend: str, work: Work) -> Any:
+        async def main() -> Any:
+            http = DefaultAsyncHttpxClient(verify=False)
+            async with AsyncAnthropicBedrock(**settings_for(mock), http_client=http) as connected:
+                return await work(connected)
+
+        return anyio.run(main, backend=backend)
+
+    return run
+
+
+def settings_for(mock: AIMock) -> dict[str, Any]:
+    keys = {"aws_access_key": "AKIDEXAMPLE", "aws_secret_key": "secret"}
+    return {"base_url": mock.url, "aws_region": "us-east-1", "max_retries": 0, **keys}
 
 
 @pytest.fixture
@@ -112,9 +149,37 @@ def test_events(mock: AIMock, connect: Ask) -> None:
     ]
 
 
-def test_an_api_key_of_bedrock_s(mock: AIMock, connect: Ask) -> None:
+def test_a_key_of_bedrock_s(mock: AIMock) -> None:
     mock.on({}, {"content": "Hi"})
-    from anthropic import AnthropicBedrock
-
-    with AnthropicBedrock(api_key="bedrock-api-key", aws_region="us-east-1", base_url=mock.url) as client:
+    with AnthropicBedrock(api_key="key", aws_region="us-east-1", base_url=mock.url) as client:
         assert client.messages.create(**QUESTION).content[0].text == "Hi"
+
+
+CLASSES = [
+    (400, anthropic.BadRequestError),
+    (401, anthropic.AuthenticationError),
+    (403, anthropic.PermissionDeniedError),
+    (404, anthropic.NotFoundError),
+    (429, anthropic.RateLimitError),
+    (500, anthropic.InternalServerError),
+    (503, anthropic.InternalServerError),
+]
+
+
+@pytest.mark.parametrize(("status", "kind"), CLASSES)
+@pytest.mark.parametrize("stream", [False, True])
+def test_every_status_has_its_class(mock: AIMock, connect: Ask, status: int, kind: Any, stream: bool) -> None:
+    mock.on({}, {"error": {"message": "No."}, "status": status})
+    with pytest.raises(kind, match="No") as raised:
+        connect().messages.create(**QUESTION, stream=stream)
+    assert raised.value.body == {"message": "No."}
+
+
+def test_an_error_within_a_stream(mock: AIMock, connect: Ask) -> None:
+    error = {"message": "Enough.", "afterChunks": 4}
+    mock.on({}, {"content": "0123456789", "midStreamError": error}, chunk_size=2)
+    seen: list[Any] = []
+    with pytest.raises(anthropic.APIStatusError, match="Enough"):
+        seen.extend(connect().messages.create(**QUESTION, stream=True))
+    types = [event.type for event in seen]
+    assert types == ["message_start", "content_block_start", "content_block_delta", "content_block_delta"]
