@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from aimock_protocols.canonical import Part, Reply, Text, ToolCall, Vectors
+from aimock_protocols.canonical import Reply, Vectors
 from protocol_cases.anthropic import MESSAGES
 from protocol_cases.bedrock_converse import blobs
+from protocol_cases.cohere import legacy_chats
 from protocol_cases.strategies import (
     calls,
     counts,
@@ -59,24 +60,6 @@ def completion(model: str, request: dict[str, Any], *, tells_tokens: bool = Fals
     said = {**unsaid, "finish_reason": reasons, "id": names if has_id else st.none()}
     streamed = replies(text_alone, **{**said, "usage": tokens})
     return Family(model, request, streamed if tells_tokens else replies(text_alone, **said), streamed)
-
-
-def command_r() -> Family:
-    """Calls have no ids, and one reason covers the end of text and calls."""
-
-    def said(text: list[Text], called: list[ToolCall], reason: str, **more: Any) -> Reply:
-        parts: tuple[Part, ...] = (*text, *called) or (Text(""),)
-        return Reply(parts, finish_reason="tool_calls" if called and reason == "stop" else reason, **more)
-
-    unnamed = st.builds(lambda call: ToolCall(call.name, call.arguments), object_calls)
-    parts = (st.lists(st.builds(Text, words), max_size=1), st.lists(unnamed, max_size=2), reasons)
-    return Family(
-        "cohere.command-r-v1:0",
-        {"message": "hello"},
-        st.builds(said, *parts, id=names),
-        st.builds(said, *parts, id=names, usage=tokens),
-        speaks_tools=True,
-    )
 
 
 def openai_style(model: str, **thoughts: st.SearchStrategy[Any]) -> Family:
@@ -136,7 +119,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "mistral_text": completion("mistral.mistral-7b-instruct-v0:2", {"prompt": "<s>[INST] hello [/INST]"}),
     "mistral_chat": mistral_chat(),
-    "command_r": command_r(),
+    "command_r": Family("cohere.command-r-v1:0", {"message": "hello"}, legacy_chats, legacy_chats, speaks_tools=True),
     "cohere_text": completion("cohere.command-light-text-v14", {"prompt": "hello"}, has_id=True),
     "deepseek_text": completion("us.deepseek.r1-v1:0", {"prompt": "<｜User｜>hello<｜Assistant｜><think>\n"}),
     "openai_style": openai_style("qwen.qwen3-32b-v1:0", reasoning=st.none() | words, role=st.just("assistant")),

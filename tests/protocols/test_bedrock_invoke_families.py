@@ -166,6 +166,7 @@ def test_headers_tell_the_tokens_that_the_body_tells(family: Family, stamp: Stam
     shape = bedrock_invoke.shape(ask(family))
     headers = dict(bedrock_invoke.reply_headers(reply, shape))
     usage = bedrock_invoke.collapse(frame.data for frame in frames(family, reply, stamp)).usage or {}
+    usage = usage.get("billed_units", usage)
     told = [
         usage.get("input_tokens", usage.get("prompt_tokens")),
         usage.get("output_tokens", usage.get("completion_tokens")),

@@ -8,7 +8,6 @@ from typing import Any
 from aimock_protocols.bedrock_invoke import prompts
 from aimock_protocols.bedrock_invoke.completion import Completion, Said, having
 from aimock_protocols.bedrock_invoke.family import provided_by
-from aimock_protocols.bedrock_platform import uuid4
 from aimock_protocols.collapsing import mapping, string
 
 _HUMAN = "\n\nHuman:"
@@ -184,7 +183,7 @@ COHERE_TEXT = Completion(
     whole=_cohere_whole,
     piece=_cohere_piece,
     read=_cohere,
-    mint=lambda stamp: uuid4(stamp, "answer"),
+    mint=lambda stamp: stamp.uuid("answer"),
 )
 
 # -- DeepSeek ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ import orjson
 from aimock_protocols import openai_chat
 from aimock_protocols.bedrock_invoke import openai_style, reframed
 from aimock_protocols.bedrock_invoke.family import Document, Shape, provided_by
-from aimock_protocols.bedrock_platform import uuid4
 from aimock_protocols.canonical import ChatRequest, FrameKind, Reply, Stamp, ToolCall
 from aimock_protocols.collapsing import Collapsed, json_object
 from aimock_protocols.openai_chat.envelope import call_arguments, created
@@ -71,7 +70,7 @@ def _completion(
     kind: str, reply: Reply, shape: Shape, stamp: Stamp, message: dict[str, Any], reason: str | None
 ) -> dict[str, Any]:
     return {
-        "id": uuid4(stamp, "answer") if reply.id is None else reply.id,
+        "id": stamp.uuid("answer") if reply.id is None else reply.id,
         "object": kind,
         "created": created(reply, stamp),
         "model": shape.own if reply.model is None else reply.model,

@@ -17,7 +17,6 @@ from aimock_protocols.bedrock_converse.reading import EVENTS, Reader
 from aimock_protocols.bedrock_converse.shape import Shape as ConverseShape
 from aimock_protocols.bedrock_invoke.family import Document, Shape, provided_by
 from aimock_protocols.bedrock_invoke.malformed import objects, required
-from aimock_protocols.bedrock_platform import uuid4
 from aimock_protocols.canonical import ChatRequest, FrameKind, Reply, Stamp, ToolCall
 from aimock_protocols.collapsing import Collapsed, mapping, read_events
 from aimock_protocols.slicing import slices
@@ -81,7 +80,7 @@ def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
 def _blocks(reply: Reply, own: ConverseShape, stamp: Stamp) -> list[Block]:
     """The blocks of a reply. Ids of calls are bare UUIDs."""
     parts = [
-        attrs.evolve(part, id=uuid4(stamp, f"call {place}")) if isinstance(part, ToolCall) and part.id is None else part
+        attrs.evolve(part, id=stamp.uuid(f"call {place}")) if isinstance(part, ToolCall) and part.id is None else part
         for place, part in enumerate(reply.parts)
     ]
     return blocks(attrs.evolve(reply, parts=tuple(parts)), own, stamp)
