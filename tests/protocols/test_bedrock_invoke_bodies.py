@@ -368,6 +368,24 @@ def test_an_error() -> None:
     assert raised.value.reply.status == 429
 
 
+DEEP = b'{"x":' + b"[" * 400 + b"]" * 400 + b"}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"type":"message","content":[{"type":"tool_use","name":"f","input":%b}]}' % DEEP,
+        b'{"output":{"message":{"content":[{"toolUse":{"name":"f","input":%b}}]}}}' % DEEP,
+        b'{"choices":[{"message":{"tool_calls":[{"function":{"name":"f","arguments":%b}}]}}]}' % DEEP,
+        b'{"generation_id":"i","text":"","tool_calls":[{"name":"f","parameters":%b}]}' % DEEP,
+    ],
+    ids=["claude", "nova", "openai_style", "command_r"],
+)
+def test_calls_too_deep_to_be_written_are_no_reply(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  whatever it says
+        bedrock_invoke.parse(body)
+
+
 def chunk(document: Any) -> bytes:
     data = document if isinstance(document, bytes) else orjson.dumps(document)
     return eventstream.event("chunk", orjson.dumps({"bytes": base64.b64encode(data).decode(), "p": "ab"}))
