@@ -257,12 +257,9 @@ def _deferred(module: str, name: str) -> Callable[[Exchange], Whole]:
 
 def _chat_target(registered: Registered) -> Target:
     """The surface of a protocol, made when its first request comes."""
-    protocol = registered.load()
-    if hasattr(protocol, "frames"):
-        from aimock.surfaces.llm import LLMSurface as Surface
-    else:
-        from aimock.surfaces.embeddings import EmbeddingSurface as Surface
-    surface = Surface(protocol)
+    from aimock.surfaces.llm import LLMSurface
+
+    surface = LLMSurface(registered.load())
     return Target(surface.answer, surface.refuse, scoped=True)
 
 

@@ -18,7 +18,9 @@ from aimock_protocols.canonical import (
     ChatProtocol,
     Frame,
     FrameKind,
+    Opened,
     Reply,
+    Sealing,
     Stamp,
     Vectors,
     WireProtocol,
@@ -34,6 +36,7 @@ _MARKED_TIME = 7_919_283_746
 _MARKED_ENTROPY = bytes((37 * place + 11) % 251 for place in range(ENTROPY_BYTES))
 
 _Render = Callable[[Stamp], Iterable[Frame]]
+_Open = Callable[[bytes], Opened]
 
 
 class _Slot(NamedTuple):
@@ -95,24 +98,30 @@ class _Part(NamedTuple):
     holes: tuple[tuple[int, int], ...]
     """Which piece is filled in from which slot."""
     kind: FrameKind
+    seal: Callable[[bytes], bytes] | None = None
+    """Makes a frame of the pieces, if they are only what stands in it."""
 
     def filled(self, fillings: list[bytes]) -> bytes:
+        if not self.holes:
+            return self.pieces[0]
         pieces = list(self.pieces)
         for place, slot in self.holes:
             pieces[place] = fillings[slot]
-        return b"".join(pieces)
+        filled = b"".join(pieces)
+        return filled if self.seal is None else self.seal(filled)
 
 
 class _Template:
     """Rendered frames with holes in them, where there were marks."""
 
-    __slots__ = ("_marks", "_parts", "_values", "size")
+    __slots__ = ("_marks", "_open", "_parts", "_values", "size")
 
-    def __init__(self, render: _Render) -> None:
+    def __init__(self, render: _Render, opened: _Open | None) -> None:
         stamp = _MarkingStamp()
         marked = list(render(stamp))
+        self._open = opened
         self.size = sum(len(frame.data) for frame in marked)
-        everything = b"".join([frame.data for frame in marked])
+        everything = b"".join(self._contents(marked))
         slots = [slot for mark, slot in stamp.slots.items() if mark in everything]
         self._marks = [slot.mark for slot in slots]
         self._values = [slot.value for slot in slots]
@@ -121,14 +130,20 @@ class _Template:
     def _part(self, frame: Frame) -> _Part:
         if not self._marks:
             return _Part((frame.data,), (), frame.kind)
+        content, seal = (frame.data, None) if self._open is None else self._open(frame.data)
         # Splitting by a group keeps what it matched: a mark, which is then a hole.
-        pieces = re.split(b"(" + b"|".join(map(re.escape, self._marks)) + b")", frame.data)
+        pieces = re.split(b"(" + b"|".join(map(re.escape, self._marks)) + b")", content)
         holes = [(place, self._marks.index(pieces[place])) for place in range(1, len(pieces), 2)]
-        return _Part(tuple(pieces), tuple(holes), frame.kind)
+        return _Part(tuple(pieces), tuple(holes), frame.kind, seal) if holes else _Part((frame.data,), (), frame.kind)
+
+    def _contents(self, frames: list[Frame]) -> list[bytes]:
+        if self._open is None:
+            return [frame.data for frame in frames]
+        return [self._open(frame.data).content for frame in frames]
 
     def is_proved_by(self, stamp: Stamp, rendered: list[Frame]) -> bool:
         """Whether, filled in, it is what was rendered directly, and no mark stands in that by chance."""
-        if any(mark in data for mark in self._marks for data, _ in rendered):
+        if any(mark in content for mark in self._marks for content in self._contents(rendered)):
             return False
         return list(self.frames(stamp)) == rendered
 
@@ -189,6 +204,9 @@ class Renderings:
     def __init__(self, renderer: Renderer, shape: Hashable) -> None:
         self._renderer = renderer
         self._protocol = cast(ChatProtocol, renderer.protocol)
+        self._open: _Open | None = None
+        if hasattr(renderer.protocol, "opened"):
+            self._open = cast(Sealing, renderer.protocol).opened
         self.shape = shape
         self.kept: dict[Hashable, _Template | _Direct] = {}
 
@@ -204,6 +222,8 @@ class Renderings:
 
     def stream(self, source: Hashable, reply: Reply, stamp: Stamp, chunk_size: int) -> bytes:
         """All frames of a stream, joined."""
+        if self._open is not None:
+            return b"".join([frame.data for frame in self.frames(source, reply, stamp, chunk_size)])
 
         def render(stamp: Stamp) -> Iterable[Frame]:
             frames = self._protocol.frames(reply, self.shape, stamp, chunk_size)
@@ -219,12 +239,14 @@ class Renderings:
             return self._protocol.frames(reply, self.shape, stamp, chunk_size)
 
         key = (source, chunk_size)
-        return (self.kept.get(key) or self._keep(source, key, stamp, render)).frames(stamp)
+        return (self.kept.get(key) or self._keep(source, key, stamp, render, self._open)).frames(stamp)
 
-    def _keep(self, source: Hashable, key: Hashable, stamp: Stamp, render: _Render) -> _Template | _Direct:
+    def _keep(
+        self, source: Hashable, key: Hashable, stamp: Stamp, render: _Render, opened: _Open | None = None
+    ) -> _Template | _Direct:
         if source is None:
             return _Direct(render)
-        template = _Template(render)
+        template = _Template(render, opened)
         kept: _Template | _Direct = template
         if template.size > _LARGEST_KEPT or not template.is_proved_by(stamp, list(render(stamp))):
             kept = _Direct(render)

@@ -44,6 +44,8 @@ _TOLD = {
     "TOGETHER_API_KEY": KEY,
     # boto3, for this one service
     "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "{url}",
+    # anthropic on Bedrock
+    "ANTHROPIC_BEDROCK_BASE_URL": "{url}",
 }
 
 _TOLD_IF_ABSENT = {

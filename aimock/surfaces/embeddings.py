@@ -16,7 +16,7 @@ _FOLLOWS_FROM_TEXT = "follows from the text"
 
 
 class EmbeddingSurface(LLMSurface):
-    """Answers one protocol's embedding requests."""
+    """Answers one protocol's embedding requests, once they are decoded."""
 
     def _say(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Answer:
         if response.vector is None:

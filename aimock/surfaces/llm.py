@@ -73,13 +73,24 @@ class LLMSurface:
         self._headers = ResponseHeaders(protocol)
 
     def answer(self, exchange: Exchange) -> Answer:
-        """The one pipeline."""
-        steering, state = exchange.plan.steering, exchange.state
+        """Decodes the request, which says itself what it is for: there are routes that take chat and embeddings."""
         try:
             asked = self._understand(exchange)
         except WireError as refusal:
             return self._error(exchange, refusal.reply)
         exchange.neutral = self._reread
+        surface = self._for_embeddings if asked.chat.endpoint == "embedding" else self
+        return surface._proceed(exchange, asked)
+
+    @functools.cached_property
+    def _for_embeddings(self) -> LLMSurface:
+        from aimock.surfaces.embeddings import EmbeddingSurface  # most are never asked for any
+
+        return EmbeddingSurface(self._protocol)
+
+    def _proceed(self, exchange: Exchange, asked: Asked) -> Answer:
+        """The one pipeline."""
+        steering, state = exchange.plan.steering, exchange.state
         chat = asked.chat
         if chat.objection is not None:
             if exchange.strict:

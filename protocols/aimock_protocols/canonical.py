@@ -366,7 +366,8 @@ class WireProtocol(Protocol):
 
 
 class ChatProtocol(WireProtocol, Protocol):
-    """What a protocol is asked besides, whose answers can be streamed."""
+    """What a protocol is asked besides, whose answers can be streamed. If its routes take requests for embeddings too,
+    `encode` and `parse` are about both."""
 
     @property
     def stream_headers(self) -> Headers: ...
@@ -397,6 +398,21 @@ class Remembering(Protocol):
         self, request: ChatRequest, reply: Reply, shape: Any, stamp: Stamp, chunk_size: int, memory: Memory
     ) -> None:
         """Called once for each reply to a request with `remembers`, before it is sent."""
+
+
+class Opened(NamedTuple):
+    """What stands in a frame, where nothing hides it, and what makes a frame of such content again."""
+
+    content: bytes
+    seal: Callable[[bytes], bytes]
+
+
+class Sealing(Protocol):
+    """A member that a protocol has besides, if its frames hide what stands in them: in base64, behind a checksum. Kept
+    renderings are filled in before they are sealed."""
+
+    def opened(self, frame: bytes) -> Opened:
+        """What stands in one of its frames."""
 
 
 class TellingInHeaders(Protocol):

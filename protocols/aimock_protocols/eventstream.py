@@ -14,9 +14,10 @@ import enum
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
+from aimock_protocols.canonical import Opened
 from aimock_protocols.framing import EVENT_LIMIT, EventTooLarge, FramingError
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
@@ -101,6 +102,12 @@ def framed(headers: bytes, payload: bytes) -> bytes:
     lengths = _LENGTHS.pack(_AROUND + len(headers) + len(payload), len(headers))
     start = lengths + _CRC.pack(zlib.crc32(lengths)) + headers + payload
     return start + _CRC.pack(zlib.crc32(start))
+
+
+def opened(message: bytes) -> Opened:
+    """The payload of a message of ours, for which another can be put in its place."""
+    end = _PRELUDE.size + _LENGTHS.unpack_from(message)[1]
+    return Opened(message[end : -_CRC.size], partial(framed, message[_PRELUDE.size : end]))
 
 
 def packed(headers: Mapping[str, Header]) -> bytes:

@@ -114,6 +114,13 @@ PROTOCOLS: tuple[Registered, ...] = (
         tuple(SideRoute("POST", f"{base}/count-tokens:rawPredict", "count_tokens") for base in _VERTEX),
     ),
     Registered(
+        "bedrock_invoke",
+        (
+            Route("POST", "/model/{model:path}/invoke"),
+            Route("POST", "/model/{model:path}/invoke-with-response-stream"),
+        ),
+    ),
+    Registered(
         "bedrock_converse",
         (
             Route("POST", "/model/{model:path}/converse"),

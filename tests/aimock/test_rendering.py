@@ -88,19 +88,19 @@ def test_kept_renderings_are_what_every_protocol_gives(protocol, reply, searched
         frames = list(protocol.frames(reply, asked, stamp, size))
         assert renderings.whole("source", reply, stamp) == protocol.encode(reply, asked, stamp)
         assert list(renderings.frames("source", reply, stamp, size)) == frames
+        assert renderings.stream("source", reply, stamp, size) == b"".join(frame.data for frame in frames)
 
 
 @every_protocol
 def test_usual_replies_are_kept_by_every_protocol(protocol):
-    """Texts, thoughts and errors in their midst, whole and streamed: their marks are told apart."""
+    """Texts, calls, thoughts and errors in their midst, whole and streamed: their marks are told apart."""
     asked = shape_for(protocol)
     renderings = Renderer(protocol).of(asked)
     stamp = Stamp(1795200000.0, b"kept" * 16)
     broken = MidStreamError(2, ErrorReply("Overloaded"))
-    # Ids that are minted for calls stand inside a checksum, or in base64, where frames are binary.
-    calls = () if protocol.name.startswith("bedrock") else (ToolCall("f", "{}"), ToolCall("g", "{}"))
+    said = (Text("Hi"), ToolCall("f", "{}"), ToolCall("g", "{}"))
     for number, error in enumerate((None, broken)):
-        reply = Reply((Text("Hi"), *calls), reasoning="Hm.", web_searches=("a", "b"), mid_stream_error=error)
+        reply = Reply(said, reasoning="Hm.", web_searches=("a", "b"), mid_stream_error=error)
         renderings.whole(number, reply, stamp)
         list(renderings.frames(number, reply, stamp, 5))
     assert [type(kept).__name__ for kept in renderings.kept.values()] == ["_Template"] * 4

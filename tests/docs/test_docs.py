@@ -58,6 +58,7 @@ from aimock.net.limits import Limits
 from aimock.pytest_plugin import environment
 from aimock.pytest_plugin import settings as pytest_settings
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
+from aimock_protocols.bedrock_invoke import families as bedrock_families
 from aimock_protocols.reasoning import NOT_REASONING
 from aimock_protocols.registry import PROTOCOLS
 
@@ -383,6 +384,10 @@ def check_ollama_routes() -> None:
 
 def check_cohere_routes() -> None:
     check("cohere-routes", routes_of("cohere"))
+
+
+def check_bedrock_families() -> None:
+    check("bedrock-families", bedrock_families.FAMILIES)
 
 
 def routes_of(provider: str) -> list[str]:

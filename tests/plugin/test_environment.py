@@ -49,6 +49,8 @@ def test_the_sdk_of_anthropic_finds_it(suite: pytest.Pytester, monkeypatch: pyte
                 assert str(client.base_url).rstrip("/") == aimock.url
                 assert client.auth_token is None
                 assert client.api_key.startswith("aimock")
+            with anthropic.AnthropicBedrock() as client:
+                assert str(client.base_url).rstrip("/") == aimock.url
     """)
     suite.runpytest_subprocess().assert_outcomes(passed=1)
 

@@ -16,6 +16,7 @@ from aimock_protocols.bedrock_converse.stream import error_frame, frames
 from aimock_protocols.bedrock_platform import STREAM_HEADERS as stream_headers
 from aimock_protocols.bedrock_platform import WHOLE_HEADERS as whole_headers
 from aimock_protocols.bedrock_platform import error, fresh_headers, rate_limited, rate_limits
+from aimock_protocols.eventstream import opened
 
 name = "bedrock_converse"
 heeds: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ __all__ = [
     "heeds",
     "keepalive",
     "name",
+    "opened",
     "parse",
     "rate_limited",
     "rate_limits",

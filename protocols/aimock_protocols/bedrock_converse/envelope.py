@@ -28,7 +28,7 @@ USAGE = {
 LATENCY = "latencyMs"
 """Where a usage tells what the wire has under `metrics`: milliseconds that the model took."""
 
-_SPELLINGS = Spellings(
+SPELLINGS = Spellings(
     prompt=("input_tokens", "prompt_tokens", "inputTokens", "promptTokenCount"),
     completion=("output_tokens", "completion_tokens", "outputTokens", "candidatesTokenCount"),
     total=("total_tokens", "totalTokens", "totalTokenCount"),
@@ -36,7 +36,7 @@ _SPELLINGS = Spellings(
     completion_details=("completion_tokens_details", "output_tokens_details"),
 )
 
-_FIRST_TOKEN_MS, _TOKEN_MS = 400, 10
+FIRST_TOKEN_MS, _TOKEN_MS = 400, 10
 """What an answer is said to have taken if its fixture does not say."""
 
 
@@ -59,8 +59,8 @@ def stop(reply: Reply, shape: Shape) -> dict[str, Any]:
 def metadata(reply: Reply, shape: Shape) -> dict[str, Any]:
     """Usage, time, and what the request asked for and is told again."""
     given = reply.usage or {}
-    counts = given_counts(given, _SPELLINGS) or estimated_counts(reply, shape.input_tokens)
-    told: dict[str, Any] = {"metrics": {LATENCY: _latency(given, counts)}, "usage": _usage(given, counts)}
+    counts = given_counts(given, SPELLINGS) or estimated_counts(reply, shape.input_tokens)
+    told: dict[str, Any] = {"metrics": {LATENCY: latency(given, counts.completion)}, "usage": _usage(given, counts)}
     if shape.latency is not None:
         told["performanceConfig"] = {"latency": shape.latency}
     if shape.tier is not None:
@@ -71,11 +71,12 @@ def metadata(reply: Reply, shape: Shape) -> dict[str, Any]:
 def _usage(given: Any, counts: Counts) -> dict[str, Any]:
     """Given counts or estimated ones, then what else the reply gives."""
     told = {"inputTokens": counts.prompt, "outputTokens": counts.completion, "totalTokens": counts.total}
-    told |= {USAGE.get(name, name): value for name, value in extras(given, _SPELLINGS).items()}
+    told |= {USAGE.get(name, name): value for name, value in extras(given, SPELLINGS).items()}
     told.pop(LATENCY, None)
     return told
 
 
-def _latency(given: Any, counts: Counts) -> int:
-    latency = given.get(LATENCY)
-    return latency if type(latency) is int else _FIRST_TOKEN_MS + _TOKEN_MS * counts.completion
+def latency(given: Any, completion: int) -> int:
+    """Milliseconds that an answer of so many tokens took."""
+    told = given.get(LATENCY)
+    return told if type(told) is int else FIRST_TOKEN_MS + _TOKEN_MS * completion

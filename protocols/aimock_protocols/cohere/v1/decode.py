@@ -30,7 +30,14 @@ _ROLES = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system"}
 
 def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     """The request in canonical form; `native` is the body as sent. Raises WireError, a 400."""
-    sent = read_object(body)
+    request = chat_request(read_object(body))
+    if head.headers.get(ACCEPTS, "").startswith("text/event-stream"):
+        request.stream_headers = EVENT_HEADERS
+    return request
+
+
+def chat_request(sent: dict[str, Any]) -> ChatRequest:
+    """The canonical form of a body. Raises WireError."""
     model = read_optional(sent, "model", str)
     canonical = {name: value for name, value in sent.items() if name not in _CONVERSATION} | renamed(sent)
     canonical["messages"] = _messages(sent)
@@ -38,10 +45,7 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     if type(tools) is list:
         canonical["tools"] = [tool(each) for each in tools if type(each) is dict]
     stream = read_optional(sent, "stream", bool)
-    wants_events = head.headers.get(ACCEPTS, "").startswith("text/event-stream")
-    return ChatRequest(
-        canonical, sent, model or "", stream or False, stream_headers=EVENT_HEADERS if wants_events else None
-    )
+    return ChatRequest(canonical, sent, model or "", stream or False)
 
 
 def _messages(sent: dict[str, Any]) -> list[dict[str, Any]]:
