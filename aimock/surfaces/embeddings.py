@@ -5,9 +5,10 @@ from __future__ import annotations
 import attrs
 
 from aimock.exchange import Exchange
-from aimock.fixtures import Found, Missed, Response
+from aimock.fixtures import Found, Missed, Question, Response
 from aimock.fixtures.fixture import Fixture
 from aimock.net.exchange import Answer
+from aimock.settings import strict_turns
 from aimock.surfaces.llm import Asked, LLMSurface
 from aimock_protocols.canonical import ErrorReply, Vectors
 
@@ -15,40 +16,82 @@ _FOLLOWS_FROM_TEXT = "follows from the text"
 """What such vectors are kept by: the shape of the request has the texts."""
 
 
+@attrs.frozen
+class FoundEach(Found):
+    """Fixtures for the texts of one request, of which the first stands for all."""
+
+    fixtures: tuple[Fixture | None, ...] = ()
+    """That of each text, in order; None: its vector follows from it."""
+
+
 class EmbeddingSurface(LLMSurface):
     """Answers one protocol's embedding requests, once they are decoded."""
+
+    def _match(self, exchange: Exchange, asked: Asked) -> tuple[Asked, Found | Missed]:
+        """The fixture that answers for all texts together; or, where there is none, or it is that of one text and
+        another text has another, a fixture for each text that has one. Strict servers want one for each then.
+
+        One request is one step in a sequence, however many of its texts a fixture is for.
+        """
+        found = self._find(exchange, asked.question)
+        texts = _texts(asked)
+        if len(texts) > 1:
+            questions = [self._question(exchange, asked, text) for text in texts]
+            alone = [self._find(exchange, question) for question in questions]
+            fixtures = tuple([each.fixture if isinstance(each, Found) else None for each in alone])
+            own = [fixture for fixture in dict.fromkeys(fixtures) if fixture is not None]
+            if own if isinstance(found, Missed) else found.fixture in own and len(own) > 1:
+                if exchange.strict and None in fixtures:
+                    place = fixtures.index(None)
+                    return asked._replace(question=questions[place]), alone[place]
+                return asked, self._served_together(exchange, asked, fixtures, own)
+        if isinstance(found, Found):
+            self._count(exchange, asked, found.fixture)
+        return asked, found
+
+    def _served_together(
+        self, exchange: Exchange, asked: Asked, fixtures: tuple[Fixture | None, ...], own: list[Fixture]
+    ) -> Found:
+        """One that has no vector (an error, a function) answers for all: a request fails as a whole."""
+        for fixture in own:
+            if fixture.response.vector is None:
+                self._count(exchange, asked, fixture)
+                return Found(fixture)
+        for fixture in own:
+            self._count(exchange, asked, fixture)
+        return FoundEach(own[0], fixtures=fixtures)
+
+    def _find(self, exchange: Exchange, question: Question) -> Found | Missed:
+        state = exchange.state
+        strict = state.book.is_scripted and strict_turns()
+        return state.book.match(question, state.counters, strict_turns=strict, consume=False)
+
+    def _count(self, exchange: Exchange, asked: Asked, fixture: Fixture) -> None:
+        exchange.state.book.count(fixture, asked.question, exchange.state.counters)
+
+    def _question(self, exchange: Exchange, asked: Asked, text: str) -> Question:
+        """The request as if this were its only text."""
+        chat = attrs.evolve(asked.chat, body={**asked.chat.body, "input": [text]})
+        return self._questioning(exchange, chat)
+
+    def _serve(self, exchange: Exchange, asked: Asked, found: Found | Missed) -> Answer:
+        if not isinstance(found, FoundEach):
+            return super()._serve(exchange, asked, found)
+        vectors = tuple([None if fixture is None else fixture.response.vector for fixture in found.fixtures])
+        return self._whole(exchange, asked, found.fixture, Vectors(vectors), found.fixtures)
 
     def _say(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Answer:
         if response.vector is None:
             message = "Fixture response did not match any known embedding type"
             return self._error(exchange, ErrorReply(message, "server_error"), fixture)
         vectors = Vectors((response.vector,) * len(_texts(asked)))
-        return self._whole(exchange, asked, fixture, vectors, None if response is not fixture.response else fixture)
+        return self._whole(exchange, asked, fixture, vectors, fixture if response is fixture.response else None)
 
     def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Answer:
-        """No fixture is for all the texts together. Each may have its own; those that have none get the vector that
-        follows from them, but in strict mode."""
-        vectors: list[tuple[float, ...] | None] = []
-        only = None
-        texts = _texts(asked)
-        for text in texts if len(texts) > 1 else ():
-            found = self._match_one(exchange, asked, text)
-            if isinstance(found, Missed):
-                vectors.append(None)
-                continue
-            only = found.fixture
-            if found.fixture.response.vector is None:
-                return self._respond(exchange, asked, found.fixture, found.fixture.response)
-            vectors.append(found.fixture.response.vector)
-        vectors = vectors or [None] * len(texts)
-        if exchange.strict and None in vectors:
+        if exchange.strict:
             return super()._miss(exchange, asked, missed)
-        source = _FOLLOWS_FROM_TEXT if only is None else None
-        return self._whole(exchange, asked, only, Vectors(tuple(vectors)), source)
-
-    def _match_one(self, exchange: Exchange, asked: Asked, text: str) -> Found | Missed:
-        chat = attrs.evolve(asked.chat, body={**asked.chat.body, "input": [text]})
-        return self._match(exchange.state, self._asking(exchange, chat))[1]
+        vectors = Vectors((None,) * len(_texts(asked)))
+        return self._whole(exchange, asked, None, vectors, _FOLLOWS_FROM_TEXT)
 
 
 def _texts(asked: Asked) -> list[str]:

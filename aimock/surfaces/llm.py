@@ -22,7 +22,6 @@ from aimock.physics import Limit, Pace, Surroundings, interrupt, kept_alive, sch
 from aimock.randomness import uniforms
 from aimock.rendering import Renderer, Renderings
 from aimock.settings import matches_history, model_list, strict_turns
-from aimock.state import State
 from aimock.surfaces.headers import ResponseHeaders
 from aimock_protocols.canonical import (
     ChatProtocol,
@@ -106,7 +105,7 @@ class LLMSurface:
         injected = state.injected.take(steering.test_id, chat.endpoint)
         if injected is not None:
             return self._respond(exchange, asked, injected, injected.response)
-        asked, found = self._match(state, asked)
+        asked, found = self._match(exchange, asked)
         fixture = None if isinstance(found, Missed) else found.fixture
         if not state.chaos.is_quiet or steering.chaos is not None or (fixture is not None and not fixture.is_plain):
             risks = odds(state.chaos.at(steering.test_id), fixture, steering.chaos)
@@ -114,9 +113,10 @@ class LLMSurface:
                 return self._risk(exchange, asked, found, risks)
         return self._serve(exchange, asked, found)
 
-    def _match(self, state: State, asked: Asked) -> tuple[Asked, Found | Missed]:
+    def _match(self, exchange: Exchange, asked: Asked) -> tuple[Asked, Found | Missed]:
         """The fixture that answers, and the request as it is for the model for which it does. Errors that fall through
         answer only if no fixture answers better."""
+        state = exchange.state
         strict = state.book.is_scripted and strict_turns()
         found = state.book.match(asked.question, state.counters, strict_turns=strict)
         for other in asked.others:
@@ -189,9 +189,11 @@ class LLMSurface:
         return chat
 
     def _asking(self, exchange: Exchange, chat: ChatRequest) -> Asked:
+        return Asked(chat, self._questioning(exchange, chat), self._renderer.of(self._protocol.shape(chat)))
+
+    def _questioning(self, exchange: Exchange, chat: ChatRequest) -> Question:
         steering, transform = exchange.plan.steering, exchange.state.settings.request_transform
-        question = Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
-        return Asked(chat, question, self._renderer.of(self._protocol.shape(chat)))
+        return Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
 
     def _neutral(self, request: Request, plan: Plan) -> dict[str, Any]:
         """The request as the journal shows it. Decoded anew: few entries are ever read, and bytes are small to keep."""

@@ -16,7 +16,7 @@ _DIGEST = 32
 _VALUES = tuple(byte / 127.5 - 1 for byte in range(256))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def vector_of(text: str, dimensions: int) -> tuple[float, ...]:
     """The vector of a text: SHA-256 of its UTF-8 bytes, and of each digest in turn, a value from -1 to 1 for each byte.
 
@@ -46,7 +46,11 @@ def normalised(vector: tuple[float, ...]) -> tuple[float, ...]:
 
 def float32_base64(vector: Iterable[float]) -> str:
     """Little-endian single floats in base64, as OpenAI's SDKs ask for them. What is too large for one is infinite."""
-    packed = b"".join(map(_float32, vector))
+    values = tuple(vector)
+    try:
+        packed = struct.pack(f"<{len(values)}f", *values)
+    except OverflowError:
+        packed = b"".join(map(_float32, values))
     return base64.b64encode(packed).decode("ascii")
 
 

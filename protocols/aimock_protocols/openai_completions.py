@@ -7,7 +7,7 @@ answers them all, and each prompt gets its choice; a prompt of token numbers rea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -19,6 +19,7 @@ from aimock_protocols.openai_chat.decode import chat_request
 from aimock_protocols.openai_chat.shape import Shape as ChatShape
 from aimock_protocols.openai_chat.shape import shape as chat_shape
 from aimock_protocols.openai_chat.stream import DONE
+from aimock_protocols.openai_inputs import texts_of
 from aimock_protocols.openai_platform import KEEPALIVE as keepalive
 from aimock_protocols.openai_platform import STREAM_HEADERS as stream_headers
 from aimock_protocols.openai_platform import WHOLE_HEADERS as whole_headers
@@ -26,7 +27,6 @@ from aimock_protocols.openai_platform import (
     error,
     error_frame,
     fresh_headers,
-    invalid_type,
     missing,
     rate_limited,
     rate_limits,
@@ -62,32 +62,10 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     native = read_object(body)
     if "prompt" not in native:
         raise missing("prompt")
-    content = "\n".join(_prompts(native["prompt"]))
+    content = "\n".join(texts_of(native["prompt"], "prompt"))
     canonical = {key: value for key, value in native.items() if key != "prompt"}
     canonical["messages"] = [{"role": "user", "content": content}]
     return chat_request(canonical, native, params)
-
-
-def _prompts(prompt: Any) -> list[str]:
-    """The texts to complete: a string, strings, token numbers, or lists of token numbers."""
-    if isinstance(prompt, str):
-        return [prompt]
-    if isinstance(prompt, list) and prompt:
-        if all(isinstance(one, str) for one in prompt):
-            return prompt
-        if _are_tokens(prompt):
-            return [_token_text(prompt)]
-        if all(isinstance(one, list) and _are_tokens(one) for one in prompt):
-            return [_token_text(one) for one in prompt]
-    raise invalid_type("prompt", "a string, an array of strings, or an array of tokens", prompt)
-
-
-def _are_tokens(values: list[Any]) -> bool:
-    return all(type(value) is int for value in values)
-
-
-def _token_text(tokens: list[int]) -> str:
-    return " ".join(map(str, tokens))
 
 
 class Shape(NamedTuple):
@@ -100,7 +78,7 @@ class Shape(NamedTuple):
 
 def shape(request: ChatRequest) -> Shape:
     echo = request.body.get("echo") is True
-    prompts = _prompts(request.native["prompt"])
+    prompts = texts_of(request.native["prompt"], "prompt")
     return Shape(chat_shape(request), tuple(prompt if echo else "" for prompt in prompts))
 
 

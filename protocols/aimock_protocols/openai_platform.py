@@ -6,7 +6,9 @@ Source: wire-openai-chat §4, §10, §11.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -86,6 +88,15 @@ def read_optional(body: dict[str, Any], param: str, kind: type, expected: str) -
     if value is not None and type(value) is not kind:
         raise invalid_type(param, expected, value)
     return value
+
+
+def read_model(body: dict[str, Any], params: Mapping[str, str]) -> str:
+    """The model asked for, empty if there is none. Azure's `deployment`, percent-decoded here, is that of a body that
+    names none, and is put there. Raises WireError."""
+    model: str | None = read_optional(body, "model", str, "a string")
+    if not model and "deployment" in params:
+        body["model"] = model = unquote(params["deployment"])
+    return model or ""
 
 
 def fresh_headers(stamp: Stamp) -> Headers:

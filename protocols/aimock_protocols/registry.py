@@ -93,6 +93,13 @@ PROTOCOLS: tuple[Registered, ...] = (
         ),
     ),
     Registered(
+        "openai_embeddings",
+        (
+            Route("POST", "/v1/embeddings"),
+            Route("POST", "/openai/deployments/{deployment}/embeddings"),
+        ),
+    ),
+    Registered(
         "anthropic_messages",
         (
             Route("POST", "/v1/messages"),

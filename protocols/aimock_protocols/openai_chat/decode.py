@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from aimock_protocols.canonical import ChatRequest, Head
-from aimock_protocols.openai_platform import invalid_type, missing, read_object, read_optional, refusal
+from aimock_protocols.openai_platform import invalid_type, missing, read_model, read_object, read_optional, refusal
 
 MAX_CHOICES = 128
 
@@ -35,14 +34,12 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
 
 def chat_request(body: dict[str, Any], native: dict[str, Any], params: Mapping[str, str]) -> ChatRequest:
     """Checks the parameters that every completion endpoint shares. Raises WireError."""
-    model = read_optional(body, "model", str, "a string")
-    if not model and "deployment" in params:
-        body["model"] = model = unquote(params["deployment"])
+    model = read_model(body, params)
     stream = read_optional(body, "stream", bool, "a boolean")
     choices = read_optional(body, "n", int, "an integer")
     if choices is not None:
         _check_choices(choices)
-    return ChatRequest(body, native, model or "", stream or False)
+    return ChatRequest(body, native, model, stream or False)
 
 
 def _check_choices(n: int) -> None:
