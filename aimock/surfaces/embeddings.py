@@ -33,18 +33,19 @@ class EmbeddingSurface(LLMSurface):
 
         One request is one step in a sequence, however many of its texts a fixture is for.
         """
-        found = self._find(exchange, asked.question)
         texts = _texts(asked)
-        if len(texts) > 1:
-            questions = [self._question(exchange, asked, text) for text in texts]
-            alone = [self._find(exchange, question) for question in questions]
-            fixtures = tuple([each.fixture if isinstance(each, Found) else None for each in alone])
-            own = [fixture for fixture in dict.fromkeys(fixtures) if fixture is not None]
-            if own if isinstance(found, Missed) else found.fixture in own and len(own) > 1:
-                if exchange.strict and None in fixtures:
-                    place = fixtures.index(None)
-                    return asked._replace(question=questions[place]), alone[place]
-                return asked, self._served_together(exchange, asked, fixtures, own)
+        if len(texts) == 1:
+            return super()._match(exchange, asked)
+        found = self._find(exchange, asked.question)
+        questions = [self._question(exchange, asked, text) for text in texts]
+        alone = [self._find(exchange, question) for question in questions]
+        fixtures = tuple([each.fixture if isinstance(each, Found) else None for each in alone])
+        own = [fixture for fixture in dict.fromkeys(fixtures) if fixture is not None]
+        if own if isinstance(found, Missed) else found.fixture in own and len(own) > 1:
+            if exchange.strict and None in fixtures:
+                place = fixtures.index(None)
+                return asked._replace(question=questions[place]), alone[place]
+            return asked, self._served_together(exchange, asked, fixtures, own)
         if isinstance(found, Found):
             self._count(exchange, asked, found.fixture)
         return asked, found
