@@ -6,6 +6,7 @@ providers, a hint) travels in a `google.rpc.ErrorInfo`, under a domain of our ow
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -61,6 +62,7 @@ _NAMES = frozenset(STATUSES.values()) | {
 
 _DETAIL = "type.googleapis.com/google.rpc."
 _DOMAIN = "aimock"
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)s", re.ASCII)
 _METRIC = "generativelanguage.googleapis.com/generate_content_free_tier_"
 
 
@@ -182,11 +184,6 @@ def read_error(value: Any) -> ErrorReply | None:
 
 def _wait(details: list[dict[str, Any]]) -> float | None:
     """The seconds of a RetryInfo."""
-    for detail in details:
-        delay = string(detail.get("retryDelay"))
-        if delay is not None:
-            try:
-                return float(delay.removesuffix("s"))
-            except ValueError:
-                return None
-    return None
+    delays = (string(detail.get("retryDelay")) or "" for detail in details)
+    found = next(filter(None, map(_DURATION.fullmatch, delays)), None)
+    return float(found[1]) if found is not None else None
