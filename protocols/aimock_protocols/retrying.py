@@ -13,7 +13,7 @@ def wait_of(error: ErrorReply) -> float | None:
 
 
 def retry_headers(error: ErrorReply) -> Headers:
-    """`retry-after` in whole seconds, and `retry-after-ms`, both rounded up: who waits as told has waited long enough."""
+    """`retry-after` in whole seconds, and `retry-after-ms`, both rounded up: who waits so has waited long enough."""
     wait = wait_of(error)
     if wait is None:
         return ()

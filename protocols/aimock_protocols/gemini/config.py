@@ -72,7 +72,7 @@ def _tools(index: int, tool: dict[str, Any]) -> list[dict[str, Any]]:
     """A tool's functions; then, as they came, those of its parts that the provider runs itself."""
     made = []
     for declared in many(tool, "functionDeclarations", f"tools[{index}].function_declarations"):
-        function = {name: declared[name] for name in ("name", "description") if name in declared}
+        function: dict[str, Any] = {name: declared[name] for name in ("name", "description") if name in declared}
         schema = declared.get("parameters")
         schema = field(declared, "parametersJsonSchema") if schema is None else schema
         if schema is not None:

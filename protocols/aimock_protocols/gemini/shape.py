@@ -28,7 +28,8 @@ class Shape(NamedTuple):
 
 def shape(request: ChatRequest) -> Shape:
     """The shape of a decoded request, whatever stands in it: what is malformed asks for nothing."""
-    count = request.body.get("n")
+    config = field(request.native, "generationConfig")
+    count = field(config, "candidateCount") if type(config) is dict else None
     tier = field(request.native, "serviceTier")
     return Shape(
         request.model,
