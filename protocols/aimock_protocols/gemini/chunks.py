@@ -1,4 +1,4 @@
-"""A GenerateContentResponse in pieces of bytes, of which a whole answer is one and a stream has many (wire-gemini §3)."""
+"""GenerateContentResponses, put together from pieces of bytes: a whole answer is one (wire-gemini §3)."""
 
 from __future__ import annotations
 

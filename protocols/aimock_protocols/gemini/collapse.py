@@ -165,8 +165,11 @@ class _Reader:
 
 
 def _arguments(call: dict[str, Any]) -> str:
-    """The JSON text of a call's arguments."""
+    """The JSON text of a call's arguments. Raises ValueError if they are nested deeper than can be written."""
     given = call.get("args")
     if isinstance(given, str):
         return given
-    return orjson.dumps(given).decode() if isinstance(given, dict) else "{}"
+    try:
+        return orjson.dumps(given).decode() if isinstance(given, dict) else "{}"
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error)) from None
