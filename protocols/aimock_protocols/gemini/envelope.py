@@ -82,13 +82,9 @@ def feedback(reply: Reply) -> dict[str, Any]:
     return told | ({"blockReasonMessage": reply.refusal} if reply.refusal else {})
 
 
-def model_version(reply: Reply, shape: Shape) -> str:
-    return (shape.model if reply.model is None else reply.model).removeprefix("models/")
-
-
 def identity(reply: Reply, shape: Shape, stamp: Stamp) -> dict[str, Any]:
     """The members that every chunk repeats, in the order in which the live service sends them."""
-    told = {"modelVersion": model_version(reply, shape)}
+    told = {"modelVersion": shape.model if reply.model is None else reply.model}
     if shape.is_vertex:
         created = stamp.created if reply.created is None else reply.created
         told["createTime"] = rfc3339.in_microseconds(created)
