@@ -27,9 +27,9 @@ class Registered(NamedTuple):
     routes: tuple[Route, ...]
     sides: tuple[SideRoute, ...] = ()
     known_by: tuple[tuple[str, str], ...] = ()
-    """Request headers that its clients send, and how the value of each begins: by any one of these they are told apart
-    on paths that several APIs share. Side routes that an API before it has too are reached only so; paths that nobody
-    has are then refused in this protocol's words."""
+    """Request headers that its clients send (or query keys, written `?key`), and how the value of each begins: by any
+    one of these they are told apart on paths that several APIs share. Side routes that an API before it has too are
+    reached only so; paths that nobody has are then refused in this protocol's words."""
 
     def load(self) -> WireProtocol:
         module, _, member = self.name.partition(":")
@@ -195,7 +195,7 @@ PROTOCOLS: tuple[Registered, ...] = (
             *(SideRoute("GET", f"{version}/models", "list_models") for version in _GOOGLE_VERSIONS),
             *(SideRoute("GET", base, "retrieve_model") for base in _GEMINI),
         ),
-        known_by=(("x-goog-api-key", ""), ("x-goog-api-client", "")),
+        known_by=(("x-goog-api-key", ""), ("x-goog-api-client", ""), ("?key", "")),
     ),
     Registered(
         "gemini.vertex",
