@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import attrs
 import orjson
 
 from aimock_protocols.canonical import (
@@ -51,14 +52,14 @@ STATUSES = {
 }
 """What an error of each status is called; of others, those below 500 are as 400, the rest as 500."""
 
-_NAMES = frozenset(STATUSES.values()) | {
-    "FAILED_PRECONDITION",
-    "ALREADY_EXISTS",
-    "OUT_OF_RANGE",
-    "DATA_LOSS",
-    "UNKNOWN",
+_CODES = {name: status for status, name in reversed(STATUSES.items())} | {
+    "FAILED_PRECONDITION": 400,
+    "OUT_OF_RANGE": 400,
+    "ALREADY_EXISTS": 409,
+    "DATA_LOSS": 500,
+    "UNKNOWN": 500,
 }
-"""Every name of google.rpc.Code that is one of an error."""
+"""The status of every name of google.rpc.Code that is one of an error."""
 
 _DETAIL = "type.googleapis.com/google.rpc."
 _DOMAIN = "aimock"
@@ -124,7 +125,7 @@ def error(error: ErrorReply, stamp: Stamp) -> WireResponse:
 
 def envelope(error: ErrorReply) -> dict[str, Any]:
     """The error as Google tells it. `metadata` that is a list of details is sent as such."""
-    status = next((name for name in (error.code, error.type) if type(name) is str and name in _NAMES), None)
+    status = _name_of(error)
     inner = {"code": error.status, "message": error.message, "status": status or status_of(error.status)}
     details = list(error.metadata) if isinstance(error.metadata, list | tuple) else []
     said = {"type": error.type, "code": error.code, "param": error.param, "hint": error.hint}
@@ -138,6 +139,17 @@ def envelope(error: ErrorReply) -> dict[str, Any]:
     if details:
         inner["details"] = details
     return {"error": inner}
+
+
+def envelope_within(error: ErrorReply) -> dict[str, Any]:
+    """The same within a stream, whose status says nothing: where the error has none, it follows from its name."""
+    name = _name_of(error)
+    return envelope(attrs.evolve(error, status=_CODES[name]) if name and error.status == 500 else error)
+
+
+def _name_of(error: ErrorReply) -> str | None:
+    """The name in the words of google.rpc.Code that the error has, if it has any."""
+    return next((name for name in (error.code, error.type) if type(name) is str and name in _CODES), None)
 
 
 def _duration(seconds: float) -> str:

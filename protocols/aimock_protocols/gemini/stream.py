@@ -16,7 +16,7 @@ from aimock_protocols import json_array
 from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Reply, Stamp
 from aimock_protocols.gemini import chunks, envelope
 from aimock_protocols.gemini.parts import parts
-from aimock_protocols.gemini.platform import envelope as error_envelope
+from aimock_protocols.gemini.platform import envelope_within
 from aimock_protocols.gemini.shape import Shape
 from aimock_protocols.midstream import interrupted
 from aimock_protocols.slicing import slices
@@ -36,7 +36,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
 
 def error_frame(error: ErrorReply, shape: Shape, stamp: Stamp) -> Frame:
     """An error inside a stream, which it ends."""
-    told = orjson.dumps(error_envelope(error))
+    told = orjson.dumps(envelope_within(error))
     return Frame(
         json_array.encode_last(told) if shape.is_array else b"data: " + told + b"\r\n\r\n",
         FrameKind.CLOSE,
