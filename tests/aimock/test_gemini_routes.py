@@ -180,6 +180,21 @@ def test_a_miss(mock: AIMock, call: Call) -> None:
         assert "goodbye" in error["details"][0]["metadata"]["hint"]
 
 
+@pytest.mark.parametrize("base", [MODEL, "/v1/publishers/google/models/m"])
+@pytest.mark.parametrize("body", [HELLO, {}, b"{"])
+def test_an_error_has_the_form_of_the_stream_that_was_asked_for(call: Call, base: str, body: Any) -> None:
+    """wire-gemini §4.3: the only element of an array, unless events were wanted."""
+    for verb, is_array in (
+        ("generateContent", False),
+        ("streamGenerateContent?alt=sse", False),
+        ("streamGenerateContent", True),
+    ):
+        response = call("POST", f"{base}:{verb}", body)
+        assert response.headers["content-type"] == "application/json; charset=UTF-8"
+        error = response.json[0] if is_array else response.json
+        assert error["error"]["code"] == response.status == (404 if body is HELLO else 400)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from aimock_protocols.canonical import ChatRequest, ErrorReply, Head
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Head, WireResponse
 from aimock_protocols.gemini.calls import Calls
 from aimock_protocols.gemini.config import parameters
 from aimock_protocols.gemini.fields import both_cases, field, many
@@ -28,11 +28,22 @@ _USERS = ("user", "function", "", None)
 def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     """The request in canonical form; `native` is the body as sent. Raises WireError, a 400."""
     request = chat_request(read_object(body), *model_of(params))
-    if head.path.rstrip("/").endswith(_STREAMED):
+    if _is_streamed(head):
         request.stream = request.body["stream"] = True
         if not _wants_events(head.query):
             request.stream_headers = ARRAY_HEADERS
     return request
+
+
+def reframed(response: WireResponse, head: Head) -> WireResponse:
+    """An error, which is the only element of an array where the stream would have been one."""
+    if _is_streamed(head) and not _wants_events(head.query):
+        return response._replace(body=b"[" + response.body + b"\n]\n")
+    return response
+
+
+def _is_streamed(head: Head) -> bool:
+    return head.path.rstrip("/").endswith(_STREAMED)
 
 
 def model_of(params: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
