@@ -9,6 +9,7 @@ from aimock_protocols.gemini.platform import refusal
 
 MOST_CANDIDATES = 8
 
+_ASKING = both_cases("generationConfig", "tools", "toolConfig")
 _PARAMETERS = {
     "temperature": "temperature",
     "topP": "top_p",
@@ -31,6 +32,8 @@ _JSON = "application/json"
 
 def parameters(sent: dict[str, Any]) -> dict[str, Any]:
     """Members of the canonical body. Raises WireError."""
+    if _ASKING.isdisjoint(sent):
+        return {}
     told: dict[str, Any] = {}
     config = one(sent, "generationConfig", "generation_config")
     for theirs, ours in _PARAMETERS.items() if config else ():

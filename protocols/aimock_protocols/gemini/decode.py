@@ -21,6 +21,7 @@ _STREAMED = ":streamGenerateContent"
 _TRANSLATED = both_cases("contents", "systemInstruction", "tools")
 """Members that the canonical form has elsewhere or otherwise."""
 
+_TEXT_ALONE = {"text"}
 _USERS = ("user", "function", "", None)
 """What the role of a user's turn may be; `function` is an older one, of turns that bring results."""
 
@@ -110,6 +111,8 @@ def _messages(contents: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str
 
 def _user(parts: list[dict[str, Any]], calls: Calls, where: str) -> list[dict[str, Any]]:
     """The results that a turn brings, a message each, then what the user says."""
+    if len(parts) == 1 and parts[0].keys() == _TEXT_ALONE and type(parts[0]["text"]) is str:
+        return [{"role": "user", "content": parts[0]["text"]}]
     results = []
     media = []
     for part in parts:
