@@ -33,15 +33,14 @@ whole_and_streamed = pytest.mark.parametrize("stream", [False, True], ids=["whol
 
 
 @pytest.mark.parametrize(("status", "kind", "name"), CLASSES)
-@pytest.mark.parametrize("platform", ["default", "vertex"])
 @whole_and_streamed
 def test_every_error_has_its_class_and_its_name(
-    mock: AIMock, said: Said, status: int, kind: type[APIError], name: str, platform: str, stream: bool
+    mock: AIMock, said: Said, status: int, kind: type[APIError], name: str, stream: bool
 ) -> None:
     """By default nothing is asked for twice."""
     mock.on_message("hello", {"error": {"message": "No."}, "status": status})
     with pytest.raises(kind) as raised:
-        said("hello", stream, platform)
+        said("hello", stream)
     error = raised.value
     assert (error.code, error.status, error.message) == (status, name, "No.")
     assert len(mock.get_requests()) == 1
