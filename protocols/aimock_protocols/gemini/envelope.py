@@ -86,8 +86,8 @@ def identity(reply: Reply, shape: Shape, stamp: Stamp) -> dict[str, Any]:
     """The members that every chunk repeats, in the order in which the live service sends them."""
     told = {"modelVersion": shape.model if reply.model is None else reply.model}
     if shape.is_vertex:
-        created = stamp.created if reply.created is None else reply.created
-        told["createTime"] = rfc3339.in_microseconds(created)
+        write = rfc3339.in_microseconds
+        told["createTime"] = stamp.written(write) if reply.created is None else write(reply.created)
     told["responseId"] = stamp.alphanumeric(22) if reply.id is None else reply.id
     return told
 
