@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
+import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,14 +49,22 @@ class Target(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """Paths that several APIs share, as those requests mean them that have one of certain headers."""
+    """Paths that several APIs share, as those requests mean them that have one of certain headers or query keys."""
 
     known_by: tuple[tuple[str, str], ...]
     router: Router[Callable[[], Target]]
     sides: Callable[[], SideSurface]
 
     def holds(self, head: Head) -> bool:
-        return any(head.headers[name].startswith(start) for name, start in self.known_by if name in head.headers)
+        said = ((_said(head, name), start) for name, start in self.known_by)
+        return any(value is not None and value.startswith(start) for value, start in said)
+
+
+def _said(head: Head, name: str) -> str | None:
+    """The value of a header, or of a query key whose name begins with a question mark."""
+    if not name.startswith("?"):
+        return head.headers.get(name)
+    return dict(urllib.parse.parse_qsl(head.query, keep_blank_values=True)).get(name[1:]) if head.query else None
 
 
 class App:

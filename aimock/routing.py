@@ -52,7 +52,7 @@ class _Path(NamedTuple, Generic[T]):
     """What is known of one path, or of all that one template describes."""
 
     methods: dict[str, T]
-    label: str
+    template: str
     start: str
     """How every such path begins: up to the template's first placeholder."""
 
@@ -71,7 +71,7 @@ class Router(Generic[T]):
         paths = self._templates if "{" in template else self._exact
         path = paths.get(template)
         if path is None:
-            path = paths[template] = _Path({}, _label(template), template.partition("{")[0])
+            path = paths[template] = _Path({}, template, template.partition("{")[0])
         path.methods[method] = target
 
     def has(self, method: str, template: str) -> bool:
@@ -88,11 +88,11 @@ class Router(Generic[T]):
 
     def _resolve(self, method: str, path: str) -> Resolved[T] | None:
         for candidate in candidates(path):
-            for (methods, label, _), params in self._with_path(candidate):
+            for (methods, template, _), params in self._with_path(candidate):
                 # RFC 9110 9.3.2: what answers GET answers HEAD.
                 target = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
                 if target is not None:
-                    return Resolved(target, params, label)
+                    return Resolved(target, params, _label(template))
         return None
 
     def methods(self, path: str) -> frozenset[str]:
@@ -106,7 +106,7 @@ class Router(Generic[T]):
 
     def label(self, path: str) -> str | None:
         """What metrics call the path, whatever the method; None if it is unknown."""
-        return next((known.label for each in candidates(path) for known, _ in self._with_path(each)), None)
+        return next((_label(known.template) for each in candidates(path) for known, _ in self._with_path(each)), None)
 
     def _with_path(self, path: str) -> Iterable[tuple[_Path[T], Mapping[str, str]]]:
         if path in self._exact:

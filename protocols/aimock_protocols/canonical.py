@@ -420,3 +420,10 @@ class TellingInHeaders(Protocol):
 
     def reply_headers(self, reply: Any, shape: Any) -> Headers:
         """Headers of this whole response alone: token counts, say."""
+
+
+class Reframing(Protocol):
+    """A member that a protocol has besides, if the form of its errors depends on how it was asked."""
+
+    def reframed(self, response: WireResponse, head: Head) -> WireResponse:
+        """The error response to a request with this head."""

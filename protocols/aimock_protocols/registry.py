@@ -27,9 +27,9 @@ class Registered(NamedTuple):
     routes: tuple[Route, ...]
     sides: tuple[SideRoute, ...] = ()
     known_by: tuple[tuple[str, str], ...] = ()
-    """Request headers that its clients send, and how the value of each begins: by any one of these they are told apart
-    on paths that several APIs share. Side routes that an API before it has too are reached only so; paths that nobody
-    has are then refused in this protocol's words."""
+    """Request headers that its clients send (or query keys, written `?key`), and how the value of each begins: by any
+    one of these they are told apart on paths that several APIs share. Side routes that an API before it has too are
+    reached only so; paths that nobody has are then refused in this protocol's words."""
 
     def load(self) -> WireProtocol:
         module, _, member = self.name.partition(":")
@@ -62,6 +62,22 @@ _CONVERSATIONS = (
     ("DELETE", "/{conversation}/items/{item}", "delete_conversation_item"),
 )
 """Beside responses, where they are and, for clients whose base URL has no version and for Azure's, without it."""
+
+_GOOGLE_VERSIONS = ("/v1beta", "/v1", "/v1alpha", "/v1beta1")
+_GEMINI = tuple(f"{version}/models/{{model:path}}" for version in _GOOGLE_VERSIONS)
+_GEMINI_TUNED = tuple(f"{version}/tunedModels/{{tuned:path}}" for version in _GOOGLE_VERSIONS)
+_GEMINI_VERTEX = tuple(
+    f"{version}/{base}"
+    for version in _GOOGLE_VERSIONS
+    for base in (
+        "projects/{project}/locations/{location}/publishers/google/models/{model:path}",
+        "publishers/google/models/{model:path}",
+        "projects/{project}/locations/{location}/endpoints/{endpoint}",
+    )
+)
+"""Where Google has its models: on the Developer API, and on Vertex AI with a project, without one, and deployed."""
+
+_GENERATE = ("generateContent", "streamGenerateContent")
 
 PROTOCOLS: tuple[Registered, ...] = (
     Registered(
@@ -185,6 +201,44 @@ PROTOCOLS: tuple[Registered, ...] = (
     Registered("cohere.v1", (Route("POST", "/v1/chat"),)),
     Registered("cohere.embed", (Route("POST", "/v2/embed"),)),
     Registered("cohere.embed.v1", (Route("POST", "/v1/embed"),)),
+    Registered(
+        "gemini",
+        tuple(Route("POST", f"{base}:{verb}") for base in (*_GEMINI, *_GEMINI_TUNED) for verb in _GENERATE),
+        (
+            *(SideRoute("POST", f"{base}:countTokens", "count_tokens") for base in (*_GEMINI, *_GEMINI_TUNED)),
+            *(SideRoute("GET", f"{version}/models", "list_models") for version in _GOOGLE_VERSIONS),
+            *(SideRoute("GET", base, "retrieve_model") for base in _GEMINI),
+        ),
+        known_by=(("x-goog-api-key", ""), ("x-goog-api-client", ""), ("?key", "")),
+    ),
+    Registered(
+        "gemini.vertex",
+        tuple(Route("POST", f"{base}:{verb}") for base in _GEMINI_VERTEX for verb in _GENERATE),
+        (
+            *(SideRoute("POST", f"{base}:countTokens", "count_billable") for base in _GEMINI_VERTEX),
+            *(SideRoute("POST", f"{base}:computeTokens", "compute_tokens") for base in _GEMINI_VERTEX),
+            *(
+                SideRoute("GET", f"{version}/publishers/google/models", "list_publisher_models")
+                for version in _GOOGLE_VERSIONS
+            ),
+            *(
+                SideRoute("GET", f"{version}/publishers/google/models/{{model:path}}", "retrieve_publisher_model")
+                for version in _GOOGLE_VERSIONS
+            ),
+        ),
+    ),
+    Registered(
+        "gemini.embeddings:embed_content",
+        tuple(Route("POST", f"{base}:embedContent") for base in (*_GEMINI, *_GEMINI_VERTEX)),
+    ),
+    Registered(
+        "gemini.embeddings:batch_embed_contents",
+        tuple(Route("POST", f"{base}:batchEmbedContents") for base in (*_GEMINI, *_GEMINI_VERTEX)),
+    ),
+    Registered(
+        "gemini.embeddings:predict",
+        tuple(Route("POST", f"{base}:predict") for base in _GEMINI_VERTEX),
+    ),
 )
 
 

@@ -112,6 +112,7 @@ MASKS = [
     (r"(?m)^(anthropic-ratelimit-.*-reset): .*$", r"\1: TIME"),
     (r"\b(resp|msg|rs|fc|ws|conv)_[0-9a-f]{48,50}\b", r"\1_ID"),
     (r'("(?:created|completed)_at":) ?\d{10}\b', r"\1 TIME"),
+    (r'"(responseId|id)":"(?:[0-9A-Za-z]{22}|[0-9a-f]{8})"', r'"\1":"ID"'),
     (r'("created":) ?\d{10}\b', r"\1 TIME"),
     (r'("timestamp":) ?\d{13}\b', r"\1 TIME"),
     (r"(?m)^date: .* GMT$", "date: TIME"),
@@ -388,6 +389,15 @@ def check_cohere_routes() -> None:
 
 def check_bedrock_families() -> None:
     check("bedrock-families", bedrock_families.FAMILIES)
+
+
+def check_gemini_routes() -> None:
+    """Each route in every version of the API."""
+    served = [each for each in PROTOCOLS if each.name.split(".")[0] == "gemini"]
+    told = [f"{route.method} {route.template}" for each in served for route in (*each.routes, *each.sides)]
+    versions = ("v1", "v1beta", "v1beta1", "v1alpha")
+    documented = [route.replace("{version}", version) for route in firsts("gemini-routes") for version in versions]
+    assert sorted(documented) == sorted(told)
 
 
 def routes_of(provider: str) -> list[str]:

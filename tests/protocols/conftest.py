@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from aimock.memories import Memories
-from aimock_protocols import anthropic_messages, bedrock_converse, cohere, openai_chat, openai_responses
+from aimock_protocols import anthropic_messages, bedrock_converse, cohere, gemini, openai_chat, openai_responses
 from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
 from aimock_protocols.cohere import v1 as cohere_v1
 
@@ -120,3 +120,18 @@ def beside(stamp: Stamp) -> Callable[..., SideRequest]:
         return SideRequest(Head(query=query), params, orjson.dumps(body), stamp, ("gpt-4o",), memory)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def ask_gemini() -> Callable[..., ChatRequest]:
+    """A decoded generateContent request: the user says `hello` to gemini-x, unless the test has other contents.
+
+    `query` is that of a stream: `alt=sse`, or nothing for an array; without one a whole answer is asked for.
+    """
+
+    def ask(*contents: Any, model: str = "gemini-x", query: str | None = None, **more: Any) -> ChatRequest:
+        body = {"contents": list(contents) or [{"role": "user", "parts": [{"text": "hello"}]}]} | more
+        path = f"/v1beta/models/m:{'generateContent' if query is None else 'streamGenerateContent'}"
+        return gemini.decode(Head(path=path, query=query or ""), {"model": model}, orjson.dumps(body))
+
+    return ask
