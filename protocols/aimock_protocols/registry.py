@@ -78,6 +78,11 @@ _GEMINI_VERTEX = tuple(
 """Where Google has its models: on the Developer API, and on Vertex AI with a project, without one, and deployed."""
 
 _GENERATE = ("generateContent", "streamGenerateContent")
+_INTERACTIONS = tuple(
+    f"{version}{parent}/interactions"
+    for version in _GOOGLE_VERSIONS
+    for parent in ("", "/projects/{project}/locations/{location}")
+)
 
 PROTOCOLS: tuple[Registered, ...] = (
     Registered(
@@ -238,6 +243,19 @@ PROTOCOLS: tuple[Registered, ...] = (
     Registered(
         "gemini.embeddings:predict",
         tuple(Route("POST", f"{base}:predict") for base in _GEMINI_VERTEX),
+    ),
+    Registered(
+        "gemini_interactions",
+        tuple(Route("POST", base) for base in _INTERACTIONS),
+        tuple(
+            side
+            for base in _INTERACTIONS
+            for side in (
+                SideRoute("GET", f"{base}/{{id}}", "retrieve"),
+                SideRoute("DELETE", f"{base}/{{id}}", "delete"),
+                SideRoute("POST", f"{base}/{{id}}/cancel", "cancel"),
+            )
+        ),
     ),
 )
 
