@@ -11,7 +11,15 @@ import orjson
 import pytest
 
 from aimock.memories import Memories
-from aimock_protocols import anthropic_messages, bedrock_converse, cohere, gemini, openai_chat, openai_responses
+from aimock_protocols import (
+    anthropic_messages,
+    bedrock_converse,
+    cohere,
+    gemini,
+    gemini_interactions,
+    openai_chat,
+    openai_responses,
+)
 from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
 from aimock_protocols.cohere import v1 as cohere_v1
 
@@ -98,6 +106,17 @@ def ask_cohere_v1() -> Callable[..., ChatRequest]:
     def ask(headers: dict[str, str] | None = None, **more: Any) -> ChatRequest:
         body = {"model": "command-r", "message": "hello"} | more
         return cohere_v1.decode(Head(path="/v1/chat", headers=headers or {}), {}, json.dumps(body).encode())
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def ask_interactions() -> Callable[..., ChatRequest]:
+    """A decoded request for an interaction: `hello` to gemini-x, and what the test adds."""
+
+    def ask(value: Any = "hello", **more: Any) -> ChatRequest:
+        body = {"model": "gemini-x", "input": value} | more
+        return gemini_interactions.decode(Head(path="/v1beta/interactions"), {}, orjson.dumps(body))
 
     return ask
 

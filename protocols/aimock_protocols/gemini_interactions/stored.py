@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl, unquote
 import attrs
 import orjson
 
-from aimock_protocols.canonical import ChatRequest, Memory, Reply, SideRequest, Stamp, WireResponse
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Memory, Reply, SideRequest, Stamp, WireResponse
 from aimock_protocols.gemini.platform import STREAM_HEADERS, WHOLE_HEADERS
 from aimock_protocols.gemini_interactions import envelope
 from aimock_protocols.gemini_interactions.encode import interaction
-from aimock_protocols.gemini_interactions.platform import not_found, refusal
+from aimock_protocols.gemini_interactions.platform import code_of, not_found, refusal
 from aimock_protocols.gemini_interactions.shape import Shape
 from aimock_protocols.gemini_interactions.stream import events_until, frames
 
@@ -32,6 +32,8 @@ class Stored:
     shape: Shape
     stamp: Stamp
     chunk_size: int
+    failure: ErrorReply | None = None
+    """What its stream ended in."""
     is_cancelled: bool = False
 
 
@@ -48,6 +50,7 @@ def recall(request: ChatRequest, memory: Memory) -> ChatRequest:
 
 def remember(request: ChatRequest, reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int, memory: Memory) -> None:
     """Keeps the interaction under its id."""
+    broken = reply.mid_stream_error if request.stream else None
     said = [message for message in request.body["messages"] if message["role"] != "system"]
     stored = Stored(
         request.native.get("input"),
@@ -56,6 +59,7 @@ def remember(request: ChatRequest, reply: Reply, shape: Shape, stamp: Stamp, chu
         shape._replace(in_background=False),
         stamp,
         chunk_size,
+        None if broken is None else broken.error,
     )
     memory.put(envelope.interaction_id(reply, stamp), stored)
 
@@ -120,4 +124,9 @@ def _find(request: SideRequest) -> Stored:
 
 def _told(stored: Stored) -> dict[str, Any]:
     said = (stored.reply, stored.shape, stored.stamp)
-    return envelope.begun(*said, "cancelled") if stored.is_cancelled else interaction(*said)
+    if stored.is_cancelled:
+        return envelope.begun(*said, "cancelled")
+    if stored.failure is not None:
+        told = {"code": code_of(stored.failure), "message": stored.failure.message}
+        return envelope.begun(*said, "failed") | {"errors": [told]}
+    return interaction(*said)
