@@ -59,6 +59,7 @@ from aimock.pytest_plugin import environment
 from aimock.pytest_plugin import settings as pytest_settings
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock_protocols.bedrock_invoke import families as bedrock_families
+from aimock_protocols.gemini_interactions.platform import CODES
 from aimock_protocols.reasoning import NOT_REASONING
 from aimock_protocols.registry import PROTOCOLS
 
@@ -284,7 +285,7 @@ def curl(words: list[str]) -> str:
     return "\n".join([*(head if shows_head else []), received.decode(), complaint])
 
 
-_AMBIENT = ("AIMOCK_", "ANTHROPIC_", "AWS_", "CO_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")
+_AMBIENT = ("AIMOCK_", "ANTHROPIC_", "AWS_", "CO_", "GEMINI_", "GOOGLE_", "OPENAI_", "LANGCHAIN_", "LANGSMITH_")
 
 
 @pytest.fixture(autouse=True)
@@ -392,11 +393,24 @@ def check_bedrock_families() -> None:
 
 
 def check_gemini_routes() -> None:
-    """Each route in every version of the API."""
-    served = [each for each in PROTOCOLS if each.name.split(".")[0] == "gemini"]
+    check_versions("gemini-routes", "gemini")
+
+
+def check_interactions_routes() -> None:
+    check_versions("interactions-routes", "gemini_interactions")
+
+
+def check_interactions_errors() -> None:
+    told = {int(row[0][:3]): code(row[1])[0] for row in TABLES["interactions-errors"]}
+    assert told == CODES
+
+
+def check_versions(table: str, family: str) -> None:
+    """Each route in every version of Google's APIs."""
+    served = [each for each in PROTOCOLS if each.name.split(".")[0] == family]
     told = [f"{route.method} {route.template}" for each in served for route in (*each.routes, *each.sides)]
     versions = ("v1", "v1beta", "v1beta1", "v1alpha")
-    documented = [route.replace("{version}", version) for route in firsts("gemini-routes") for version in versions]
+    documented = [route.replace("{version}", version) for route in firsts(table) for version in versions]
     assert sorted(documented) == sorted(told)
 
 
