@@ -74,6 +74,11 @@ def told_tokens(told: Any) -> int | None:
     return count if isinstance(count, int) else None
 
 
+def message(error: Any) -> str:
+    """Of an error that may be the only element of an array."""
+    return str((error[0] if isinstance(error, list) else error)["error"]["message"])
+
+
 def shows_reasoning(body: str, thought: Mapping[str, Any]) -> bool:
     return ('"thought":true' in body and "I think" in body) is ("reasoning" in thought) and ("c2lnbmVk" in body) is (
         "reasoningSignature" in thought
@@ -99,6 +104,7 @@ GENERATE = Case(
     params={"model": "gemini-x"},
     derived=("id", "model", "finish_reason", "usage"),
     wrong={"contents": WRONG},
+    error=message,
     tells_status=True,
     error_type="application/json; charset=UTF-8",
     whole_type="application/json; charset=UTF-8",
