@@ -242,3 +242,12 @@ def test_a_whole_one_with_its_input() -> None:
     reply = gemini_interactions.parse(orjson.dumps(body))
     assert (reply.text, reply.model) == ("Hi", "deep-research")
     assert gemini_interactions.parse(b'{"id":"v1_a","status":"in_progress"}').parts == ()
+
+
+def test_arguments_that_are_too_deep_to_be_written() -> None:
+    step = b'{"type":"function_call","name":"f","arguments":{"a":%b1%b}}' % (b"[" * 300, b"]" * 300)
+    with pytest.raises(ValueError, match="too deeply"):
+        gemini_interactions.parse(b'{"status":"completed","steps":[%b]}' % step)
+    event = b'data: {"event_type":"step.start","index":1,"step":%b}\n\n' % step
+    collapsed = gemini_interactions.read_stream([stream(CREATED, OUTPUT, HI, ended=False), event, stream(completed())])
+    assert (collapsed.dropped, collapsed.reply.parts) == (1, (Text("Hi"),))

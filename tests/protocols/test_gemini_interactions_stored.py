@@ -14,6 +14,7 @@ from aimock_protocols import gemini_interactions, sse
 from aimock_protocols.canonical import (
     ChatRequest,
     ErrorReply,
+    Head,
     Memory,
     MidStreamError,
     Reply,
@@ -174,3 +175,26 @@ def test_a_stream_that_ended_in_an_error_has_failed(keep: Any, side: Any) -> Non
     assert b"boom" in gemini_interactions.retrieve(side(query="stream=true")).body
     keep(broken)
     assert orjson.loads(gemini_interactions.retrieve(side()).body)["status"] == "completed", "a whole one has no midst"
+
+
+def test_what_is_too_deep_to_be_written_is_not_told(head: Head, stamp: Stamp, memory: Memory, side: Any) -> None:
+    body = b'{"input":[{"type":"text","text":"hello","novelty":%b1%b}]}' % (b"[" * 300, b"]" * 300)
+    request = gemini_interactions.decode(head, {}, body)
+    gemini_interactions.remember(request, REPLY, gemini_interactions.shape(request), stamp, 4, memory)
+    assert orjson.loads(gemini_interactions.retrieve(side(query="include_input=true")).body)["input"] is None
+
+
+def test_what_is_kept_says_how_much_it_is(keep: Any, ask_interactions: Ask, stamp: Stamp) -> None:
+    """Media count, and what was said before does not."""
+    sizes: list[int] = []
+
+    class Measuring:
+        def put(self, key: str, value: Any, size: int = 0) -> None:
+            sizes.append(size)
+
+    for value in ("hello", [{"type": "image", "data": "x" * 1000}]):
+        request = ask_interactions(value)
+        shape = gemini_interactions.shape(request)
+        gemini_interactions.remember(request, REPLY, shape, stamp, 4, Measuring())  # type: ignore[arg-type]
+    assert sizes[0] == 14
+    assert 2000 < sizes[1] < 2100

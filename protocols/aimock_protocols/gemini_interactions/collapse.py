@@ -57,22 +57,29 @@ class _Step:
     """Of its content, or of its summary."""
     signature: str | None = None
     arguments: dict[str, Any] = attrs.field(factory=dict)
+    text: str = "{}"
+    """Those arguments as JSON."""
     fragments: list[str] = attrs.field(factory=list)
     """The text of arguments that came in pieces, which then count instead."""
 
     def add(self, step: dict[str, Any]) -> None:
-        """What a step says at once."""
+        """What a step says at once. Raises ValueError if its arguments are nested deeper than can be written."""
         self.id = string(step.get("id")) or self.id
         self.name = string(step.get("name")) or self.name
         self.signature = string(step.get("signature")) or self.signature
-        self.arguments = mapping(step.get("arguments")) or self.arguments
+        if mapping(step.get("arguments")):
+            self.arguments = step["arguments"]
+            try:
+                self.text = orjson.dumps(self.arguments).decode()
+            except orjson.JSONEncodeError as error:
+                raise ValueError("arguments are nested too deeply") from error
         contents = step.get("summary" if self.kind == "thought" else "content")
         if isinstance(contents, list):
             self.texts += [text for each in contents if (text := _text(each)) is not None]
 
     def call(self) -> ToolCall:
-        text = "".join(self.fragments)
-        return ToolCall(self.name, text if text.strip() else orjson.dumps(self.arguments).decode(), self.id)
+        pieces = "".join(self.fragments)
+        return ToolCall(self.name, pieces if pieces.strip() else self.text, self.id)
 
     def queries(self) -> list[str]:
         asked = self.arguments.get("queries")
@@ -145,8 +152,9 @@ class _Reader:
         self._open(self._index(event, len(self._steps)), mapping(event.get("step")))
 
     def _open(self, index: int, step: dict[str, Any]) -> _Step:
-        made = self._steps[index] = _Step(string(step.get("type")) or "")
+        made = _Step(string(step.get("type")) or "")
         made.add(step)
+        self._steps[index] = made
         return made
 
     def add(self, event: dict[str, Any]) -> None:

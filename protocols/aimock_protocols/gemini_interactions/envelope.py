@@ -40,8 +40,12 @@ def model(reply: Reply, shape: Shape) -> dict[str, str]:
 
 def dates(reply: Reply, stamp: Stamp) -> dict[str, str]:
     """When it was created and last changed, which is the same moment here."""
-    created = rfc3339.in_seconds(int(stamp.created) if reply.created is None else reply.created)
+    created = stamp.written(_written) if reply.created is None else rfc3339.in_seconds(reply.created)
     return {"created": created, "updated": created}
+
+
+def _written(created: float) -> str:
+    return rfc3339.in_seconds(int(created))
 
 
 def status(reply: Reply) -> str:

@@ -24,8 +24,8 @@ from aimock_protocols.gemini_interactions.stream import events_until, frames
 class Stored:
     """An interaction, with all that it takes to say it again."""
 
-    input: Any
-    """As it was sent."""
+    input: bytes
+    """JSON, as it was sent; null if it is nested deeper than can be written."""
     messages: tuple[Any, ...]
     """What was said, up to and with the answer; what the system said holds for one interaction only."""
     reply: Reply
@@ -35,6 +35,12 @@ class Stored:
     failure: ErrorReply | None = None
     """What its stream ended in."""
     is_cancelled: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that it has to itself, in its input and in the messages that follow from it; the reply is mostly its
+        fixture's, and what was said before is that of others."""
+        return 2 * len(self.input)
 
 
 def recall(request: ChatRequest, memory: Memory) -> ChatRequest:
@@ -53,7 +59,7 @@ def remember(request: ChatRequest, reply: Reply, shape: Shape, stamp: Stamp, chu
     broken = reply.mid_stream_error if request.stream else None
     said = [message for message in request.body["messages"] if message["role"] != "system"]
     stored = Stored(
-        request.native.get("input"),
+        _packed(request.native.get("input")),
         (*said, _answer(reply, stamp)),
         reply,
         shape._replace(in_background=False),
@@ -61,7 +67,14 @@ def remember(request: ChatRequest, reply: Reply, shape: Shape, stamp: Stamp, chu
         chunk_size,
         None if broken is None else broken.error,
     )
-    memory.put(envelope.interaction_id(reply, stamp), stored)
+    memory.put(envelope.interaction_id(reply, stamp), stored, stored.size)
+
+
+def _packed(given: Any) -> bytes:
+    try:
+        return orjson.dumps(given)
+    except orjson.JSONEncodeError:
+        return b"null"
 
 
 def _answer(reply: Reply, stamp: Stamp) -> dict[str, Any]:
@@ -87,7 +100,7 @@ def retrieve(request: SideRequest) -> WireResponse:
         return _stream(stored, query.get("last_event_id"))
     told = _told(stored)
     if query.get("include_input", "").lower() == "true":
-        told["input"] = stored.input
+        told["input"] = orjson.Fragment(stored.input)
     return WireResponse(200, WHOLE_HEADERS, orjson.dumps(told))
 
 
@@ -102,7 +115,7 @@ def _stream(stored: Stored, last_event_id: str | None) -> WireResponse:
 def cancel(request: SideRequest) -> WireResponse:
     """Ends an interaction, whose answer is then not told any more. Raises WireError."""
     stored = attrs.evolve(_find(request), is_cancelled=True)
-    request.memory.put(unquote(request.params["id"]), stored)
+    request.memory.put(unquote(request.params["id"]), stored, stored.size)
     return WireResponse(200, WHOLE_HEADERS, orjson.dumps(_told(stored)))
 
 
