@@ -8,7 +8,7 @@ from typing import Any, cast
 from aimock_protocols import anthropic_messages
 from aimock_protocols.anthropic_messages.decode import VERSION, chat_request
 from aimock_protocols.anthropic_messages.shape import Shape as MessageShape
-from aimock_protocols.bedrock_invoke import reframed
+from aimock_protocols.bedrock_invoke import reframing
 from aimock_protocols.bedrock_invoke.family import Document, Shape, provided_by
 from aimock_protocols.canonical import ChatRequest, Reply, Stamp
 from aimock_protocols.collapsing import Collapsed
@@ -55,8 +55,8 @@ def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
 
 
 def documents(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Document]:
-    return reframed.documents(anthropic_messages.frames(reply, cast(MessageShape, shape.own), stamp, chunk_size))
+    return reframing.documents(anthropic_messages.frames(reply, cast(MessageShape, shape.own), stamp, chunk_size))
 
 
 def collapse(documents: list[dict[str, Any]]) -> Collapsed:
-    return anthropic_messages.read_stream(reframed.events(documents))
+    return anthropic_messages.read_stream(reframing.events(documents))

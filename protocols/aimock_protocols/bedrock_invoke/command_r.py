@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from aimock_protocols import ndjson
-from aimock_protocols.bedrock_invoke import reframed
+from aimock_protocols.bedrock_invoke import reframing
 from aimock_protocols.bedrock_invoke.family import Document, Shape, provided_by
 from aimock_protocols.bedrock_invoke.malformed import required
 from aimock_protocols.canonical import ChatRequest, Reply, Stamp
@@ -48,4 +48,4 @@ def documents(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list
 
 
 def collapse(documents: list[dict[str, Any]]) -> Collapsed:
-    return v1.read_stream(ndjson.encode(reframed.dumped(document)) for document in documents)
+    return v1.read_stream(ndjson.encode(reframing.dumped(document)) for document in documents)

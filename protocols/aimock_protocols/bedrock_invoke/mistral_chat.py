@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from aimock_protocols import openai_chat
-from aimock_protocols.bedrock_invoke import openai_style, reframed
+from aimock_protocols.bedrock_invoke import openai_style, reframing
 from aimock_protocols.bedrock_invoke.family import Document, Shape, provided_by
 from aimock_protocols.canonical import ChatRequest, FrameKind, Reply, Stamp, ToolCall
 from aimock_protocols.collapsing import Collapsed, json_object
@@ -96,11 +96,11 @@ def _reason(reply: Reply) -> str:
 
 
 def parse(body: bytes) -> Reply:
-    return openai_chat.parse(reframed.dumped(_in_openais_words(json_object(body))))
+    return openai_chat.parse(reframing.dumped(_in_openais_words(json_object(body))))
 
 
 def collapse(documents: list[dict[str, Any]]) -> Collapsed:
-    return openai_chat.read_stream(reframed.events(_in_openais_words(document) for document in documents))
+    return openai_chat.read_stream(reframing.events(_in_openais_words(document) for document in documents))
 
 
 def _in_openais_words(document: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 import attrs
 
 from aimock_protocols import openai_chat
-from aimock_protocols.bedrock_invoke import reframed
+from aimock_protocols.bedrock_invoke import reframing
 from aimock_protocols.bedrock_invoke.counts import counted
 from aimock_protocols.bedrock_invoke.family import Document, Shape, provided_by
 from aimock_protocols.bedrock_invoke.malformed import objects, required
@@ -63,7 +63,7 @@ def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
 def documents(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Document]:
     own = cast(Own, shape.own)
     told = _aloud(reply, shape) if own.thinks_aloud else reply
-    return reframed.documents(openai_chat.frames(told, own.completion, stamp, chunk_size))
+    return reframing.documents(openai_chat.frames(told, own.completion, stamp, chunk_size))
 
 
 def parse(body: bytes) -> Reply:
@@ -71,7 +71,7 @@ def parse(body: bytes) -> Reply:
 
 
 def collapse(documents: list[dict[str, Any]]) -> Collapsed:
-    collapsed = openai_chat.read_stream(reframed.events(documents))
+    collapsed = openai_chat.read_stream(reframing.events(documents))
     return attrs.evolve(collapsed, reply=_silent(collapsed.reply))
 
 
