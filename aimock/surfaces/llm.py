@@ -28,8 +28,8 @@ from aimock_protocols.canonical import (
     ChatRequest,
     ErrorReply,
     Frame,
+    FramingErrors,
     Headers,
-    Reframing,
     Remembering,
     Reply,
     TellingInHeaders,
@@ -68,7 +68,7 @@ class LLMSurface:
         self._reread = self._neutral
         self._renderer = Renderer(protocol)
         self._tells_in_headers = hasattr(protocol, "reply_headers")
-        self._reframes = hasattr(protocol, "reframed")
+        self._frames_errors = hasattr(protocol, "framed_error")
         self._asked: Bounded[Hashable, Asked] = Bounded(_KEPT)
         self._came: Bounded[int, bool] = Bounded(_REMEMBERED)  # what comes once is not worth keeping
         self._headers = ResponseHeaders(protocol)
@@ -354,8 +354,8 @@ class LLMSurface:
         entry = exchange.record(reply.status, fixture)
         entry.strict_override = exchange.strict_override if fixture is None else None
         response = self._protocol.error(reply, exchange.stamp)
-        if self._reframes:
-            response = cast(Reframing, self._protocol).reframed(response, exchange.head)
+        if self._frames_errors:
+            response = cast(FramingErrors, self._protocol).framed_error(response, exchange.head)
         return attrs.evolve(self._headers.respond(exchange, response), on_end=entry.ended)
 
     def _empty(self, exchange: Exchange, asked: Asked) -> Whole:

@@ -422,8 +422,8 @@ class TellingInHeaders(Protocol):
         """Headers of this whole response alone: token counts, say."""
 
 
-class Reframing(Protocol):
+class FramingErrors(Protocol):
     """A member that a protocol has besides, if the form of its errors depends on how it was asked."""
 
-    def reframed(self, response: WireResponse, head: Head) -> WireResponse:
+    def framed_error(self, response: WireResponse, head: Head) -> WireResponse:
         """The error response to a request with this head."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aimock_protocols.gemini.collapse import collapse, parse, read_stream
-from aimock_protocols.gemini.decode import decode, reframed
+from aimock_protocols.gemini.decode import decode, framed_error
 from aimock_protocols.gemini.encode import encode
 from aimock_protocols.gemini.models import list_models, retrieve_model
 from aimock_protocols.gemini.platform import STREAM_HEADERS as stream_headers
@@ -24,6 +24,7 @@ __all__ = [
     "encode",
     "error",
     "error_frame",
+    "framed_error",
     "frames",
     "fresh_headers",
     "heeds",
@@ -34,7 +35,6 @@ __all__ = [
     "rate_limited",
     "rate_limits",
     "read_stream",
-    "reframed",
     "retrieve_model",
     "shape",
     "stream_headers",

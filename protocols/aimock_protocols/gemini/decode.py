@@ -36,7 +36,7 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     return request
 
 
-def reframed(response: WireResponse, head: Head) -> WireResponse:
+def framed_error(response: WireResponse, head: Head) -> WireResponse:
     """An error, which is the only element of an array where the stream would have been one."""
     if _is_streamed(head) and not _wants_events(head.query):
         return response._replace(body=b"[" + response.body + b"\n]\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from aimock_protocols.canonical import ChatRequest
 from aimock_protocols.gemini.collapse import collapse, parse, read_stream
-from aimock_protocols.gemini.decode import decode, reframed
+from aimock_protocols.gemini.decode import decode, framed_error
 from aimock_protocols.gemini.encode import encode
 from aimock_protocols.gemini.models import list_publisher_models, retrieve_publisher_model
 from aimock_protocols.gemini.platform import STREAM_HEADERS as stream_headers
@@ -28,6 +28,7 @@ __all__ = [
     "encode",
     "error",
     "error_frame",
+    "framed_error",
     "frames",
     "fresh_headers",
     "heeds",
@@ -38,7 +39,6 @@ __all__ = [
     "rate_limited",
     "rate_limits",
     "read_stream",
-    "reframed",
     "retrieve_publisher_model",
     "shape",
     "stream_headers",
