@@ -393,11 +393,11 @@ def check_bedrock_families() -> None:
 
 
 def check_gemini_routes() -> None:
-    check_versions("gemini-routes", "gemini")
+    every_version("gemini-routes", "gemini")
 
 
 def check_interactions_routes() -> None:
-    check_versions("interactions-routes", "gemini_interactions")
+    every_version("interactions-routes", "gemini_interactions")
 
 
 def check_interactions_errors() -> None:
@@ -405,8 +405,8 @@ def check_interactions_errors() -> None:
     assert told == CODES
 
 
-def check_versions(table: str, family: str) -> None:
-    """Each route in every version of Google's APIs."""
+def every_version(table: str, family: str) -> None:
+    """Checks a table of routes of Google's: each is there in every version of the API."""
     served = [each for each in PROTOCOLS if each.name.split(".")[0] == family]
     told = [f"{route.method} {route.template}" for each in served for route in (*each.routes, *each.sides)]
     versions = ("v1", "v1beta", "v1beta1", "v1alpha")
