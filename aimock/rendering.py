@@ -72,6 +72,11 @@ class _MarkingStamp(Stamp):
         self._note(mark, lambda stamp: stamp.written(write).encode())
         return mark
 
+    def digits(self, length: int, label: str = "") -> str:
+        mark = super().digits(length, label)
+        self._note(mark, lambda stamp: stamp.digits(length, label).encode())
+        return mark
+
     def uuid(self, label: str = "") -> str:
         mark = super().uuid(label)
         self._note(mark, lambda stamp: stamp.uuid(label).encode())

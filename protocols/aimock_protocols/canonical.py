@@ -17,6 +17,7 @@ Headers = tuple[tuple[str, str], ...]
 """Response headers in the order in which they are sent."""
 
 _ALPHANUMERIC = (b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" * 5)[:256]
+_DIGITS = (b"0123456789" * 26)[:256]
 
 
 class FrameKind(enum.Enum):
@@ -98,6 +99,8 @@ class Reply:
     provider: str | None = None
     native_finish_reason: str | None = None
     mid_stream_error: MidStreamError | None = None
+    announced: bool = False
+    """Whether a stream begins with a sign that the model is at work, where its provider has one (OpenRouter)."""
 
     @property
     def text(self) -> str | None:
@@ -213,6 +216,10 @@ class Stamp:
     def written(self, write: Callable[[float], str]) -> str:
         """The time as a function of it writes it, always the same for the same time."""
         return write(self.created)
+
+    def digits(self, length: int, label: str = "") -> str:
+        """`length` (at most 64; without a label 32) decimal digits, the same for the same label."""
+        return (self._derived(label) if label else self.entropy)[:length].translate(_DIGITS).decode("ascii")
 
     def uuid(self, label: str = "") -> str:
         """A random UUID (RFC 9562, version 4), the same for the same label."""

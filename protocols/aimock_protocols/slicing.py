@@ -38,15 +38,21 @@ def slices(text: str, size: int) -> list[str]:
 
 
 def wrapped_slices(opening: bytes, text: str, closing: bytes, size: int) -> tuple[bytes, ...]:
-    """The slices of `text` as JSON strings, each between `opening` and `closing`. Fixtures' texts come again and again,
-    so those of usual length are kept. Raises ValueError if `size` is below 1."""
-    wrap = _kept_slices if len(text) <= _KEPT_LENGTH else _kept_slices.__wrapped__
-    return wrap(opening, text, closing, size)
+    """The slices of `text` as JSON strings, each between `opening` and `closing`. Raises ValueError if `size` is below
+    1."""
+    return formed_slices((opening, closing), text, size)
+
+
+def formed_slices(form: tuple[bytes, ...], text: str, size: int) -> tuple[bytes, ...]:
+    """The slices of `text` as JSON strings, each wherever two pieces of the form meet. Fixtures' texts come again and
+    again, so those of usual length are kept. Raises ValueError if `size` is below 1."""
+    fill = _kept_slices if len(text) <= _KEPT_LENGTH else _kept_slices.__wrapped__
+    return fill(form, text, size)
 
 
 @lru_cache(maxsize=256)
-def _kept_slices(opening: bytes, text: str, closing: bytes, size: int) -> tuple[bytes, ...]:
-    return tuple(opening + orjson.dumps(piece) + closing for piece in slices(text, size))
+def _kept_slices(form: tuple[bytes, ...], text: str, size: int) -> tuple[bytes, ...]:
+    return tuple(orjson.dumps(piece).join(form) for piece in slices(text, size))
 
 
 def _is_within_character(text: str, start: int, at: int) -> bool:
