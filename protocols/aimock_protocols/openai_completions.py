@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+import attrs
 import orjson
 
 from aimock_protocols.canonical import ChatRequest, Frame, FrameKind, Head, Reply, Stamp
 from aimock_protocols.midstream import interrupted
-from aimock_protocols.openai_chat import envelope
 from aimock_protocols.openai_chat.collapse import collapse, parse
 from aimock_protocols.openai_chat.decode import chat_request
+from aimock_protocols.openai_chat.envelope import Telling, dumps
+from aimock_protocols.openai_chat.errors import error_frame as chat_error_frame
 from aimock_protocols.openai_chat.shape import Shape as ChatShape
 from aimock_protocols.openai_chat.shape import shape as chat_shape
-from aimock_protocols.openai_chat.stream import DONE
+from aimock_protocols.openai_chat.stream import around, closing, constant
+from aimock_protocols.openai_dialects.dialect import Dialect, Fact, Mint, filled
+from aimock_protocols.openai_dialects.openai import OPENAI
 from aimock_protocols.openai_inputs import texts_of
 from aimock_protocols.openai_platform import KEEPALIVE as keepalive
 from aimock_protocols.openai_platform import STREAM_HEADERS as stream_headers
@@ -53,6 +57,46 @@ __all__ = [
     "whole_headers",
 ]
 
+_CHUNK = {
+    "id": Fact.ID,
+    "object": "text_completion",
+    "created": Fact.CREATED,
+    "model": Fact.MODEL,
+    "system_fingerprint": Fact.FINGERPRINT,
+    "choices": Fact.CHOICES,
+    "usage": Fact.USAGE_TO_COME,
+}
+TEXTS = attrs.evolve(
+    OPENAI,
+    reply_id=Mint("cmpl-", "alphanumeric", 29),
+    whole={
+        "id": Fact.ID,
+        "object": "text_completion",
+        "created": Fact.CREATED,
+        "model": Fact.MODEL,
+        "choices": Fact.CHOICES,
+        "usage": Fact.USAGE,
+        "system_fingerprint": Fact.FINGERPRINT,
+    },
+    choice={
+        "text": Fact.CONTENT,
+        "index": Fact.INDEX,
+        "logprobs": Fact.LOGPROBS,
+        "finish_reason": Fact.FINISH_REASON,
+    },
+    chunk=_CHUNK,
+    streamed_choice={
+        "text": Fact.DELTA,
+        "index": Fact.INDEX,
+        "logprobs": Fact.LOGPROBS,
+        "finish_reason": Fact.FINISH_REASON,
+    },
+    last_chunk=_CHUNK | {"usage": Fact.USAGE},
+)
+"""OpenAI's dialect of text: what is streamed is no delta, but text."""
+
+_NOTHING = b'""'
+
 name = "openai_completions"
 heeds: tuple[str, ...] = ()
 
@@ -76,30 +120,22 @@ class Shape(NamedTuple):
     """What precedes the answer to each prompt: the prompt itself, if the request asks for its echo."""
 
 
-def shape(request: ChatRequest) -> Shape:
+def shape(request: ChatRequest, dialect: Dialect = TEXTS) -> Shape:
     echo = request.body.get("echo") is True
     prompts = texts_of(request.native["prompt"], "prompt")
-    return Shape(chat_shape(request), tuple(prompt if echo else "" for prompt in prompts))
+    return Shape(chat_shape(request, dialect), tuple(prompt if echo else "" for prompt in prompts))
 
 
 def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
     """The body of a whole response."""
-    model = envelope.model_name(reply, shape.chat)
-    finish_reason = _finish_reason(reply)
-    return orjson.dumps(
-        {
-            "id": envelope.reply_id(reply, stamp, "cmpl-"),
-            "object": "text_completion",
-            "created": envelope.created(reply, stamp),
-            "model": model,
-            "choices": [
-                {"text": text, "index": index, "logprobs": None, "finish_reason": finish_reason}
-                for index, text in enumerate(_texts(reply, shape))
-            ],
-            "usage": envelope.usage(reply, shape.chat),
-            "system_fingerprint": envelope.fingerprint(reply, model),
-        }
-    )
+    dialect = shape.chat.dialect
+    tell = Telling(reply, shape.chat, stamp)
+    place = {Fact.LOGPROBS: None, Fact.FINISH_REASON: _finish_reason(reply)}
+    choices = [
+        filled(dialect.choice, tell.at({**place, Fact.INDEX: index, Fact.CONTENT: text}))
+        for index, text in enumerate(_texts(reply, shape))
+    ]
+    return dumps(filled(dialect.whole, tell.at({Fact.CHOICES: choices})), dialect)
 
 
 def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
@@ -108,33 +144,20 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     if reply.mid_stream_error is None:
         return iter(events)
     broken = reply.mid_stream_error
-    return interrupted(events, broken.after_chunks, error_frame(broken.error, shape, stamp))
+    return interrupted(events, broken.after_chunks, chat_error_frame(broken.error, shape.chat, stamp))
 
 
 def _chunks(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Frame]:
-    model = envelope.model_name(reply, shape.chat)
-    constant = {
-        "id": envelope.reply_id(reply, stamp, "cmpl-"),
-        "object": "text_completion",
-        "created": envelope.created(reply, stamp),
-        "model": model,
-        "system_fingerprint": envelope.fingerprint(reply, model),
-    }
-    head = b"data: " + orjson.dumps(constant)[:-1]
-    end = b',"usage":null}\n\n' if shape.chat.include_usage else b"}\n\n"
-    finish_reason = orjson.dumps(_finish_reason(reply))
+    tell = Telling(reply, shape.chat, stamp)
+    finish_reason = _finish_reason(reply)
+    chunk = constant(tell)
     chunks = []
-    for index, text in enumerate(_texts(reply, shape)):
-        opening = head + b',"choices":[{"text":'
-        closing = b',"index":%d,"logprobs":null,"finish_reason":' % index
-        pieces = [(piece, b"null") for piece in slices(text, chunk_size)] + [("", finish_reason)]
-        for piece, reason in pieces:
-            chunks.append(Frame(opening + orjson.dumps(piece) + closing + reason + b"}]" + end, FrameKind.TOKEN))
-    if shape.chat.include_usage:
-        counts = orjson.dumps(envelope.usage(reply, shape.chat))
-        chunks.append(Frame(head + b',"choices":[],"usage":' + counts + b"}\n\n", FrameKind.CLOSE))
-    chunks.append(DONE)
-    return chunks
+    for choice, text in enumerate(_texts(reply, shape)):
+        before, after = around(chunk, tell, choice)
+        chunks += [Frame(before + orjson.dumps(piece) + after, FrameKind.TOKEN) for piece in slices(text, chunk_size)]
+        before, after = around(chunk, tell, choice, finish_reason)
+        chunks.append(Frame(before + _NOTHING + after, FrameKind.TOKEN))
+    return chunks + closing(tell, finish_reason, _NOTHING)
 
 
 def _texts(reply: Reply, shape: Shape) -> list[str]:

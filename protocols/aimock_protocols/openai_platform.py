@@ -164,23 +164,40 @@ def _envelope(error: ErrorReply) -> bytes:
 def read_error(value: Any, status: int = 500) -> ErrorReply | None:
     """The error that a JSON value from upstream tells, None if it tells none.
 
-    Besides OpenAI's envelope: a bare string under `error` (Hugging Face, Ollama), the flat object that names itself
-    `"object": "error"` (Mistral, vLLM), and a status inside the error (OpenRouter, Groq), which outranks `status`.
+    Besides OpenAI's envelope: a bare string under `error` (Hugging Face, Ollama, xAI), the flat object that names
+    itself `"object": "error"` (Mistral, older vLLM) or has a message and a type (Cerebras), a list of details
+    (Mistral), a list of one envelope (Gemini), and a status inside the error (OpenRouter, Groq), which outranks
+    `status`.
     """
+    if isinstance(value, list) and value:
+        value = value[0]
     if not isinstance(value, dict):
         return None
-    inner = value.get("error") or (value if value.get("object") == "error" else None)
+    inner = value.get("error") or _flat_error(value)
     if isinstance(inner, str):
-        return ErrorReply(inner, status=status)
+        return ErrorReply(inner, code=value.get("code"), status=status)
     if not isinstance(inner, dict):
         return None
-    message, kind, param, code = (inner.get(key) for key in ("message", "type", "param", "code"))
-    inside = (inner.get("status_code"), code)
+    metadata = inner.get("metadata")
+    told = metadata if isinstance(metadata, dict) else {}
+    message, kind, param = (inner.get(key) for key in ("message", "type", "param"))
+    kind, code = kind or told.get("error_type"), told.get("provider_code") or inner.get("code")
+    inside = (inner.get("status_code"), inner.get("code"))
     return ErrorReply(
         message if isinstance(message, str) else "",
         kind if isinstance(kind, str) else None,
         param if isinstance(param, str) else None,
         code,
         next((found for found in inside if type(found) is int and 400 <= found <= 599), status),
-        metadata=inner.get("metadata"),
+        metadata=metadata,
     )
+
+
+def _flat_error(value: dict[str, Any]) -> Any:
+    """An error that is not under `error`."""
+    if value.get("object") == "error" or (isinstance(value.get("message"), str) and "type" in value):
+        return value
+    detail = value.get("detail")
+    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        return {"message": detail[0].get("msg"), "type": detail[0].get("type"), "status_code": 422}
+    return detail if isinstance(detail, str) else None

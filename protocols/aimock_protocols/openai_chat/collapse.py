@@ -36,9 +36,12 @@ def read_stream(chunks: Iterable[bytes]) -> Collapsed:
 
 def parse(body: bytes) -> Reply:
     """The reply of a whole body. Raises ValueError if it is none, and WireError if it is an error."""
-    value = json_object(body)
     reader = _Reader()
-    reader.read(value)
+    value = orjson.loads(body)
+    if isinstance(value, list):
+        reader.error = read_error(value)  # Gemini's errors are lists of one
+    else:
+        reader.read(json_object(body))
     if reader.choices == 0 and reader.error is None:
         raise ValueError("no choice in the body")
     return reader.reply()
@@ -77,6 +80,8 @@ class _Reader:
     choices: int = 0
     """Chunks that had a choice: those that count as chunks when the stream is interrupted."""
     _reasoning: list[str] = attrs.field(factory=list)
+    _signature: str | None = None
+    _redacted: list[str] = attrs.field(factory=list)
     _refusal: list[str] = attrs.field(factory=list)
     _logprobs: list[Any] = attrs.field(factory=list)
     _content: list[str | _Call] = attrs.field(factory=list)
@@ -90,7 +95,10 @@ class _Reader:
         """Takes in one event of a stream; whether it was the last that counts. Raises ValueError."""
         self.is_done = event.data.strip() == "[DONE]"
         if not self.is_done:
-            self.read(json_object(event.data))
+            chunk = json_object(event.data)
+            self.read(chunk)
+            if chunk.get("prompt_filter_results") and not chunk.get("choices"):
+                self.choices += 1  # what Azure's streams begin with
         return self.is_done or self.error is not None
 
     def read(self, chunk: dict[str, Any]) -> None:
@@ -133,12 +141,23 @@ class _Reader:
         if text is not None:
             self._content.append(text)
         self._reasoning.append(thought or _reasoning(delta))
+        for detail in _dicts(delta.get("reasoning_details")):
+            self._read_sealed(detail)
         self._refusal.append(string(delta.get("refusal")) or "")
         for fragment in _dicts(delta.get("tool_calls")):
             self._read_call(fragment)
         legacy = mapping(delta.get("function_call"))
         if legacy.get("name") or legacy.get("arguments"):
             self._read_call({"index": 0, "function": legacy})
+
+    def _read_sealed(self, detail: dict[str, Any]) -> None:
+        """A signature of thoughts (OpenRouter). What is encrypted is one too, where only summaries are told."""
+        self._signature = string(detail.get("signature")) or self._signature
+        data = string(detail.get("data"))
+        if data is not None and (string(detail.get("format")) or "").endswith("-responses-v1"):
+            self._signature = data
+        elif data is not None:
+            self._redacted.append(data)
 
     def _read_call(self, fragment: dict[str, Any]) -> None:
         call = self._call_of(fragment.get("index"), string(fragment.get("id")))
@@ -178,6 +197,8 @@ class _Reader:
         return Reply(
             parts=parts,
             reasoning=reasoning,
+            reasoning_signature=self._signature,
+            redacted_thinking=tuple(self._redacted),
             refusal=refusal,
             finish_reason=self.finish_reason,
             usage=self.usage,

@@ -63,10 +63,9 @@ def spread(deltas: Sequence[bytes], logprobs: Any) -> list[bytes]:
     """
     spread_over = [b"null"] * len(deltas)
     for channel in CHANNELS:
-        opening = b'{"%b":' % channel.encode()
-        holders = [at for at, delta in enumerate(deltas) if delta.startswith(opening)]
-        slices = [orjson.loads(deltas[at])[channel] for at in holders]
-        for at, here in zip(holders, dealt(_token_list(logprobs, channel), slices), strict=True):
+        told = [orjson.loads(delta).get(channel) for delta in deltas]
+        slices = {at: text for at, text in enumerate(told) if isinstance(text, str) and text}
+        for at, here in zip(slices, dealt(_token_list(logprobs, channel), list(slices.values())), strict=True):
             if here:
                 spread_over[at] = orjson.dumps(dict.fromkeys(CHANNELS) | {channel: here})
     return spread_over

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from aimock_protocols.canonical import ChatRequest
+from aimock_protocols.openai_dialects.dialect import Dialect
+from aimock_protocols.openai_dialects.openai import OPENAI
 from aimock_protocols.usage import estimate, prompt_length
 
 _MAX_TOP_LOGPROBS = 20
@@ -28,9 +30,10 @@ class Shape(NamedTuple):
     """Names of the tools offered that take free text."""
     prompt_tokens: int
     """Estimated."""
+    dialect: Dialect
 
 
-def shape(request: ChatRequest) -> Shape:
+def shape(request: ChatRequest, dialect: Dialect = OPENAI) -> Shape:
     """The shape of a decoded request, whatever stands in it: what is malformed asks for nothing."""
     body = request.body
     tier = body.get("service_tier")
@@ -48,6 +51,7 @@ def shape(request: ChatRequest) -> Shape:
         "functions" in body and bool(body["functions"]) and not tools,
         _custom_tools(tools) if tools else _NO_TOOLS,
         estimate(prompt_length(body.get("messages"))),
+        dialect,
     )
 
 
