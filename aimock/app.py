@@ -21,8 +21,8 @@ from aimock.net.exchange import Answer, Handler, Head, Headers, Refusal, Request
 from aimock.routing import CONTROL_PREFIX, Router
 from aimock.state import State
 from aimock.steering import steering_of
-from aimock_protocols.canonical import ErrorReply
-from aimock_protocols.registry import PROTOCOLS, Registered
+from aimock_protocols.canonical import ErrorReply, Route
+from aimock_protocols.registry import PROTOCOLS, Registered, SideRoute
 
 if TYPE_CHECKING:
     from aimock.auth import Guard
@@ -100,21 +100,27 @@ class App:
 
     def _register(self, registered: Registered) -> None:
         sides = functools.cache(functools.partial(_side_surface, registered))
-        routers = [self._router]
-        if registered.known_by:
-            routers.append(Router())
-            self._claims.append(_Claim(registered.known_by, routers[-1], sides))
         chat = functools.cache(functools.partial(_chat_target, registered))
-        # Side routes come first: theirs are the special cases of what a chat route's template takes in.
-        targets: list[tuple[str, str, Callable[[], Target]]] = [
-            (method, template, functools.partial(_side_target, sides, function))
-            for method, template, function in registered.sides
-        ]
-        targets += [(*route, chat) for route in registered.routes]
-        for router in routers:
-            for method, template, target in targets:
-                if router is not self._router or not router.has(method, template):
-                    self._add(router, method, template, target)
+
+        def targets(
+            side_routes: tuple[SideRoute, ...], routes: tuple[Route, ...]
+        ) -> list[tuple[str, str, Callable[[], Target]]]:
+            """Side routes come first: theirs are the special cases of what a chat route's template takes in."""
+            beside = [
+                (method, template, functools.partial(_side_target, sides, function))
+                for method, template, function in side_routes
+            ]
+            return beside + [(*route, chat) for route in routes]
+
+        for_all = targets(registered.sides, registered.routes)
+        for method, template, target in for_all:
+            if not self._router.has(method, template):
+                self._add(self._router, method, template, target)
+        if registered.known_by:
+            router: Router[Callable[[], Target]] = Router()
+            self._claims.append(_Claim(registered.known_by, router, sides))
+            for method, template, target in for_all + targets(registered.known_sides, registered.known_routes):
+                self._add(router, method, template, target)
 
     def _add(
         self, router: Router[Callable[[], Target]], method: str, template: str, target: Callable[[], Target]

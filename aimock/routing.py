@@ -38,6 +38,7 @@ _KEPT = 1024
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(:path)?\}")
 _AZURE_DEPLOYMENT = re.compile(r"/openai/deployments/\{\w+\}(?=/)")
+_CHAT_BASE = re.compile(r".*(?=/chat/completions\Z)")
 
 
 class Resolved(NamedTuple, Generic[T]):
@@ -138,8 +139,9 @@ def normalised(path: str) -> str:
 
 
 def _label(template: str) -> str:
-    """Azure's deployments are counted with what they are deployments of."""
-    return _AZURE_DEPLOYMENT.sub("/v1", _PLACEHOLDER.sub(r"{\1}", template))
+    """Azure's deployments are counted with what they are deployments of, and chat of OpenAI's kind as OpenAI's,
+    whatever its base path."""
+    return _CHAT_BASE.sub("/v1", _AZURE_DEPLOYMENT.sub("/v1", _PLACEHOLDER.sub(r"{\1}", template)), count=1)
 
 
 @functools.cache

@@ -31,7 +31,7 @@ class SideSurface:
     def answer(self, exchange: Exchange, function: str) -> Whole:
         """What a function of the protocol's module says."""
         act: Callable[[SideRequest], WireResponse] = getattr(self._protocol, function)
-        models = exchange.state.book.models or DEFAULT_MODELS
+        models = exchange.state.book.models or getattr(self._protocol, "default_models", DEFAULT_MODELS)
         memory = exchange.memory(self._protocol.name)
         try:
             response = act(

@@ -9,6 +9,7 @@ import importlib
 from typing import NamedTuple, cast
 
 from aimock_protocols.canonical import ChatProtocol, Route, WireProtocol
+from aimock_protocols.openai_compatible import PROVIDERS, Provider
 
 
 class SideRoute(NamedTuple):
@@ -30,11 +31,45 @@ class Registered(NamedTuple):
     """Request headers that its clients send (or query keys, written `?key`), and how the value of each begins: by any
     one of these they are told apart on paths that several APIs share. Side routes that an API before it has too are
     reached only so; paths that nobody has are then refused in this protocol's words."""
+    known_routes: tuple[Route, ...] = ()
+    known_sides: tuple[SideRoute, ...] = ()
+    """Routes that only those clients reach: to others the paths are somebody else's."""
 
     def load(self) -> WireProtocol:
         module, _, member = self.name.partition(":")
         loaded = importlib.import_module(f"aimock_protocols.{module}")
         return cast(WireProtocol, getattr(loaded, member) if member else loaded)
+
+
+def _compatible(provider: Provider) -> Registered:
+    """A provider under its name, and where it is at home: there only for those known to mean it, if others are there
+    too."""
+    named = tuple(f"/{provider.name}{base}" for base in provider.bases)
+    open_bases = named + provider.bases if provider.is_alone else named
+    known_bases = provider.bases if provider.known_by and not provider.is_alone else ()
+    return Registered(
+        f"openai_compatible:{provider.name}",
+        _chat_below(open_bases),
+        _models_below(open_bases),
+        provider.known_by,
+        _chat_below(known_bases),
+        _models_below(known_bases),
+    )
+
+
+def _chat_below(bases: tuple[str, ...]) -> tuple[Route, ...]:
+    return tuple(Route("POST", f"{base}/chat/completions") for base in bases)
+
+
+def _models_below(bases: tuple[str, ...]) -> tuple[SideRoute, ...]:
+    return tuple(
+        side
+        for base in bases
+        for side in (
+            SideRoute("GET", f"{base}/models", "list_models"),
+            SideRoute("GET", f"{base}/models/{{model:path}}", "retrieve_model"),
+        )
+    )
 
 
 _VERTEX = tuple(
@@ -87,10 +122,7 @@ _INTERACTIONS = tuple(
 PROTOCOLS: tuple[Registered, ...] = (
     Registered(
         "openai_chat",
-        (
-            Route("POST", "/v1/chat/completions"),
-            Route("POST", "/openai/deployments/{deployment}/chat/completions"),
-        ),
+        (Route("POST", "/v1/chat/completions"),),
         (
             SideRoute("GET", "/v1/models", "list_models"),
             SideRoute("GET", "/v1/models/{model:path}", "retrieve_model"),
@@ -257,6 +289,35 @@ PROTOCOLS: tuple[Registered, ...] = (
             )
         ),
     ),
+    Registered(
+        "azure_openai:chat",
+        (Route("POST", "/openai/deployments/{deployment}/chat/completions"),),
+        _models_below(("/openai",)),
+        known_by=(("api-key", ""),),
+        known_routes=_chat_below(("/openai/v1",)),
+        known_sides=_models_below(("/openai/v1",)),
+    ),
+    Registered(
+        "openrouter",
+        (Route("POST", "/api/v1/chat/completions"),),
+        tuple(
+            SideRoute("GET", f"/api/v1{path}", function)
+            for path, function in (
+                ("/models", "list_models"),
+                ("/models/user", "list_models"),
+                ("/models/count", "count_models"),
+                ("/models/{author}/{slug}/endpoints", "list_endpoints"),
+                ("/model/{author}/{slug}", "retrieve_model"),
+                ("/providers", "list_providers"),
+                ("/generation", "generation"),
+                ("/key", "read_key"),
+                ("/auth/key", "read_key"),
+                ("/credits", "read_credits"),
+            )
+        ),
+    ),
+    Registered("openrouter.completions", (Route("POST", "/api/v1/completions"),)),
+    *(_compatible(provider) for provider in PROVIDERS),
 )
 
 
