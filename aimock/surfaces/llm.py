@@ -22,6 +22,7 @@ from aimock.physics import Limit, Pace, Surroundings, interrupt, kept_alive, sch
 from aimock.randomness import uniforms
 from aimock.rendering import Renderer, Renderings
 from aimock.settings import matches_history, model_list, strict_turns
+from aimock.state import State
 from aimock.surfaces.headers import ResponseHeaders
 from aimock_protocols.canonical import (
     ChatProtocol,
@@ -116,18 +117,26 @@ class LLMSurface:
         return self._serve(exchange, asked, found)
 
     def _match(self, exchange: Exchange, asked: Asked) -> tuple[Asked, Found | Missed]:
-        """The fixture that answers, and the request as it is for the model for which it does. Errors that fall through
-        answer only if no fixture answers better."""
+        """The fixture that answers, and the request as it is for the model for which it does; its `others` are then
+        those that have not been asked."""
         state = exchange.state
-        strict = state.book.is_scripted and strict_turns()
-        found = state.book.match(asked.question, state.counters, strict_turns=strict)
-        for other in asked.others:
-            if not _falls_through(found):
-                break
-            found_next = state.book.match(other.question, state.counters, strict_turns=strict)
-            if isinstance(found_next, Found) or isinstance(found, Missed):
-                asked, found = other, found_next
+        found = state.book.match(asked.question, state.counters, strict_turns=_strict_turns(state))
+        if asked.others and _falls_through(found):
+            return self._fall_back(state, asked, found)
         return asked, found
+
+    def _fall_back(self, state: State, asked: Asked, found: Found | Missed) -> tuple[Asked, Found | Missed]:
+        """The same for the other models, asked in turn until one answers. Errors that fall through answer only if no
+        fixture answers better, the last of them first."""
+        others = list(asked.others)
+        while others:
+            other = others.pop(0)
+            found_next = state.book.match(other.question, state.counters, strict_turns=_strict_turns(state))
+            if isinstance(found_next, Found):
+                asked, found = other, found_next
+                if not _falls_through(found):
+                    break
+        return asked._replace(others=tuple(others)), found
 
     def _serve(self, exchange: Exchange, asked: Asked, found: Found | Missed) -> Answer:
         if isinstance(found, Missed):
@@ -221,11 +230,19 @@ class LLMSurface:
         return self._error(exchange, _unservable(response.kind), fixture)
 
     def _make(self, exchange: Exchange, asked: Asked, fixture: Fixture, factory: Factory) -> Answer:
-        """Asks the factory, in a task if it wants to wait. It gets a body of its own, to do with as it likes."""
+        """Asks the factory, in a task if it wants to wait. It gets a body of its own, to do with as it likes; an error
+        that it makes falls through as a fixture's does."""
         chat = self._decoded(exchange)
+        if chat.model != asked.chat.model:
+            chat.body["model"] = asked.chat.model
 
         def answer(made: Any) -> Answer:
-            return self._respond(exchange, asked, fixture, respond(made))
+            response = respond(made)
+            if asked.others and isinstance(response.reply, ErrorReply) and response.reply.fallthrough:
+                other, found = self._fall_back(exchange.state, asked, Missed())
+                if isinstance(found, Found):
+                    return self._serve(exchange, other, found)
+            return self._respond(exchange, asked, fixture, response)
 
         async def wait(made: Awaitable[Any]) -> Answer:
             try:
@@ -272,6 +289,8 @@ class LLMSurface:
     def _stream(self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply) -> Answer:
         settings = exchange.state.settings
         chunk_size = _chunk_size(exchange, fixture)
+        if fixture.open_router_processing:
+            reply = attrs.evolve(reply, announced=True)
         entry = exchange.record(200, fixture)
         rendering = (_source(fixture, reply), reply, exchange.stamp, chunk_size)
         headers, fresh = self._headers.of(exchange, self._stream_headers(asked))
@@ -386,6 +405,10 @@ def _chunk_size(exchange: Exchange, fixture: Fixture) -> int:
 def _source(fixture: Fixture, reply: Reply) -> Fixture | None:
     """What the reply can be kept by: the fixture, unless the reply was made or changed for this request."""
     return fixture if reply is fixture.response.reply else None
+
+
+def _strict_turns(state: State) -> bool:
+    return state.book.is_scripted and strict_turns()
 
 
 def _others(chat: ChatRequest) -> Iterator[ChatRequest]:
