@@ -60,7 +60,8 @@ def test_20_7_azure_names_the_deployment_by_the_model(mock: AIMock, connect: Con
     entry = mock.get_last_request()
     assert entry["path"] == "/openai/deployments/my-deployment/chat/completions?api-version=2024-10-21"
     assert entry["headers"]["api-key"] == "[REDACTED]"
-    chunks = azure.chat.completions.create(**QUESTION | {"model": "my-deployment"}, stream=True)
+    first, *chunks = azure.chat.completions.create(**QUESTION | {"model": "my-deployment"}, stream=True)
+    assert first.choices == [], "Azure says first what it thinks of the prompt"
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Hi"
 
 

@@ -75,7 +75,7 @@ class OpenAIChat(Chat):
 @client
 class AzureChat(Chat):
     name = "openai AzureOpenAI"
-    speaks = "openai_chat"
+    speaks = "azure_openai:chat"
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
