@@ -60,6 +60,7 @@ from aimock.pytest_plugin import settings as pytest_settings
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock_protocols.bedrock_invoke import families as bedrock_families
 from aimock_protocols.gemini_interactions.platform import CODES
+from aimock_protocols.openai_compatible import PROVIDERS
 from aimock_protocols.reasoning import NOT_REASONING
 from aimock_protocols.registry import PROTOCOLS
 
@@ -365,7 +366,9 @@ def check_turns() -> None:
 
 
 def check_openai_routes() -> None:
-    check("openai-routes", [route for route in routes_of("openai") if route not in routes_of("openai_responses")])
+    elsewhere = ("openai_responses", "openai_compatible:")
+    served = [each for each in PROTOCOLS if each.name.startswith("openai_") and not each.name.startswith(elsewhere)]
+    check("openai-routes", [f"{each.method} {each.template}" for api in served for each in (*api.routes, *api.sides)])
 
 
 def check_responses_routes() -> None:
@@ -412,6 +415,16 @@ def in_every_version(table: str, family: str) -> None:
     versions = ("v1", "v1beta", "v1beta1", "v1alpha")
     documented = [route.replace("{version}", version) for route in firsts(table) for version in versions]
     assert sorted(documented) == sorted(told)
+
+
+def check_openrouter_routes() -> None:
+    check("openrouter-routes", routes_of("openrouter"))
+
+
+def check_providers() -> None:
+    shown = [(code(name)[0], tuple(code(bases)), code(known)) for name, bases, known in TABLES["providers"]]
+    bases = {each.name: tuple(base for base in each.bases if base) for each in PROVIDERS}
+    assert shown == [(each.name, bases[each.name], [start for _, start in each.known_by]) for each in PROVIDERS]
 
 
 def routes_of(provider: str) -> list[str]:
