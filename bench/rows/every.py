@@ -16,7 +16,7 @@ from typing import Any
 from aimock_protocols.canonical import ChatProtocol
 from aimock_protocols.registry import chat_protocols
 from bench import CannotRun, fixtures
-from bench.load import WARM_UP, cpu_per_request
+from bench.load import cpu_per_request
 from bench.plan import Plan
 from bench.report import Judged, Row
 from bench.servers import OURS, running
@@ -42,13 +42,15 @@ def measure(plan: Plan) -> list[Row]:
             sent = {each.name: _sent(each, cases[each.name], streamed) for each in chat_protocols()}
             for protocol in chat_protocols():
                 _check(server.port, protocol, sent[protocol.name])
-                cpu_per_request(server, sent[protocol.name], seconds=WARM_UP, core=plan.cores.load)
+                cpu_per_request(server, sent[protocol.name], seconds=1, core=plan.cores.load)
             over = {name: _row(name, streamed) for name in sent}
             for _ in plan.progress(f"every protocol, {'streamed' if streamed else 'whole'}", plan.rounds):
-                base = cpu_per_request(server, sent[BASE], seconds=plan.seconds, core=plan.cores.load)
                 for name, traffic in sent.items():
-                    if name != BASE:
-                        cost = cpu_per_request(server, traffic, seconds=plan.seconds, core=plan.cores.load)
+                    if name != BASE:  # which is asked beside each: a machine changes its pace within a minute
+                        base, cost = (
+                            cpu_per_request(server, each, seconds=plan.seconds, core=plan.cores.load)
+                            for each in (sent[BASE], traffic)
+                        )
                         over[name].add(server.name, cost / base)
             rows += [row for name, row in over.items() if name != BASE]
     return rows
