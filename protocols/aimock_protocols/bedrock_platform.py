@@ -26,6 +26,7 @@ from aimock_protocols.canonical import (
     WireError,
     WireResponse,
 )
+from aimock_protocols.json_bodies import JsonBodies
 from aimock_protocols.retrying import retry_headers
 
 WHOLE_HEADERS: Headers = (("content-type", "application/json"),)
@@ -98,23 +99,8 @@ def constraint(where: str, what: str) -> WireError:
     return refusal(f"1 validation error detected: Value at '{where}' failed to satisfy constraint: {what}")
 
 
-def read_object(body: bytes) -> dict[str, Any]:
-    """A request body as the JSON object that it must be, whatever its content type says. Raises WireError."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise refusal(f"Malformed JSON: {error}") from None
-    if type(value) is not dict:
-        raise refusal("Request body must be a JSON object")
-    return value
-
-
-def compact(value: Any, where: str) -> str:
-    """A value that came in a request as JSON text. Raises WireError if it is nested deeper than can be written."""
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        raise constraint(where, "it is nested too deeply") from None
+_BODIES = JsonBodies(refusal, too_deep=lambda where: constraint(where, "it is nested too deeply"))
+read_object, compact = _BODIES.read_object, _BODIES.compact
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------

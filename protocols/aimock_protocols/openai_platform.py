@@ -25,6 +25,7 @@ from aimock_protocols.canonical import (
     WireError,
     WireResponse,
 )
+from aimock_protocols.json_bodies import JsonBodies
 from aimock_protocols.retrying import retry_headers
 
 _IDENTITY: Headers = (
@@ -71,15 +72,7 @@ def missing(param: str) -> WireError:
     return refusal(f"Missing required parameter: '{param}'", param, "missing_required_parameter")
 
 
-def read_object(body: bytes) -> dict[str, Any]:
-    """A request body as the JSON object that it must be. Raises WireError."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise refusal(f"Malformed JSON: {error}", code="invalid_json") from None
-    if type(value) is not dict:
-        raise refusal("Request body must be a JSON object")
-    return value
+read_object = JsonBodies(refusal, lambda message: refusal(message, code="invalid_json")).read_object
 
 
 def read_optional(body: dict[str, Any], param: str, kind: type, expected: str) -> Any:

@@ -23,6 +23,7 @@ from aimock_protocols.canonical import (
     WireError,
     WireResponse,
 )
+from aimock_protocols.json_bodies import JsonBodies
 from aimock_protocols.retrying import retry_headers
 
 PING = Frame(sse.encode(b'{"type":"ping"}', b"ping"), FrameKind.PING)
@@ -99,23 +100,8 @@ def refusal(message: str) -> WireError:
     return WireError(ErrorReply(message, status=400))
 
 
-def read_object(body: bytes) -> dict[str, Any]:
-    """A request body as the JSON object that it must be. Raises WireError."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise refusal(f"Malformed JSON: {error}") from None
-    if type(value) is not dict:
-        raise refusal("Request body must be a JSON object")
-    return value
-
-
-def compact(value: Any, where: str) -> str:
-    """A value that came in a request as JSON text. Raises WireError if it is nested deeper than can be written."""
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        raise refusal(f"{where}: nested too deeply") from None
+_BODIES = JsonBodies(refusal)
+read_object, compact = _BODIES.read_object, _BODIES.compact
 
 
 def error(error: ErrorReply, stamp: Stamp) -> WireResponse:

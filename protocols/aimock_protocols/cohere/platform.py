@@ -18,6 +18,7 @@ from aimock_protocols.canonical import (
     WireError,
     WireResponse,
 )
+from aimock_protocols.json_bodies import JsonBodies
 from aimock_protocols.retrying import retry_headers
 
 _UNCACHED: Headers = (
@@ -72,15 +73,8 @@ def unknown_model(model: str) -> WireError:
     return WireError(ErrorReply(message, status=404))
 
 
-def read_object(body: bytes) -> dict[str, Any]:
-    """A request body as the JSON object that it must be. Raises WireError."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise refusal(f"Malformed JSON: {error}") from None
-    if type(value) is not dict:
-        raise refusal("Request body must be a JSON object")
-    return value
+_BODIES = JsonBodies(refusal)
+read_object, compact = _BODIES.read_object, _BODIES.compact
 
 
 def read_required(sent: dict[str, Any], name: str) -> str:
@@ -105,14 +99,6 @@ def wrong_type(name: str, value: Any, kind: type) -> WireError:
         f"invalid type: parameter {name} is of type {_JSON_TYPES[type(value)]} but should be of type "
         f"{_JSON_TYPES[kind]}."
     )
-
-
-def compact(value: Any, where: str) -> str:
-    """A value that came in a request as JSON text. Raises WireError if it is nested deeper than can be written."""
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        raise refusal(f"{where}: nested too deeply") from None
 
 
 def error(error: ErrorReply, stamp: Stamp) -> WireResponse:

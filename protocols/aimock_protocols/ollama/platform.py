@@ -5,8 +5,6 @@ Source: wire-ollama §5.
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from aimock_protocols import ndjson
@@ -22,6 +20,7 @@ from aimock_protocols.canonical import (
     WireError,
     WireResponse,
 )
+from aimock_protocols.json_bodies import JsonBodies
 from aimock_protocols.retrying import retry_headers
 
 WHOLE_HEADERS: Headers = (("content-type", "application/json; charset=utf-8"),)
@@ -39,23 +38,8 @@ def unknown_model(model: str) -> WireError:
     return refusal(f"model '{model}' not found", 404)
 
 
-def read_object(body: bytes) -> dict[str, Any]:
-    """A request body as the JSON object that it must be. Raises WireError."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise refusal(f"Malformed JSON: {error}") from None
-    if type(value) is not dict:
-        raise refusal("Request body must be a JSON object")
-    return value
-
-
-def compact(value: Any, where: str) -> str:
-    """A value that came in a request as JSON text. Raises WireError, a 400, if it is nested too deeply."""
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        raise refusal(f"{where}: nested too deeply") from None
+_BODIES = JsonBodies(refusal)
+read_object, compact = _BODIES.read_object, _BODIES.compact
 
 
 def fresh_headers(stamp: Stamp) -> Headers:
