@@ -80,6 +80,15 @@ def json_object(data: str | bytes) -> dict[str, Any]:
     return value
 
 
+def json_text(value: Any) -> str:
+    """A JSON value as text: the arguments of a call that come as an object, say. Raises ValueError if it is nested
+    deeper than can be written."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"nested too deeply: {error}") from None
+
+
 def string(value: Any) -> str | None:
     """A string that says something, else None."""
     return value if isinstance(value, str) and value else None

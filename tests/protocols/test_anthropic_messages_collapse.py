@@ -288,7 +288,10 @@ def test_without_an_end_a_stream_is_truncated() -> None:
     assert anthropic_messages.read_stream([]).truncated
 
 
-@pytest.mark.parametrize("broken", [b"data: {oops\n\n", b"data: [1]\n\n", wire(json(5, "{}"))])
+DEEP_INPUT = wire(tool(1, input=5)).replace(b":5", b":" + b'{"a":' * 300 + b"1" + b"}" * 300)
+
+
+@pytest.mark.parametrize("broken", [b"data: {oops\n\n", b"data: [1]\n\n", wire(json(5, "{}")), DEEP_INPUT])
 def test_what_cannot_be_read_is_counted_and_the_rest_kept(broken: bytes) -> None:
     read = anthropic_messages.read_stream([wire(T0, text(0, "a")) + broken * 2 + wire(text(0, "b"), STOP)])
     assert (read.reply.text, read.dropped, read.truncated) == ("ab", 2, False)

@@ -106,6 +106,24 @@ def test_interrupted(
             protocol.collapse(frame.data for frame in frames)
 
 
+DEEP = '{"a":' * 300 + "1" + "}" * 300
+
+
+@every_protocol
+def test_arguments_nested_deeper_than_can_be_written(protocol: ChatProtocol, head: Head, stamp: Stamp) -> None:
+    """They come back where they are sent as text. Where they are sent as an object, a whole body with them is none,
+    and a stream drops them."""
+    reply, shape = Reply((ToolCall("f", DEEP),)), protocol.shape(ask(protocol, head))
+    streamed = protocol.collapse(frame.data for frame in protocol.frames(reply, shape, stamp, 20))
+    assert {call.arguments for call in streamed.tool_calls} <= {DEEP}
+    body = protocol.encode(reply, shape, stamp)
+    if DEEP.encode() in body:
+        with pytest.raises(ValueError, match="nested too deeply"):
+            protocol.parse(body)
+    else:
+        assert {call.arguments for call in protocol.parse(body).tool_calls} <= {DEEP}
+
+
 @every_protocol
 @pytest.mark.parametrize("more", [{}, {"n": 3}, {"stream_options": None}])
 def test_the_stream_and_the_whole_say_the_same(

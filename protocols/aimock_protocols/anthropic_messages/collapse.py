@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
-import orjson
 
 from aimock_protocols import sse
 from aimock_protocols.anthropic_messages.envelope import STOP_REASONS
 from aimock_protocols.anthropic_messages.platform import read_error
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_sse, string
+from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_sse, string
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in STOP_REASONS.items()}
 
@@ -58,7 +57,8 @@ class _Block:
     id: str | None
     name: str
     texts: dict[str, list[str]]
-    input: Any
+    input: str
+    """The JSON of a call's input that came at once."""
 
     def text(self, key: str) -> str:
         return "".join(self.texts.get(key, ()))
@@ -66,9 +66,7 @@ class _Block:
     def arguments(self) -> str:
         """The JSON text of a call's input. One that came at once counts where no pieces of it came."""
         pieces = self.text("partial_json")
-        if pieces.strip():
-            return pieces
-        return orjson.dumps(self.input).decode() if isinstance(self.input, dict) else "{}"
+        return pieces if pieces.strip() else self.input
 
 
 _TEXTS = ("text", "thinking", "signature", "data")
@@ -123,6 +121,7 @@ class _Reader:
         self._count(message.get("usage"))
 
     def open(self, event: dict[str, Any]) -> None:
+        """A block begins. Raises ValueError if its input is nested deeper than can be written."""
         block = mapping(event.get("content_block"))
         index = event.get("index")
         self._open(index if type(index) is int else len(self._blocks), block)
@@ -130,7 +129,8 @@ class _Reader:
     def _open(self, index: int, block: dict[str, Any]) -> _Block:
         texts = {key: [text] for key in _TEXTS if (text := string(block.get(key)))}
         kind, name = string(block.get("type")) or "", string(block.get("name")) or ""
-        made = _Block(index, kind, string(block.get("id")), name, texts, block.get("input"))
+        given = json_text(mapping(block.get("input")))
+        made = _Block(index, kind, string(block.get("id")), name, texts, given)
         self._blocks.append(made)
         self._current[index] = made
         return made

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-import orjson
 
 from aimock_protocols.bedrock_converse.content import SERVER_TOOL
 from aimock_protocols.bedrock_converse.envelope import LATENCY, STOP_REASONS, USAGE
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import mapping, string
+from aimock_protocols.collapsing import json_text, mapping, string
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in STOP_REASONS.items()}
 _USAGE = {theirs: ours for ours, theirs in USAGE.items()}
@@ -87,7 +86,7 @@ class Reader:
         if isinstance(call, dict):
             self.open({"contentBlockIndex": index, "start": block})
             arguments = call.get("input")
-            text = arguments if isinstance(arguments, str) else orjson.dumps(mapping(arguments)).decode()
+            text = arguments if isinstance(arguments, str) else json_text(mapping(arguments))
             self._at(index).input.append(text)
         for piece in cited if isinstance(cited, list) else (block,):
             delta = {"text": mapping(piece).get("text"), "reasoningContent": reasoning}

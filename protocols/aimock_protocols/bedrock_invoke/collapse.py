@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import attrs
-import orjson
 
 from aimock_protocols import eventstream
 from aimock_protocols.bedrock_invoke.counts import METRICS, usage_of
@@ -89,8 +88,5 @@ def parse(body: bytes) -> Reply | Vectors:
     if family is None:
         error = read_error(value)
         raise ValueError("an answer of no family of models") if error is None else WireError(error)
-    try:
-        answer: Reply | Vectors = family.parse(body)
-    except orjson.JSONEncodeError as error:
-        raise ValueError(str(error)) from None  # arguments of a call that are nested deeper than can be written
+    answer: Reply | Vectors = family.parse(body)
     return answer

@@ -11,7 +11,7 @@ import orjson
 
 from aimock_protocols import json_array, rfc3339, sse
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_events, string
+from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_events, string
 from aimock_protocols.gemini.envelope import FINISH_REASONS
 from aimock_protocols.gemini.platform import read_error
 
@@ -169,7 +169,4 @@ def _arguments(call: dict[str, Any]) -> str:
     given = call.get("args")
     if isinstance(given, str):
         return given
-    try:
-        return orjson.dumps(given).decode() if isinstance(given, dict) else "{}"
-    except orjson.JSONEncodeError as error:
-        raise ValueError(str(error)) from None
+    return json_text(given) if isinstance(given, dict) else "{}"

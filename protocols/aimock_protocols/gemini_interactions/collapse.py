@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
-import orjson
 
 from aimock_protocols import rfc3339, sse
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_sse, string
+from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_sse, string
 from aimock_protocols.gemini_interactions.envelope import STATUSES
 from aimock_protocols.gemini_interactions.platform import read_error
 
@@ -69,10 +68,7 @@ class _Step:
         self.signature = string(step.get("signature")) or self.signature
         if mapping(step.get("arguments")):
             self.arguments = step["arguments"]
-            try:
-                self.text = orjson.dumps(self.arguments).decode()
-            except orjson.JSONEncodeError as error:
-                raise ValueError("arguments are nested too deeply") from error
+            self.text = json_text(self.arguments)
         contents = step.get("summary" if self.kind == "thought" else "content")
         if isinstance(contents, list):
             self.texts += [text for each in contents if (text := _text(each)) is not None]

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import attrs
-import orjson
 
 from aimock_protocols import ndjson, rfc3339
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_events, string
+from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_events, string
 from aimock_protocols.ollama.metrics import DURATIONS
 from aimock_protocols.openai_platform import read_error
 
@@ -120,12 +119,10 @@ class _Reader:
 
 
 def _call(call: Any) -> ToolCall:
+    """A call. Raises ValueError if its arguments are nested deeper than can be written."""
     function = mapping(mapping(call).get("function"))
     arguments = function.get("arguments")
-    try:
-        text = arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode()
-    except orjson.JSONEncodeError:
-        raise ValueError("arguments nested too deeply") from None
+    text = arguments if isinstance(arguments, str) else json_text(arguments or {})
     return ToolCall(string(function.get("name")) or "", text if text.strip() else "{}", string(mapping(call).get("id")))
 
 

@@ -10,7 +10,7 @@ import orjson
 
 from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_sse, string
+from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_sse, string
 from aimock_protocols.openai_chat import logprobs
 from aimock_protocols.openai_platform import read_error
 
@@ -243,12 +243,7 @@ def _arguments(value: Any) -> str:
     """A piece of arguments: text as it is; some providers send the object itself. Raises ValueError if too deep."""
     if isinstance(value, str):
         return value
-    if value is None:
-        return ""
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError as error:
-        raise ValueError(str(error)) from None
+    return "" if value is None else json_text(value)
 
 
 def _text_and_thought(content: Any) -> tuple[str | None, str]:

@@ -8,7 +8,6 @@ from itertools import chain
 from typing import Any
 
 import attrs
-import orjson
 
 from aimock_protocols import ndjson, sse
 from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
@@ -16,7 +15,7 @@ from aimock_protocols.cohere.envelope import read_usage
 from aimock_protocols.cohere.platform import read_error
 from aimock_protocols.cohere.v1.encode import FINISH_REASONS
 from aimock_protocols.cohere.v1.grounding import modern
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_events, string
+from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_events, string
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in FINISH_REASONS.items() if ours != "tool_calls"}
 
@@ -88,12 +87,8 @@ def _finish_reason(told: str | None, calls: list[ToolCall]) -> str | None:
 
 
 def _call(call: dict[str, Any]) -> ToolCall:
-    """A call. Raises ValueError if its parameters are nested too deeply."""
-    try:
-        arguments = orjson.dumps(mapping(call.get("parameters"))).decode()
-    except orjson.JSONEncodeError as error:
-        raise ValueError(str(error)) from None
-    return ToolCall(string(call.get("name")) or "", arguments)
+    """A call. Raises ValueError if its parameters are nested deeper than can be written."""
+    return ToolCall(string(call.get("name")) or "", json_text(mapping(call.get("parameters"))))
 
 
 def _listed(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
