@@ -231,6 +231,11 @@ def read_exception(message: eventstream.Message) -> ErrorReply | None:
     return named_error(message.text(":exception-type") or "", text if isinstance(text, str) else "", told)
 
 
+def payload_of(message: eventstream.Message) -> str:
+    """What a message brings, as far as it can be shown."""
+    return message.payload.decode("utf-8", "replace")
+
+
 def named_error(name: str, message: str, members: dict[str, Any]) -> ErrorReply:
     """The error of an exception by its name, of either case, with what its members tell of its origin."""
     name = name[:1].upper() + name[1:]

@@ -7,14 +7,15 @@ Reading is lenient: what is of an unexpected type is as good as absent. What a s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from itertools import groupby
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import attrs
 import orjson
 
 from aimock_protocols import sse
-from aimock_protocols.canonical import Reply
-from aimock_protocols.framing import EventTooLarge, FramingError
+from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, WireError
+from aimock_protocols.framing import FramingError
 
 SAMPLE_LENGTH = 200
 """Characters that are kept of the first event that could not be read."""
@@ -36,15 +37,28 @@ class Collapsed:
 class Read(NamedTuple):
     """How the reading of a stream went."""
 
-    oversized: bool
-    """It ended at an event beyond the size limit."""
+    broke_off: bool
+    """It ended at an event beyond the size limit, or at bytes that the framing makes no event of."""
     dropped: int
     first_dropped: str | None
-    broken: bool = False
-    """It ended at bytes that the framing makes no event of."""
 
 
 _Event = TypeVar("_Event")
+_Taken = TypeVar("_Taken", contravariant=True)
+
+
+class Reader(Protocol[_Taken]):
+    """Puts a reply together from the events of a stream."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether what ends a stream has come."""
+
+    def take(self, event: _Taken) -> bool:
+        """Takes in one event; whether it was the last that counts. Raises ValueError on one that cannot be read."""
+
+    def reply(self) -> Reply:
+        """The reply so far. Raises WireError if there is an error and nothing else."""
 
 
 def read_events(events: Iterable[_Event], take: Callable[[_Event], bool], data: Callable[[_Event], str]) -> Read:
@@ -60,16 +74,61 @@ def read_events(events: Iterable[_Event], take: Callable[[_Event], bool], data: 
             except ValueError:
                 dropped += 1
                 first_dropped = first_dropped or data(event)[:SAMPLE_LENGTH]
-    except EventTooLarge:
-        return Read(True, dropped, first_dropped)
     except FramingError:
-        return Read(False, dropped, first_dropped, broken=True)
+        return Read(True, dropped, first_dropped)
     return Read(False, dropped, first_dropped)
 
 
-def read_sse(chunks: Iterable[bytes], take: Callable[[sse.Event], bool]) -> Read:
+def collapsed(events: Iterable[_Event], reader: Reader[_Event], data: Callable[[_Event], str] = str) -> Collapsed:
+    """All that a reader makes of a stream. Raises WireError if all that it brought was an error."""
+    read = read_events(events, reader.take, data)
+    return Collapsed(reader.reply(), read.broke_off or not reader.is_done, read.dropped, read.first_dropped)
+
+
+def collapsed_sse(chunks: Iterable[bytes], reader: Reader[sse.Event]) -> Collapsed:
     """The same of a stream of server-sent events."""
-    return read_events(sse.events(chunks), take, lambda event: event.data)
+    return collapsed(sse.events(chunks), reader, lambda event: event.data)
+
+
+def only_reply(read_stream: Callable[[Iterable[bytes]], Collapsed]) -> Callable[[Iterable[bytes]], Reply]:
+    """A protocol's `collapse`, from what also tells whether the stream was whole."""
+
+    def collapse(chunks: Iterable[bytes]) -> Reply:
+        """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
+
+        Raises WireError if all that the stream brought was an error.
+        """
+        return read_stream(chunks).reply
+
+    return collapse
+
+
+def ended(reply: Reply, error: ErrorReply | None, chunks: int) -> Reply:
+    """The reply of a stream that ended with this error, if any, after so many counted frames. Raises WireError if
+    nothing came before it."""
+    if error is None:
+        return reply
+    if is_silent(reply):
+        raise WireError(error)
+    return attrs.evolve(reply, mid_stream_error=MidStreamError(chunks, error))
+
+
+def is_silent(reply: Reply) -> bool:
+    """Whether the model has not said anything."""
+    if reply.reasoning or reply.redacted_thinking or reply.refusal or reply.tool_plan:
+        return False
+    return all(part == Text("") for part in reply.parts)
+
+
+def joined(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Parts in normal form: no text touches another, and empty text counts only if it is alone."""
+    runs: list[Part] = []
+    for is_text, run in groupby(parts, lambda part: isinstance(part, Text)):
+        if is_text:
+            runs.append(Text("".join(part.text for part in run if isinstance(part, Text))))
+        else:
+            runs += run
+    return tuple(part for part in runs if len(runs) == 1 or part != Text(""))
 
 
 def json_object(data: str | bytes) -> dict[str, Any]:

@@ -10,25 +10,28 @@ import attrs
 from aimock_protocols import sse
 from aimock_protocols.anthropic_messages.envelope import STOP_REASONS
 from aimock_protocols.anthropic_messages.platform import read_error
-from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_sse, string
+from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.collapsing import (
+    Collapsed,
+    collapsed_sse,
+    ended,
+    joined,
+    json_object,
+    json_text,
+    mapping,
+    only_reply,
+    string,
+)
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in STOP_REASONS.items()}
 
 
-def collapse(chunks: Iterable[bytes]) -> Reply:
-    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
-
-    Raises WireError if all that the stream brought was an error.
-    """
-    return read_stream(chunks).reply
-
-
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
-    reader = _Reader()
-    read = read_sse(chunks, reader.take)
-    return Collapsed(reader.reply(), read.oversized or not reader.is_done, read.dropped, read.first_dropped)
+    return collapsed_sse(chunks, _Reader())
+
+
+collapse = only_reply(read_stream)
 
 
 def parse(body: bytes) -> Reply:
@@ -187,11 +190,7 @@ class _Reader:
             model=self.model,
             role=self.role,
         )
-        if self.error is None:
-            return reply
-        if not (any(part != Text("") for part in reply.parts) or reply.reasoning or reply.redacted_thinking):
-            raise WireError(self.error)
-        return attrs.evolve(reply, mid_stream_error=MidStreamError(self._events, self.error))
+        return ended(reply, self.error, self._events)
 
 
 _HANDLERS: dict[str, Callable[[_Reader, dict[str, Any]], None]] = {
@@ -205,19 +204,14 @@ _HANDLERS: dict[str, Callable[[_Reader, dict[str, Any]], None]] = {
 
 
 def _parts(blocks: list[_Block]) -> tuple[Part, ...]:
-    """Texts, and the calls that the client is to answer, in the order of their blocks. Empty text counts if alone."""
+    """Texts, and the calls that the client is to answer, in the order of their blocks."""
     parts: list[Part] = []
     for block in blocks:
         if block.kind == "tool_use":
             parts.append(ToolCall(block.name, block.arguments(), block.id))
         elif block.kind == "text":
-            text = Text(block.text("text"))
-            last = parts[-1] if parts else None
-            if isinstance(last, Text):
-                parts[-1] = Text(last.text + text.text)
-            else:
-                parts.append(text)
-    return tuple(part for part in parts if len(parts) == 1 or part != Text(""))
+            parts.append(Text(block.text("text")))
+    return joined(parts)
 
 
 def _query(block: _Block) -> str | None:

@@ -5,34 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import attrs
+
 from aimock_protocols import eventstream
 from aimock_protocols.bedrock_converse.reading import EVENTS, Reader
-from aimock_protocols.bedrock_platform import read_error, read_exception
+from aimock_protocols.bedrock_platform import payload_of, read_error, read_exception
 from aimock_protocols.canonical import Reply, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, read_events
-
-
-def collapse(chunks: Iterable[bytes]) -> Reply:
-    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
-
-    Raises WireError if all that the stream brought was an error.
-    """
-    return read_stream(chunks).reply
+from aimock_protocols.collapsing import Collapsed, collapsed, json_object, only_reply
 
 
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
-    reader = Reader()
+    return collapsed(eventstream.messages(chunks), _StreamReader(), payload_of)
 
-    def take(message: eventstream.Message) -> bool:
-        reader.error = read_exception(message)
-        if reader.error is None:
-            reader.read(*_unwrapped(message.text(":event-type") or "", json_object(message.payload)))
-        return reader.error is not None
 
-    read = read_events(eventstream.messages(chunks), take, lambda message: message.payload.decode("utf-8", "replace"))
-    truncated = read.oversized or read.broken or not reader.is_done
-    return Collapsed(reader.reply(), truncated, read.dropped, read.first_dropped)
+collapse = only_reply(read_stream)
+
+
+@attrs.define(eq=False)
+class _StreamReader(Reader):
+    """Takes the events out of their messages."""
+
+    def take(self, message: eventstream.Message) -> bool:
+        """Takes in one message of a stream; whether it was the last that counts. Raises ValueError."""
+        self.error = read_exception(message)
+        if self.error is None:
+            self.read(*_unwrapped(message.text(":event-type") or "", json_object(message.payload)))
+        return self.error is not None
 
 
 def _unwrapped(name: str, event: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -9,8 +9,8 @@ import attrs
 
 from aimock_protocols.bedrock_converse.content import SERVER_TOOL
 from aimock_protocols.bedrock_converse.envelope import LATENCY, STOP_REASONS, USAGE
-from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import json_text, mapping, string
+from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall
+from aimock_protocols.collapsing import ended, joined, json_text, mapping, string
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in STOP_REASONS.items()}
 _USAGE = {theirs: ours for ours, theirs in USAGE.items()}
@@ -142,7 +142,7 @@ class Reader:
         signatures = [block.signature for block in blocks if block.signature]
         hidden = ["".join(block.hidden) for block in blocks]
         reply = Reply(
-            parts=_joined([part for block in blocks if (part := block.part()) is not None]),
+            parts=joined(part for block in blocks if (part := block.part()) is not None),
             reasoning="".join(text for block in blocks for text in block.thought) or None,
             reasoning_signature=signatures[-1] if signatures else None,
             redacted_thinking=tuple(data for data in hidden if data),
@@ -150,11 +150,7 @@ class Reader:
             usage=self.usage or None,
             role=self.role,
         )
-        if self.error is None:
-            return reply
-        if not (any(part != Text("") for part in reply.parts) or reply.reasoning or reply.redacted_thinking):
-            raise WireError(self.error)
-        return attrs.evolve(reply, mid_stream_error=MidStreamError(self._events, self.error))
+        return ended(reply, self.error, self._events)
 
 
 _HANDLERS: dict[str, Callable[[Reader, dict[str, Any]], None]] = {
@@ -167,15 +163,3 @@ _HANDLERS: dict[str, Callable[[Reader, dict[str, Any]], None]] = {
 }
 EVENTS = frozenset(_HANDLERS)
 """The names of all events."""
-
-
-def _joined(blocks: list[Part]) -> tuple[Part, ...]:
-    """Parts in which no text touches another. Empty text counts if alone."""
-    parts: list[Part] = []
-    for part in blocks:
-        last = parts[-1] if parts else None
-        if isinstance(part, Text) and isinstance(last, Text):
-            parts[-1] = Text(last.text + part.text)
-        else:
-            parts.append(part)
-    return tuple(part for part in parts if len(parts) == 1 or part != Text(""))

@@ -15,23 +15,15 @@ from aimock_protocols import eventstream
 from aimock_protocols.bedrock_invoke.counts import METRICS, usage_of
 from aimock_protocols.bedrock_invoke.families import of_answer
 from aimock_protocols.bedrock_invoke.family import ChatFamily
-from aimock_protocols.bedrock_platform import read_error, read_exception
-from aimock_protocols.canonical import ErrorReply, MidStreamError, Reply, Text, Vectors, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_events
-
-
-def collapse(chunks: Iterable[bytes]) -> Reply:
-    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
-
-    Raises WireError if all that the stream brought was an error.
-    """
-    return read_stream(chunks).reply
+from aimock_protocols.bedrock_platform import payload_of, read_error, read_exception
+from aimock_protocols.canonical import ErrorReply, Reply, Vectors, WireError
+from aimock_protocols.collapsing import Collapsed, ended, json_object, mapping, only_reply, read_events
 
 
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
     reader = _Reader()
-    read = read_events(eventstream.messages(chunks), reader.take, _text)
+    read = read_events(eventstream.messages(chunks), reader.take, payload_of)
     family = of_answer(reader.documents)
     if family is None:
         if reader.error is not None:
@@ -40,14 +32,10 @@ def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     collapsed = cast(ChatFamily, family).collapse(reader.documents)
     return Collapsed(
         reader.reply(collapsed.reply),
-        collapsed.truncated or read.oversized or read.broken or reader.error is not None,
+        collapsed.truncated or read.broke_off or reader.error is not None,
         collapsed.dropped + read.dropped,
         collapsed.first_dropped or read.first_dropped,
     )
-
-
-def _text(message: eventstream.Message) -> str:
-    return message.payload.decode("utf-8", "replace")
 
 
 @attrs.define(eq=False)
@@ -73,11 +61,10 @@ class _Reader:
         there is an error and nothing else."""
         if reply.usage is None:
             reply = attrs.evolve(reply, usage=usage_of(mapping(self.documents[-1].get(METRICS))))
-        if self.error is None:
-            return reply
-        if not (any(part != Text("") for part in reply.parts) or reply.reasoning or reply.redacted_thinking):
-            raise WireError(self.error)
-        return attrs.evolve(reply, mid_stream_error=MidStreamError(len(self.documents), self.error))
+        return ended(reply, self.error, len(self.documents))
+
+
+collapse = only_reply(read_stream)
 
 
 def parse(body: bytes) -> Reply | Vectors:

@@ -8,28 +8,30 @@ from typing import Any
 import attrs
 
 from aimock_protocols import sse
-from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall, WireError
 from aimock_protocols.cohere import logprobs
 from aimock_protocols.cohere.envelope import FINISH_REASONS, read_usage
 from aimock_protocols.cohere.platform import read_error
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_sse, string
+from aimock_protocols.collapsing import (
+    Collapsed,
+    collapsed_sse,
+    ended,
+    joined,
+    json_object,
+    mapping,
+    only_reply,
+    string,
+)
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in FINISH_REASONS.items()}
 
 
-def collapse(chunks: Iterable[bytes]) -> Reply:
-    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
-
-    Raises WireError if all that the stream brought was an error.
-    """
-    return read_stream(chunks).reply
-
-
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
-    reader = _Reader()
-    read = read_sse(chunks, reader.take)
-    return Collapsed(reader.reply(), read.oversized or not reader.is_done, read.dropped, read.first_dropped)
+    return collapsed_sse(chunks, _Reader())
+
+
+collapse = only_reply(read_stream)
 
 
 def parse(body: bytes) -> Reply:
@@ -195,11 +197,7 @@ class _Reader:
             logprobs=logprobs.read(self.items),
             id=self.id,
         )
-        if self.error is None:
-            return reply
-        if not (any(part != Text("") for part in reply.parts) or reply.reasoning or plan):
-            raise WireError(self.error)
-        return attrs.evolve(reply, mid_stream_error=MidStreamError(self._events, self.error))
+        return ended(reply, self.error, self._events)
 
 
 _HANDLERS: dict[str, Callable[[_Reader, dict[str, Any]], None]] = {
@@ -223,17 +221,9 @@ def _delta(event: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _parts(blocks: list[_Block]) -> tuple[Part, ...]:
-    """Texts and calls as they were opened, but calls by their index if no text came after one. Empty text counts if
-    alone."""
+    """Texts and calls as they were opened, but calls by their index if no text came after one."""
     said = [block for block in blocks if block.kind != "thinking"]
     first_call = next((place for place, block in enumerate(said) if block.kind == "call"), len(said))
     if all(block.kind == "call" for block in said[first_call:]):
         said[first_call:] = sorted(said[first_call:], key=lambda block: block.index)
-    parts: list[Part] = []
-    for part in (block.part() for block in said):
-        last = parts[-1] if parts else None
-        if isinstance(part, Text) and isinstance(last, Text):
-            parts[-1] = Text(last.text + part.text)
-        else:
-            parts.append(part)
-    return tuple(part for part in parts if len(parts) == 1 or part != Text(""))
+    return joined(block.part() for block in said)

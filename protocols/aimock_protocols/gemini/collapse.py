@@ -10,27 +10,30 @@ import attrs
 import orjson
 
 from aimock_protocols import json_array, rfc3339, sse
-from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_events, string
+from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.collapsing import (
+    Collapsed,
+    collapsed,
+    ended,
+    joined,
+    json_object,
+    json_text,
+    mapping,
+    only_reply,
+    string,
+)
 from aimock_protocols.gemini.envelope import FINISH_REASONS
 from aimock_protocols.gemini.platform import read_error
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in FINISH_REASONS.items() if ours != "tool_calls"}
 
 
-def collapse(chunks: Iterable[bytes]) -> Reply:
-    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
-
-    Raises WireError if all that the stream brought was an error.
-    """
-    return read_stream(chunks).reply
-
-
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
-    reader = _Reader()
-    read = read_events(_texts(chunks), reader.take, lambda text: text)
-    return Collapsed(reader.reply(), read.oversized or not reader.is_done, read.dropped, read.first_dropped)
+    return collapsed(_texts(chunks), _Reader())
+
+
+collapse = only_reply(read_stream)
 
 
 def parse(body: bytes) -> Reply:
@@ -134,14 +137,12 @@ class _Reader:
             return
         elif part.get("thought"):
             self._thoughts.append(text)
-        elif self._parts and isinstance(self._parts[-1], Text):
-            self._parts[-1] = Text(self._parts[-1].text + text)
         else:
             self._parts.append(Text(text))
 
     def reply(self) -> Reply:
         """The reply so far. Raises WireError if there is an error and nothing else."""
-        parts = tuple(part for part in self._parts if len(self._parts) == 1 or part != Text(""))
+        parts = joined(self._parts)
         finish = _FINISH_REASONS.get(self._finish or "", self._finish)
         if finish == "stop" and any(isinstance(part, ToolCall) for part in parts):
             finish = "tool_calls"
@@ -157,11 +158,7 @@ class _Reader:
             created=self._created,
             model=self._model,
         )
-        if self.error is None:
-            return reply
-        if not (any(part != Text("") for part in parts) or reply.reasoning):
-            raise WireError(self.error)
-        return attrs.evolve(reply, mid_stream_error=MidStreamError(self._chunks, self.error))
+        return ended(reply, self.error, self._chunks)
 
 
 def _arguments(call: dict[str, Any]) -> str:

@@ -8,8 +8,18 @@ from typing import Any
 import attrs
 
 from aimock_protocols import rfc3339, sse
-from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_sse, string
+from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.collapsing import (
+    Collapsed,
+    collapsed_sse,
+    ended,
+    joined,
+    json_object,
+    json_text,
+    mapping,
+    only_reply,
+    string,
+)
 from aimock_protocols.gemini_interactions.envelope import STATUSES
 from aimock_protocols.gemini_interactions.platform import read_error
 
@@ -17,19 +27,12 @@ _FINISH_REASONS = {theirs: ours for ours, theirs in STATUSES.items()}
 _UNFINISHED = frozenset({"queued", "in_progress"})
 
 
-def collapse(chunks: Iterable[bytes]) -> Reply:
-    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
-
-    Raises WireError if all that the stream brought was an error.
-    """
-    return read_stream(chunks).reply
-
-
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
-    reader = _Reader()
-    read = read_sse(chunks, reader.take)
-    return Collapsed(reader.reply(), read.oversized or not reader.is_done, read.dropped, read.first_dropped)
+    return collapsed_sse(chunks, _Reader())
+
+
+collapse = only_reply(read_stream)
 
 
 def parse(body: bytes) -> Reply:
@@ -201,11 +204,7 @@ class _Reader:
             created=self.created,
             model=self.model,
         )
-        if self.error is None:
-            return reply
-        if not (any(part != Text("") for part in reply.parts) or reply.reasoning):
-            raise WireError(self.error)
-        return attrs.evolve(reply, mid_stream_error=MidStreamError(self._events, self.error))
+        return ended(reply, self.error, self._events)
 
 
 _HANDLERS: dict[str, Callable[[_Reader, dict[str, Any]], None]] = {
@@ -219,16 +218,11 @@ _HANDLERS: dict[str, Callable[[_Reader, dict[str, Any]], None]] = {
 
 
 def _parts(steps: list[_Step]) -> tuple[Part, ...]:
-    """Texts, and the calls that the client is to answer, in order. Empty text counts if alone."""
+    """Texts, and the calls that the client is to answer, in order."""
     parts: list[Part] = []
     for step in steps:
         if step.kind == "function_call":
             parts.append(step.call())
         elif step.kind == "model_output":
-            text = Text("".join(step.texts))
-            last = parts[-1] if parts else None
-            if isinstance(last, Text):
-                parts[-1] = Text(last.text + text.text)
-            else:
-                parts.append(text)
-    return tuple(part for part in parts if len(parts) == 1 or part != Text(""))
+            parts.append(Text("".join(step.texts)))
+    return joined(parts)

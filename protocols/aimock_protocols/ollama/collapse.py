@@ -8,8 +8,18 @@ from typing import Any
 import attrs
 
 from aimock_protocols import ndjson, rfc3339
-from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_events, string
+from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.collapsing import (
+    Collapsed,
+    collapsed,
+    ended,
+    joined,
+    json_object,
+    json_text,
+    mapping,
+    only_reply,
+    string,
+)
 from aimock_protocols.ollama.metrics import DURATIONS
 from aimock_protocols.openai_platform import read_error
 
@@ -17,19 +27,12 @@ _USAGE = {"prompt_eval_count": "prompt_tokens", "eval_count": "completion_tokens
 """Metrics, and as what the usage of a reply has them."""
 
 
-def collapse(chunks: Iterable[bytes]) -> Reply:
-    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
-
-    Raises WireError if all that the stream brought was an error.
-    """
-    return read_stream(chunks).reply
-
-
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
-    reader = _Reader()
-    read = read_events(ndjson.lines(chunks), reader.take, str)
-    return Collapsed(reader.reply(), read.oversized or not reader.is_done, read.dropped, read.first_dropped)
+    return collapsed(ndjson.lines(chunks), _Reader())
+
+
+collapse = only_reply(read_stream)
 
 
 def parse(body: bytes) -> Reply:
@@ -74,7 +77,8 @@ class _Reader:
         self._first = self._first or value
         message = mapping(value.get("message"))
         self._role = self._role or string(message.get("role"))
-        self._say(string(message.get("content")) or string(value.get("response")))
+        text = string(message.get("content")) or string(value.get("response"))
+        self._parts += [Text(text)] if text is not None else []
         for said in (message, value):
             self._thoughts += [text for key in ("thinking", "reasoning_content") if (text := string(said.get(key)))]
             calls = said.get("tool_calls")
@@ -85,18 +89,11 @@ class _Reader:
             self.is_done = True
             self._last = value
 
-    def _say(self, text: str | None) -> None:
-        last = self._parts[-1] if self._parts else None
-        if text is not None and isinstance(last, Text):
-            self._parts[-1] = Text(last.text + text)
-        elif text is not None:
-            self._parts.append(Text(text))
-
     def reply(self) -> Reply:
         """The reply so far. Raises WireError if there is an error and nothing else."""
         usage = {ours: value for theirs, ours in _USAGE.items() if type(value := self._last.get(theirs)) is int}
         reply = Reply(
-            parts=tuple(self._parts) or (Text(""),),
+            parts=joined(self._parts) or (Text(""),),
             reasoning="".join(self._thoughts) or None,
             finish_reason=self._finish_reason(),
             usage=usage or None,
@@ -105,11 +102,7 @@ class _Reader:
             model=string(self._first.get("model")),
             role=self._role,
         )
-        if self._error is None:
-            return reply
-        if not (self._parts or self._thoughts):
-            raise WireError(self._error)
-        return attrs.evolve(reply, mid_stream_error=MidStreamError(self._lines, self._error))
+        return ended(reply, self._error, self._lines)
 
     def _finish_reason(self) -> str | None:
         """In OpenAI's names, by which a turn that calls does not just stop."""

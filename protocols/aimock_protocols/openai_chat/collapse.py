@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import attrs
 import orjson
 
 from aimock_protocols import sse
-from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_sse, string
+from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall
+from aimock_protocols.collapsing import (
+    Collapsed,
+    collapsed_sse,
+    ended,
+    joined,
+    json_object,
+    json_text,
+    mapping,
+    only_reply,
+    string,
+)
 from aimock_protocols.openai_chat import logprobs
 from aimock_protocols.openai_platform import read_error
 
 _SYNTHETIC_ORDER = 1_000_000
 
 
-def collapse(chunks: Iterable[bytes]) -> Reply:
-    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
-
-    Raises WireError if all that the stream brought was an error.
-    """
-    return read_stream(chunks).reply
-
-
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
-    reader = _Reader()
-    read = read_sse(chunks, reader.take)
-    reply = reader.reply()
-    truncated = read.oversized or reader.error is not None or not (reader.is_done or reader.finish_reason)
-    return Collapsed(reply, truncated, read.dropped, read.first_dropped)
+    return collapsed_sse(chunks, _Reader())
+
+
+collapse = only_reply(read_stream)
 
 
 def parse(body: bytes) -> Reply:
@@ -76,7 +78,7 @@ class _Reader:
     native_finish_reason: str | None = None
     usage: dict[str, Any] | None = None
     error: ErrorReply | None = None
-    is_done: bool = False
+    has_ended: bool = False
     choices: int = 0
     """Chunks that had a choice: those that count as chunks when the stream is interrupted."""
     _reasoning: list[str] = attrs.field(factory=list)
@@ -93,13 +95,18 @@ class _Reader:
 
     def take(self, event: sse.Event) -> bool:
         """Takes in one event of a stream; whether it was the last that counts. Raises ValueError."""
-        self.is_done = event.data.strip() == "[DONE]"
-        if not self.is_done:
+        self.has_ended = event.data.strip() == "[DONE]"
+        if not self.has_ended:
             chunk = json_object(event.data)
             self.read(chunk)
             if chunk.get("prompt_filter_results") and not chunk.get("choices"):
                 self.choices += 1  # what Azure's streams begin with
-        return self.is_done or self.error is not None
+        return self.has_ended or self.error is not None
+
+    @property
+    def is_done(self) -> bool:
+        """Some send a reason why they end, and no mark of the end."""
+        return self.error is None and (self.has_ended or self.finish_reason is not None)
 
     def read(self, chunk: dict[str, Any]) -> None:
         """Takes in one chunk. Raises ValueError on one that cannot be represented."""
@@ -185,18 +192,12 @@ class _Reader:
     def reply(self) -> Reply:
         """The reply so far. Raises WireError if there is an error and nothing else."""
         parts = self._parts()
-        reasoning = "".join(self._reasoning) or None
         refusal = "".join(self._refusal) or None
-        interruption = None
-        if self.error is not None:
-            if not (reasoning or refusal or any(part != Text("") for part in parts)):
-                raise WireError(self.error)
-            interruption = MidStreamError(self.choices, self.error)
         if parts == (Text(""),) and refusal is not None:
             parts = ()
-        return Reply(
+        reply = Reply(
             parts=parts,
-            reasoning=reasoning,
+            reasoning="".join(self._reasoning) or None,
             reasoning_signature=self._signature,
             redacted_thinking=tuple(self._redacted),
             refusal=refusal,
@@ -210,25 +211,15 @@ class _Reader:
             role=self.role,
             provider=self.provider,
             native_finish_reason=self.native_finish_reason,
-            mid_stream_error=interruption,
         )
+        return ended(reply, self.error, self.choices)
 
     def _parts(self) -> tuple[Part, ...]:
-        """Text, then calls by index; in order of arrival only if text came after a call. Empty text counts if alone."""
-        runs: list[list[str] | _Call] = []
-        for atom in self._content:
-            if isinstance(atom, _Call):
-                runs.append(atom)
-            elif runs and isinstance(runs[-1], list):
-                runs[-1].append(atom)
-            else:
-                runs.append([atom])
-        parts = [run if isinstance(run, _Call) else Text("".join(run)) for run in runs]
-        if len(parts) > 1:
-            parts = [part for part in parts if part != Text("")]
-        if not any(isinstance(part, Text) for part in parts[1:]):
-            parts.sort(key=lambda part: part.order if isinstance(part, _Call) else -1)
-        return tuple(part.part() if isinstance(part, _Call) else part for part in parts)
+        """Text, then calls by index; in order of arrival only if text came after a call."""
+        said = [atom for atom in self._content if atom != ""] or self._content
+        if not any(isinstance(before, _Call) and isinstance(after, str) for before, after in pairwise(said)):
+            said = sorted(said, key=lambda atom: atom.order if isinstance(atom, _Call) else -1)
+        return joined(atom.part() if isinstance(atom, _Call) else Text(atom) for atom in said)
 
 
 def _integer(value: Any) -> int | None:

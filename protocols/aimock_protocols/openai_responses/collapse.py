@@ -8,8 +8,17 @@ from typing import Any, NamedTuple
 import attrs
 
 from aimock_protocols import sse
-from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
-from aimock_protocols.collapsing import Collapsed, json_object, mapping, read_sse, string
+from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.collapsing import (
+    Collapsed,
+    collapsed_sse,
+    ended,
+    is_silent,
+    json_object,
+    mapping,
+    only_reply,
+    string,
+)
 from aimock_protocols.openai_platform import read_error
 from aimock_protocols.openai_responses.envelope import REASONS
 from aimock_protocols.openai_responses.gathering import PARTS, RUNS, Item, Run, dicts
@@ -19,19 +28,12 @@ _PARAGRAPH = "\n\n"
 """What parts a summary's parts from each other."""
 
 
-def collapse(chunks: Iterable[bytes]) -> Reply:
-    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
-
-    Raises WireError if all that the stream brought was an error.
-    """
-    return read_stream(chunks).reply
-
-
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
-    reader = _Reader()
-    read = read_sse(chunks, reader.take)
-    return Collapsed(reader.reply(), read.oversized or not reader.is_done, read.dropped, read.first_dropped)
+    return collapsed_sse(chunks, _Reader())
+
+
+collapse = only_reply(read_stream)
 
 
 def parse(body: bytes) -> Reply:
@@ -161,13 +163,9 @@ class _Reader:
             role=next((role for item in messages if (role := string(item.told.get("role")))), None),
         )
         error = self._error or self._failure()
-        if error is None:
-            return reply
-        if not (any(part != Text("") for part in parts) or reply.reasoning or refusal):
+        if error is not None and is_silent(attrs.evolve(reply, redacted_thinking=())):  # proofs come before thoughts
             raise WireError(error)
-        if self._error is None:
-            return reply
-        return attrs.evolve(reply, mid_stream_error=MidStreamError(self._events, self._error))
+        return ended(reply, self._error, self._events)
 
     def _failure(self) -> ErrorReply | None:
         return read_error(self._response) if self._response.get("status") == "failed" else None

@@ -10,29 +10,31 @@ from typing import Any
 import attrs
 
 from aimock_protocols import ndjson, sse
-from aimock_protocols.canonical import ErrorReply, MidStreamError, Part, Reply, Text, ToolCall, WireError
+from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall, WireError
 from aimock_protocols.cohere.envelope import read_usage
 from aimock_protocols.cohere.platform import read_error
 from aimock_protocols.cohere.v1.encode import FINISH_REASONS
 from aimock_protocols.cohere.v1.grounding import modern
-from aimock_protocols.collapsing import Collapsed, json_object, json_text, mapping, read_events, string
+from aimock_protocols.collapsing import (
+    Collapsed,
+    collapsed,
+    ended,
+    json_object,
+    json_text,
+    mapping,
+    only_reply,
+    string,
+)
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in FINISH_REASONS.items() if ours != "tool_calls"}
 
 
-def collapse(chunks: Iterable[bytes]) -> Reply:
-    """The reply of a stream, however its bytes were split; `read_stream` also tells whether it was whole.
-
-    Raises WireError if all that the stream brought was an error.
-    """
-    return read_stream(chunks).reply
-
-
 def read_stream(chunks: Iterable[bytes]) -> Collapsed:
     """All there is to know of a stream. Raises WireError if all that it brought was an error."""
-    reader = _Reader()
-    read = read_events(_events(chunks), reader.take, str)
-    return Collapsed(reader.reply(), read.oversized or not reader.is_done, read.dropped, read.first_dropped)
+    return collapsed(_events(chunks), _Reader())
+
+
+collapse = only_reply(read_stream)
 
 
 def parse(body: bytes) -> Reply:
@@ -181,11 +183,7 @@ class _Reader:
             citations=tuple(self._citations),
             finish_reason=_finish_reason(self._finish_reason, calls),
         )
-        if self.error is None:
-            return reply
-        if not reply.parts:
-            raise WireError(self.error)
-        return attrs.evolve(reply, mid_stream_error=MidStreamError(self._events, self.error))
+        return ended(reply, self.error, self._events)
 
 
 _HANDLERS: dict[str, Callable[[_Reader, dict[str, Any]], None]] = {
