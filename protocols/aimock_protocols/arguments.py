@@ -14,6 +14,11 @@ class Arguments(NamedTuple):
     """A JSON object."""
     streamed: str
     """The same; or one that breaks off, as real ones do at their length limit."""
+    is_empty: bool
+    """There are none, nor the beginning of any."""
+
+
+_NONE = Arguments("{}", "{}", is_empty=True)
 
 
 def object_arguments(text: str) -> Arguments:
@@ -23,5 +28,5 @@ def object_arguments(text: str) -> Arguments:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         breaks_off = text.startswith("{") and error.pos == len(text)
-        return Arguments("{}", text if breaks_off else "{}")
-    return Arguments(text, text) if type(value) is dict else Arguments("{}", "{}")
+        return Arguments("{}", text, is_empty=False) if breaks_off else _NONE
+    return Arguments(text, text, is_empty=not value) if type(value) is dict else _NONE

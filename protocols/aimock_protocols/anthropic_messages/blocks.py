@@ -9,6 +9,7 @@ from urllib.parse import quote
 import orjson
 
 from aimock_protocols.anthropic_messages.shape import Shape
+from aimock_protocols.arguments import object_arguments
 from aimock_protocols.canonical import Reply, Stamp, Text, ToolCall
 
 PLACEHOLDER_SIGNATURE = "YWltb2NrLXNpZ25hdHVyZQ=="
@@ -84,36 +85,17 @@ def _thinking(reply: Reply, shape: Shape) -> Block:
 def _tool_use(kind: str, block_id: str, name: str, arguments: str) -> Block:
     """A call. In a stream the first piece of its arguments is empty, and if there are none, that is all: as the
     provider does it."""
-    sent = _arguments(arguments)
+    sent = object_arguments(arguments)
+    whole, streamed = ("{}", "") if sent.is_empty else (sent.whole, sent.streamed)
     opening = {"type": kind, "id": block_id, "name": name}
     return Block(
-        {**opening, "input": orjson.Fragment(sent.whole), "caller": _DIRECT},
+        {**opening, "input": orjson.Fragment(whole), "caller": _DIRECT},
         {**opening, "input": {}, "caller": _DIRECT},
         (
             Delta("input_json_delta", "partial_json", "", is_sliced=False),
-            Delta("input_json_delta", "partial_json", sent.streamed),
+            Delta("input_json_delta", "partial_json", streamed),
         ),
     )
-
-
-class _Arguments(NamedTuple):
-    """The arguments of a call as JSON text."""
-
-    whole: str
-    streamed: str
-
-
-def _arguments(text: str) -> _Arguments:
-    """Arguments as they are written. Whatever is no JSON object is an empty one; but one that breaks off can be
-    streamed as far as it goes, which happens to real ones at `max_tokens`."""
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        breaks_off = text.startswith("{") and error.pos == len(text)
-        return _Arguments("{}", text if breaks_off else "")
-    if type(value) is dict and value:
-        return _Arguments(text, text)
-    return _Arguments("{}", "")
 
 
 def _search(query: str, block_id: str) -> Iterator[Block]:
