@@ -25,6 +25,7 @@ from aimock_protocols.canonical import (
     Vectors,
     WireProtocol,
 )
+from aimock_protocols.members import member
 
 _KEPT_BYTES = 16 * 1024 * 1024
 """Of all renderings of one protocol; beyond it, all are forgotten."""
@@ -210,7 +211,7 @@ class Renderings:
         self._renderer = renderer
         self._protocol = cast(ChatProtocol, renderer.protocol)
         self._open: _Open | None = None
-        if hasattr(renderer.protocol, "opened"):
+        if member(renderer.protocol, "opened") is not None:
             self._open = cast(Sealing, renderer.protocol).opened
         self.shape = shape
         self.kept: dict[Hashable, _Template | _Direct] = {}

@@ -38,6 +38,7 @@ from aimock_protocols.canonical import (
     WireError,
     WireProtocol,
 )
+from aimock_protocols.members import member
 from aimock_protocols.reasoning import is_reasoning_model
 
 logger = logging.getLogger("aimock")
@@ -68,8 +69,8 @@ class LLMSurface:
         self._heeds = protocol.heeds
         self._reread = self._neutral
         self._renderer = Renderer(protocol)
-        self._tells_in_headers = hasattr(protocol, "reply_headers")
-        self._frames_errors = hasattr(protocol, "framed_error")
+        self._tells_in_headers = member(protocol, "reply_headers") is not None
+        self._frames_errors = member(protocol, "framed_error") is not None
         self._asked: Bounded[Hashable, Asked] = Bounded(_KEPT)
         self._came: Bounded[int, bool] = Bounded(_REMEMBERED)  # what comes once is not worth keeping
         self._headers = ResponseHeaders(protocol)

@@ -11,6 +11,7 @@ from aimock.exchange import Exchange
 from aimock.net.exchange import Whole
 from aimock.surfaces.headers import ResponseHeaders
 from aimock_protocols.canonical import ErrorReply, SideRequest, WireError, WireProtocol, WireResponse
+from aimock_protocols.members import member
 
 DEFAULT_MODELS = (
     "gpt-4",
@@ -31,7 +32,7 @@ class SideSurface:
     def answer(self, exchange: Exchange, function: str) -> Whole:
         """What a function of the protocol's module says."""
         act: Callable[[SideRequest], WireResponse] = getattr(self._protocol, function)
-        models = exchange.state.book.models or getattr(self._protocol, "default_models", DEFAULT_MODELS)
+        models = exchange.state.book.models or member(self._protocol, "default_models") or DEFAULT_MODELS
         memory = exchange.memory(self._protocol.name)
         try:
             response = act(

@@ -9,6 +9,7 @@ import importlib
 from typing import NamedTuple, cast
 
 from aimock_protocols.canonical import ChatProtocol, Route, WireProtocol
+from aimock_protocols.members import member
 from aimock_protocols.openai_compatible import PROVIDERS, Provider
 
 
@@ -324,10 +325,10 @@ PROTOCOLS: tuple[Registered, ...] = (
 def chat_protocols() -> tuple[ChatProtocol, ...]:
     """Those whose answers can be streamed, imported."""
     loaded = (registered.load() for registered in PROTOCOLS)
-    return tuple(cast(ChatProtocol, protocol) for protocol in loaded if hasattr(protocol, "frames"))
+    return tuple(cast(ChatProtocol, protocol) for protocol in loaded if member(protocol, "frames") is not None)
 
 
 def embedding_protocols() -> tuple[WireProtocol, ...]:
     """Those whose answers are vectors, imported."""
     loaded = (registered.load() for registered in PROTOCOLS)
-    return tuple(protocol for protocol in loaded if not hasattr(protocol, "frames"))
+    return tuple(protocol for protocol in loaded if member(protocol, "frames") is None)

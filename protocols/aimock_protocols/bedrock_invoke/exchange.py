@@ -10,6 +10,7 @@ from aimock_protocols.bedrock_invoke import families, vectors
 from aimock_protocols.bedrock_invoke.counts import counted, milliseconds
 from aimock_protocols.bedrock_invoke.family import Shape
 from aimock_protocols.canonical import ChatRequest, Head, Headers, Reply, Vectors
+from aimock_protocols.members import member
 
 STREAM_HEADERS: Headers = (*bedrock_platform.STREAM_HEADERS, ("X-Amzn-Bedrock-Content-Type", "application/json"))
 
@@ -27,7 +28,7 @@ def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     model = bedrock_platform.model_id(params["model"])
     stream = head.path.rstrip("/").endswith(_STREAMING)
     family = families.of_request(model, sent)
-    if stream and not hasattr(family, "documents"):
+    if stream and member(family, "documents") is None:
         raise bedrock_platform.refusal("The model is unsupported for streaming.")
     request = family.decode(sent, model, stream)
     request.aliases = bedrock_platform.aliases(params["model"])
