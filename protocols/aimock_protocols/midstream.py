@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from aimock_protocols.canonical import Frame, FrameKind
+from aimock_protocols.canonical import Frame, FrameKind, Reply, Stamp
 
 COUNTED = frozenset({FrameKind.OPEN, FrameKind.TOKEN})
 """The kinds that count as chunks, for truncation and for errors alike."""
@@ -25,3 +26,21 @@ def interrupted(frames: Iterable[Frame], after_chunks: int, error: Frame) -> Ite
             left -= 1
         yield frame
     yield error
+
+
+def until_error(
+    frames: Iterable[Frame],
+    reply: Reply,
+    error_frame: Callable[..., Frame],
+    shape: Any,
+    stamp: Stamp,
+    *,
+    replaces_last: bool = False,
+) -> Iterator[Frame]:
+    """The frames of a reply; of one with a mid-stream error those before it, and then the frame that `error_frame`
+    makes of it. `replaces_last` says that the last frame ends the stream, though it counts as a chunk."""
+    broken = reply.mid_stream_error
+    if broken is None:
+        return iter(frames)
+    before = list(frames)[:-1] if replaces_last else frames
+    return interrupted(before, broken.after_chunks, error_frame(broken.error, shape, stamp))

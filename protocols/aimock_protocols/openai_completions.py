@@ -13,7 +13,7 @@ import attrs
 import orjson
 
 from aimock_protocols.canonical import ChatRequest, Frame, FrameKind, Head, Reply, Stamp
-from aimock_protocols.midstream import interrupted
+from aimock_protocols.midstream import until_error
 from aimock_protocols.openai_chat.collapse import collapse, parse
 from aimock_protocols.openai_chat.decode import chat_request
 from aimock_protocols.openai_chat.envelope import Telling, dumps
@@ -141,10 +141,7 @@ def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
 def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
     """The same response, streamed, one choice after another. Raises ValueError if `chunk_size` is below 1."""
     events = _chunks(reply, shape, stamp, chunk_size)
-    if reply.mid_stream_error is None:
-        return iter(events)
-    broken = reply.mid_stream_error
-    return interrupted(events, broken.after_chunks, chat_error_frame(broken.error, shape.chat, stamp))
+    return until_error(events, reply, chat_error_frame, shape.chat, stamp)
 
 
 def _chunks(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Frame]:

@@ -13,7 +13,7 @@ from aimock_protocols.anthropic_messages.blocks import Block, blocks
 from aimock_protocols.anthropic_messages.platform import PING, error_frame
 from aimock_protocols.anthropic_messages.shape import Shape
 from aimock_protocols.canonical import Frame, FrameKind, Reply, Stamp
-from aimock_protocols.midstream import interrupted
+from aimock_protocols.midstream import until_error
 from aimock_protocols.slicing import slices
 
 _AT_THE_END = ("server_tool_use", "output_tokens_details")
@@ -28,10 +28,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     ValueError if `chunk_size` is below 1.
     """
     events = _events(reply, shape, stamp, chunk_size)
-    if reply.mid_stream_error is None:
-        return iter(events)
-    broken = reply.mid_stream_error
-    return interrupted(events[:-1], broken.after_chunks, error_frame(broken.error, shape, stamp))
+    return until_error(events, reply, error_frame, shape, stamp, replaces_last=True)
 
 
 def _events(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Frame]:

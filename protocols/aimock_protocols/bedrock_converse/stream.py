@@ -13,7 +13,7 @@ from aimock_protocols.bedrock_converse.blocks import blocks
 from aimock_protocols.bedrock_converse.shape import Shape
 from aimock_protocols.bedrock_platform import padding, stream_exception
 from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Reply, Stamp
-from aimock_protocols.midstream import interrupted
+from aimock_protocols.midstream import until_error
 from aimock_protocols.slicing import slices
 
 
@@ -24,10 +24,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     ValueError if `chunk_size` is below 1.
     """
     events = _events(reply, shape, stamp, chunk_size)
-    if reply.mid_stream_error is None:
-        return iter(events)
-    broken = reply.mid_stream_error
-    return interrupted(events, broken.after_chunks, error_frame(broken.error, shape, stamp))
+    return until_error(events, reply, error_frame, shape, stamp)
 
 
 def error_frame(error: ErrorReply, shape: object, stamp: Stamp) -> Frame:

@@ -15,7 +15,7 @@ from aimock_protocols.bedrock_invoke.families import FAMILIES
 from aimock_protocols.bedrock_invoke.family import ChatFamily, Shape
 from aimock_protocols.bedrock_platform import padding, stream_exception
 from aimock_protocols.canonical import ErrorReply, Frame, Opened, Reply, Stamp
-from aimock_protocols.midstream import interrupted
+from aimock_protocols.midstream import until_error
 
 _EXCEPTIONS = frozenset({"modelTimeoutException"})
 """Exceptions that these streams can end in, and Converse's cannot."""
@@ -29,17 +29,13 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     A reply with a mid-stream error ends in that error instead, at the latest in place of the last document. Raises
     ValueError if `chunk_size` is below 1.
     """
-    broken = reply.mid_stream_error
-    if broken is not None:
-        reply = attrs.evolve(reply, mid_stream_error=None)
+    undisturbed = attrs.evolve(reply, mid_stream_error=None)
     family = cast(ChatFamily, FAMILIES[shape.family])
-    *told, last = family.documents(reply, shape, stamp, chunk_size)
+    *told, last = family.documents(undisturbed, shape, stamp, chunk_size)
     measured = orjson.dumps({METRICS: metrics(reply, shape.prompt_tokens)})
     told.append(last._replace(data=last.data[:-1] + b"," + measured[1:]))
     events = [Frame(_event(data, padding(place)), kind) for place, (data, kind) in enumerate(told)]
-    if broken is None:
-        return iter(events)
-    return interrupted(events[:-1], broken.after_chunks, error_frame(broken.error, shape, stamp))
+    return until_error(events, reply, error_frame, shape, stamp, replaces_last=True)
 
 
 def _event(document: bytes, filler: bytes) -> bytes:

@@ -13,7 +13,7 @@ from aimock_protocols.cohere import envelope
 from aimock_protocols.cohere.contents import Block, Content, Placed, Plan, cited, contents
 from aimock_protocols.cohere.logprobs import Spread, items_of
 from aimock_protocols.cohere.shape import Shape
-from aimock_protocols.midstream import interrupted
+from aimock_protocols.midstream import until_error
 from aimock_protocols.slicing import slices
 
 _EMPTY_MESSAGE = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
@@ -32,10 +32,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     ValueError if `chunk_size` is below 1.
     """
     events = _events(reply, shape, stamp, chunk_size)
-    if reply.mid_stream_error is None:
-        return iter(events)
-    broken = reply.mid_stream_error
-    return interrupted(events[:-1], broken.after_chunks, error_frame(broken.error, shape, stamp))
+    return until_error(events, reply, error_frame, shape, stamp, replaces_last=True)
 
 
 def error_frame(error: ErrorReply, shape: object, stamp: Stamp) -> Frame:

@@ -18,7 +18,7 @@ from aimock_protocols.gemini import chunks, envelope
 from aimock_protocols.gemini.parts import parts
 from aimock_protocols.gemini.platform import envelope_within
 from aimock_protocols.gemini.shape import Shape
-from aimock_protocols.midstream import interrupted
+from aimock_protocols.midstream import until_error
 from aimock_protocols.slicing import slices
 
 _EMPTY_TEXT = b'{"text":""}'
@@ -28,10 +28,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     """The chunks of a streamed reply. One with a mid-stream error ends in that error instead. Raises ValueError if
     `chunk_size` is below 1."""
     sent = (_array if shape.is_array else _events)(reply, shape, stamp, chunk_size)
-    if reply.mid_stream_error is None:
-        return iter(sent)
-    broken = reply.mid_stream_error
-    return interrupted(sent, broken.after_chunks, error_frame(broken.error, shape, stamp))
+    return until_error(sent, reply, error_frame, shape, stamp)
 
 
 def error_frame(error: ErrorReply, shape: Shape, stamp: Stamp) -> Frame:

@@ -19,7 +19,7 @@ from aimock_protocols.gemini_interactions import envelope
 from aimock_protocols.gemini_interactions.platform import error_frame
 from aimock_protocols.gemini_interactions.shape import Shape
 from aimock_protocols.gemini_interactions.steps import Step, steps
-from aimock_protocols.midstream import interrupted
+from aimock_protocols.midstream import until_error
 from aimock_protocols.slicing import slices
 
 _DONE = Frame(sse.encode(b"[DONE]", b"done"), FrameKind.CLOSE)
@@ -33,10 +33,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     Raises ValueError if `chunk_size` is below 1.
     """
     events = _events(reply, shape, stamp, chunk_size)
-    if reply.mid_stream_error is None:
-        return iter(events)
-    broken = reply.mid_stream_error
-    return interrupted(events, broken.after_chunks, error_frame(broken.error, shape, stamp))
+    return until_error(events, reply, error_frame, shape, stamp)
 
 
 def events_until(event_id: str) -> int | None:

@@ -17,7 +17,7 @@ import orjson
 
 from aimock_protocols import ndjson, rfc3339
 from aimock_protocols.canonical import Frame, FrameKind, Reply, Stamp, Text, ToolCall
-from aimock_protocols.midstream import interrupted
+from aimock_protocols.midstream import until_error
 from aimock_protocols.ollama.logprobs import Tokens, tokens_of
 from aimock_protocols.ollama.metrics import metrics
 from aimock_protocols.ollama.platform import error_frame
@@ -77,10 +77,7 @@ def frames(wording: Wording, reply: Reply, shape: Shape, stamp: Stamp, chunk_siz
         Frame(start + nanoseconds + end, FrameKind.TOKEN)
         for nanoseconds, end in zip(_nanoseconds(len(ends)), ends, strict=True)
     ]
-    if reply.mid_stream_error is None:
-        return iter(lines)
-    broken = reply.mid_stream_error
-    return interrupted(lines[:-1], broken.after_chunks, error_frame(broken.error, shape, stamp))
+    return until_error(lines, reply, error_frame, shape, stamp, replaces_last=True)
 
 
 def _line_start(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:

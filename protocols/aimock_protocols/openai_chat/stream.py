@@ -13,7 +13,7 @@ import orjson
 
 from aimock_protocols import sse
 from aimock_protocols.canonical import Frame, FrameKind, Reply, Stamp, Text, ToolCall
-from aimock_protocols.midstream import interrupted
+from aimock_protocols.midstream import until_error
 from aimock_protocols.openai_chat import envelope
 from aimock_protocols.openai_chat.envelope import Telling, dumps
 from aimock_protocols.openai_chat.errors import error_frame
@@ -39,10 +39,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     events: Iterable[Frame] = _chunks(reply, shape, stamp, chunk_size)
     if shape.include_obfuscation:
         events = _obfuscated(events, stamp)
-    if reply.mid_stream_error is not None:
-        broken = reply.mid_stream_error
-        events = interrupted(events, broken.after_chunks, error_frame(broken.error, shape, stamp))
-    return iter(events)
+    return until_error(events, reply, error_frame, shape, stamp)
 
 
 def _chunks(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[Frame]:

@@ -11,7 +11,7 @@ from aimock_protocols import ndjson, sse
 from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Reply, Stamp, Text
 from aimock_protocols.cohere.v1.encode import API_VERSION, generation_id, parameters, response
 from aimock_protocols.cohere.v1.shape import Shape
-from aimock_protocols.midstream import interrupted
+from aimock_protocols.midstream import until_error
 from aimock_protocols.slicing import slices
 
 
@@ -22,10 +22,7 @@ def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterato
     ValueError if `chunk_size` is below 1.
     """
     events = _events(reply, shape, stamp, chunk_size)
-    if reply.mid_stream_error is None:
-        return iter(events)
-    broken = reply.mid_stream_error
-    return interrupted(events[:-1], broken.after_chunks, error_frame(broken.error, shape, stamp))
+    return until_error(events, reply, error_frame, shape, stamp, replaces_last=True)
 
 
 def error_frame(error: ErrorReply, shape: Shape, stamp: Stamp) -> Frame:
