@@ -28,6 +28,7 @@ from aimock_protocols.canonical import (
 )
 from aimock_protocols.json_bodies import JsonBodies
 from aimock_protocols.retrying import retry_headers
+from aimock_protocols.statuses import named_by
 
 WHOLE_HEADERS: Headers = (("content-type", "application/json"),)
 STREAM_HEADERS: Headers = (("content-type", eventstream.CONTENT_TYPE),)
@@ -158,7 +159,7 @@ def exception_of(error: ErrorReply) -> str:
     for name in (error.code, error.type):
         if isinstance(name, str) and name.endswith("Exception"):
             return name[:1].upper() + name[1:]
-    return EXCEPTIONS.get(error.status) or EXCEPTIONS[500 if error.status >= 500 else 400]
+    return named_by(EXCEPTIONS, error.status)
 
 
 def error(error: ErrorReply, stamp: Stamp) -> WireResponse:
@@ -178,7 +179,7 @@ def stream_exception(error: ErrorReply, others: frozenset[str] = frozenset()) ->
     name = exception_of(attrs.evolve(error, status=status))
     name = name[:1].lower() + name[1:]
     if name not in others and name not in STREAM_EXCEPTIONS.values():
-        name = STREAM_EXCEPTIONS.get(status) or STREAM_EXCEPTIONS[500 if status >= 500 else 400]
+        name = named_by(STREAM_EXCEPTIONS, status)
     return Frame(eventstream.exception(name, _envelope(error)), FrameKind.CLOSE)
 
 

@@ -148,9 +148,29 @@ def json_text(value: Any) -> str:
         raise ValueError(f"nested too deeply: {error}") from None
 
 
+def arguments_in(text: str) -> str:
+    """The arguments of a call, from all that came of their text: blank text stands for none."""
+    return text if text.strip() else "{}"
+
+
 def string(value: Any) -> str | None:
     """A string that says something, else None."""
     return value if isinstance(value, str) and value else None
+
+
+def integer(value: Any) -> int | None:
+    """A whole number, else None."""
+    return value if type(value) is int else None
+
+
+def listed(value: Any) -> list[Any]:
+    """A list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list, none if it is no list."""
+    return [item for item in listed(value) if isinstance(item, dict)]
 
 
 def mapping(value: Any) -> dict[str, Any]:

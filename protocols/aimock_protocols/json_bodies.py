@@ -11,6 +11,14 @@ import orjson
 from aimock_protocols.canonical import WireError
 
 
+def dumped(value: Any, otherwise: bytes = b"null") -> bytes:
+    """A value that came as JSON as JSON again; `otherwise` if it is nested deeper than can be written."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return otherwise
+
+
 @attrs.frozen
 class JsonBodies:
     """Reads the bodies of one provider's requests."""

@@ -25,6 +25,7 @@ from aimock_protocols.canonical import (
 )
 from aimock_protocols.json_bodies import JsonBodies
 from aimock_protocols.retrying import retry_headers
+from aimock_protocols.statuses import named_by
 
 PING = Frame(sse.encode(b'{"type":"ping"}', b"ping"), FrameKind.PING)
 KEEPALIVE = Keepalive(PING, 15.0)
@@ -52,7 +53,7 @@ TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
-"""What an error of each status is called; of others, those below 500 are as 400, the rest as 500."""
+"""What an error of each status is called."""
 
 _STATUSES = {kind: status for status, kind in TYPES.items()}
 
@@ -125,7 +126,7 @@ def _envelope(error: ErrorReply, stamp: Stamp) -> bytes:
 
 
 def type_of(status: int) -> str:
-    return TYPES.get(status) or TYPES[400 if status < 500 else 500]
+    return named_by(TYPES, status)
 
 
 def read_error(value: Any) -> ErrorReply | None:

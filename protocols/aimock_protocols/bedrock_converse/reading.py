@@ -10,7 +10,7 @@ import attrs
 from aimock_protocols.bedrock_converse.content import SERVER_TOOL
 from aimock_protocols.bedrock_converse.envelope import LATENCY, STOP_REASONS, USAGE
 from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall
-from aimock_protocols.collapsing import ended, joined, json_text, mapping, string
+from aimock_protocols.collapsing import arguments_in, ended, joined, json_text, mapping, string
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in STOP_REASONS.items()}
 _USAGE = {theirs: ours for ours, theirs in USAGE.items()}
@@ -41,7 +41,7 @@ class _Block:
                 return None
             arguments = "".join(self.input)
             name = string(self.call.get("name")) or ""
-            return ToolCall(name, arguments if arguments.strip() else "{}", string(self.call.get("toolUseId")))
+            return ToolCall(name, arguments_in(arguments), string(self.call.get("toolUseId")))
         return None if self.text is None else Text("".join(self.text))
 
 

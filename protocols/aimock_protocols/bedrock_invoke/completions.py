@@ -8,7 +8,7 @@ from typing import Any
 from aimock_protocols.bedrock_invoke import prompts
 from aimock_protocols.bedrock_invoke.completion import Completion, Said, having
 from aimock_protocols.bedrock_invoke.family import provided_by
-from aimock_protocols.collapsing import mapping, string
+from aimock_protocols.collapsing import integer, mapping, string
 
 _HUMAN = "\n\nHuman:"
 """What Claude stops at by itself."""
@@ -17,10 +17,6 @@ _SAMPLING = {"temperature": "temperature", "top_p": "top_p"}
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _integer(value: Any) -> int | None:
-    return value if type(value) is int else None
 
 
 def _first(values: Any) -> dict[str, Any]:
@@ -71,8 +67,8 @@ def _titan(document: dict[str, Any]) -> Said:
     return Said(
         _text(result.get("outputText")),
         string(result.get("completionReason")),
-        _integer(document.get("inputTextTokenCount")),
-        _integer(result.get("totalOutputTextTokenCount", result.get("tokenCount"))),
+        integer(document.get("inputTextTokenCount")),
+        integer(result.get("totalOutputTextTokenCount", result.get("tokenCount"))),
     )
 
 
@@ -117,8 +113,8 @@ LLAMA = Completion(
     read=lambda document: Said(
         _text(document.get("generation")),
         string(document.get("stop_reason")),
-        _integer(document.get("prompt_token_count")),
-        _integer(document.get("generation_token_count")),
+        integer(document.get("prompt_token_count")),
+        integer(document.get("generation_token_count")),
     ),
 )
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import orjson
-
-from aimock_protocols import sse
+from aimock_protocols import json_bodies, sse
 from aimock_protocols.bedrock_invoke.family import Document
 from aimock_protocols.canonical import Frame, FrameKind
 
@@ -31,7 +29,4 @@ def events(documents: Iterable[dict[str, Any]]) -> Iterator[bytes]:
 
 def dumped(document: dict[str, Any]) -> bytes:
     """A document as its JSON again. One that is nested deeper than can be written tells nothing."""
-    try:
-        return orjson.dumps(document)
-    except orjson.JSONEncodeError:
-        return b"{}"
+    return json_bodies.dumped(document, otherwise=b"{}")

@@ -14,10 +14,12 @@ from aimock_protocols.cohere.envelope import FINISH_REASONS, read_usage
 from aimock_protocols.cohere.platform import read_error
 from aimock_protocols.collapsing import (
     Collapsed,
+    arguments_in,
     collapsed_sse,
     ended,
     joined,
     json_object,
+    listed,
     mapping,
     only_reply,
     string,
@@ -45,21 +47,16 @@ def parse(body: bytes) -> Reply:
         raise ValueError("no message in the body")
     reader = _Reader()
     reader.begin(value)
-    for index, content in enumerate(_listed(message, "content")):
+    for index, content in enumerate(listed(message.get("content"))):
         reader.open_content({"index": index, "delta": {"message": {"content": content}}})
     reader.add_plan({"delta": {"message": message}})
-    for index, call in enumerate(_listed(message, "tool_calls")):
+    for index, call in enumerate(listed(message.get("tool_calls"))):
         reader.open_call({"index": index, "delta": {"message": {"tool_calls": call}}})
-    for citation in _listed(message, "citations"):
+    for citation in listed(message.get("citations")):
         reader.cite({"delta": {"message": {"citations": citation}}})
-    reader.items = _listed(value, "logprobs")
+    reader.items = listed(value.get("logprobs"))
     reader.end({"delta": value})
     return reader.reply()
-
-
-def _listed(message: dict[str, Any], name: str) -> list[Any]:
-    value = message.get(name)
-    return value if isinstance(value, list) else []
 
 
 @attrs.define(eq=False)
@@ -75,7 +72,7 @@ class _Block:
 
     def part(self) -> Part:
         text = "".join(self.texts)
-        return ToolCall(self.name, text if text.strip() else "{}", self.id) if self.kind == "call" else Text(text)
+        return ToolCall(self.name, arguments_in(text), self.id) if self.kind == "call" else Text(text)
 
 
 @attrs.define(eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -22,6 +21,7 @@ from aimock_protocols.collapsing import (
     only_reply,
     string,
 )
+from aimock_protocols.framing import begun
 from aimock_protocols.gemini.envelope import FINISH_REASONS
 from aimock_protocols.gemini.platform import read_error
 
@@ -53,14 +53,8 @@ def parse(body: bytes) -> Reply:
 
 def _texts(chunks: Iterable[bytes]) -> Iterator[str]:
     """The JSON text of each response. Which form the stream has is told by its first character."""
-    source = iter(chunks)
-    start = b""
-    for chunk in source:
-        start += chunk
-        if start.strip():
-            break
-    whole = itertools.chain([start], source)
-    if start.lstrip()[:1] in (b"[", b"{"):
+    start, whole = begun(chunks)
+    if start.startswith((b"[", b"{")):
         return json_array.elements(whole)
     return (event.data for event in sse.events(whole))
 

@@ -11,7 +11,7 @@ import attrs
 import orjson
 
 from aimock_protocols.canonical import ChatRequest, Head, Headers, Stamp, Vectors, WireError
-from aimock_protocols.collapsing import json_object, mapping
+from aimock_protocols.collapsing import json_object, listed, mapping
 from aimock_protocols.embedding import vectors_for
 from aimock_protocols.gemini import platform
 from aimock_protocols.gemini.decode import model_of
@@ -159,11 +159,6 @@ def _predictions(vectors: list[dict[str, Any]], counts: list[int]) -> dict[str, 
     return {"predictions": told}
 
 
-def _listed(body: dict[str, Any], key: str) -> list[Any]:
-    value = body.get(key)
-    return value if isinstance(value, list) else []
-
-
 embed_content = Embeddings(
     "gemini.embeddings:embed_content",
     lambda sent: [_single(sent)],
@@ -174,11 +169,11 @@ batch_embed_contents = Embeddings(
     "gemini.embeddings:batch_embed_contents",
     _batch,
     lambda vectors, counts: {"embeddings": vectors},
-    lambda body: _listed(body, "embeddings"),
+    lambda body: listed(body.get("embeddings")),
 )
 predict = Embeddings(
     "gemini.embeddings:predict",
     _instances,
     _predictions,
-    lambda body: [mapping(told).get("embeddings") for told in _listed(body, "predictions")],
+    lambda body: [mapping(told).get("embeddings") for told in listed(body.get("predictions"))],
 )

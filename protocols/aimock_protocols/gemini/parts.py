@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import orjson
 
+from aimock_protocols.arguments import object_arguments
 from aimock_protocols.canonical import Reply, Stamp, Text, ToolCall
 from aimock_protocols.gemini.shape import Shape
 from aimock_protocols.gemini.signatures import PLACEHOLDER, as_base64, signs_calls
@@ -42,11 +43,7 @@ def parts(reply: Reply, shape: Shape, stamp: Stamp) -> list[dict[str, Any]]:
 
 def _arguments(text: str) -> orjson.Fragment:
     """Arguments as they are written, on one line. Whatever is no JSON object is an empty one."""
-    try:
-        is_object = type(orjson.loads(text)) is dict
-    except orjson.JSONDecodeError:
-        is_object = False
-    return orjson.Fragment(text.translate(_LINE_ENDS) if is_object else "{}")
+    return orjson.Fragment(object_arguments(text).whole.translate(_LINE_ENDS))
 
 
 def grounding(reply: Reply) -> dict[str, Any]:

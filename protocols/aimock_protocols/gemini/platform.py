@@ -24,6 +24,7 @@ from aimock_protocols.canonical import (
 from aimock_protocols.collapsing import mapping, string
 from aimock_protocols.json_bodies import JsonBodies
 from aimock_protocols.retrying import retry_headers, wait_of
+from aimock_protocols.statuses import named_by
 
 _VARY: Headers = (("vary", "Origin, X-Origin, Referer"),)
 WHOLE_HEADERS: Headers = (("content-type", "application/json; charset=UTF-8"), *_VARY)
@@ -51,7 +52,7 @@ STATUSES = {
     504: "DEADLINE_EXCEEDED",
     529: "UNAVAILABLE",
 }
-"""What an error of each status is called; of others, those below 500 are as 400, the rest as 500."""
+"""What an error of each status is called."""
 
 _CODES = {name: status for status, name in reversed(STATUSES.items())} | {
     "FAILED_PRECONDITION": 400,
@@ -145,7 +146,7 @@ def _duration(seconds: float) -> str:
 
 def status_of(status: int) -> str:
     """The name of an HTTP status."""
-    return STATUSES.get(status) or STATUSES[400 if status < 500 else 500]
+    return named_by(STATUSES, status)
 
 
 def read_error(value: Any) -> ErrorReply | None:

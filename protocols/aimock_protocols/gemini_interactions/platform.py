@@ -13,6 +13,7 @@ from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Stamp, WireError, WireResponse
 from aimock_protocols.gemini import platform as google
 from aimock_protocols.retrying import retry_headers
+from aimock_protocols.statuses import named_by
 
 CODES = {
     400: "invalid_request",
@@ -30,7 +31,7 @@ CODES = {
     504: "deadline_exceeded",
     529: "service_unavailable",
 }
-"""What an error of each status is called; of others, those below 500 are as 400, the rest as 500."""
+"""What an error of each status is called."""
 
 _STATUSES = {code: status for status, code in reversed(CODES.items())} | {
     "failed_precondition": 400,
@@ -79,7 +80,7 @@ def code_of(error: ErrorReply) -> str:
         return error.code
     if error.type in _STATUSES:
         return error.type
-    return CODES.get(error.status) or CODES[400 if error.status < 500 else 500]
+    return named_by(CODES, error.status)
 
 
 def read_error(value: Any) -> ErrorReply | None:

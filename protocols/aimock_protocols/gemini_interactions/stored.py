@@ -18,6 +18,7 @@ from aimock_protocols.gemini_interactions.encode import interaction
 from aimock_protocols.gemini_interactions.platform import code_of, not_found, refusal
 from aimock_protocols.gemini_interactions.shape import Shape
 from aimock_protocols.gemini_interactions.stream import events_until, frames
+from aimock_protocols.json_bodies import dumped
 
 
 @attrs.frozen
@@ -59,7 +60,7 @@ def remember(request: ChatRequest, reply: Reply, shape: Shape, stamp: Stamp, chu
     broken = reply.mid_stream_error if request.stream else None
     said = [message for message in request.body["messages"] if message["role"] != "system"]
     stored = Stored(
-        _packed(request.native.get("input")),
+        dumped(request.native.get("input")),
         (*said, _answer(reply, stamp)),
         reply,
         shape._replace(in_background=False),
@@ -68,13 +69,6 @@ def remember(request: ChatRequest, reply: Reply, shape: Shape, stamp: Stamp, chu
         None if broken is None else broken.error,
     )
     memory.put(envelope.interaction_id(reply, stamp), stored, stored.size)
-
-
-def _packed(given: Any) -> bytes:
-    try:
-        return orjson.dumps(given)
-    except orjson.JSONEncodeError:
-        return b"null"
 
 
 def _answer(reply: Reply, stamp: Stamp) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from aimock_protocols import ndjson, rfc3339
 from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall, WireError
 from aimock_protocols.collapsing import (
     Collapsed,
+    arguments_in,
     collapsed,
     ended,
     joined,
@@ -116,7 +117,7 @@ def _call(call: Any) -> ToolCall:
     function = mapping(mapping(call).get("function"))
     arguments = function.get("arguments")
     text = arguments if isinstance(arguments, str) else json_text(arguments or {})
-    return ToolCall(string(function.get("name")) or "", text if text.strip() else "{}", string(mapping(call).get("id")))
+    return ToolCall(string(function.get("name")) or "", arguments_in(text), string(mapping(call).get("id")))
 
 
 def _created(line: dict[str, Any]) -> int | None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import orjson
 
 from aimock_protocols import ndjson, rfc3339
+from aimock_protocols.arguments import object_arguments
 from aimock_protocols.canonical import Frame, FrameKind, Reply, Stamp, Text, ToolCall
 from aimock_protocols.midstream import until_error
 from aimock_protocols.ollama.logprobs import Tokens, tokens_of
@@ -160,8 +161,4 @@ def _call(call: ToolCall, position: int, stamp: Stamp) -> bytes:
 
 def _arguments(text: str) -> str:
     """Arguments as they are written, but on one line; whatever is no JSON object is an empty one."""
-    try:
-        is_object = type(orjson.loads(text)) is dict
-    except orjson.JSONDecodeError:
-        is_object = False
-    return text.replace("\n", " ") if is_object else "{}"
+    return object_arguments(text).whole.replace("\n", " ")

@@ -13,8 +13,11 @@ from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall
 from aimock_protocols.collapsing import (
     Collapsed,
+    arguments_in,
     collapsed_sse,
+    dicts,
     ended,
+    integer,
     joined,
     json_object,
     json_text,
@@ -61,7 +64,7 @@ class _Call:
 
     def part(self) -> ToolCall:
         arguments = "".join(self.arguments)
-        return ToolCall(self.name, arguments if self.is_custom or arguments.strip() else "{}", self.id)
+        return ToolCall(self.name, arguments if self.is_custom else arguments_in(arguments), self.id)
 
 
 @attrs.define(eq=False)
@@ -111,12 +114,12 @@ class _Reader:
     def read(self, chunk: dict[str, Any]) -> None:
         """Takes in one chunk. Raises ValueError on one that cannot be represented."""
         self.id = self.id or string(chunk.get("id"))
-        self.created = self.created or _integer(chunk.get("created"))
+        self.created = self.created or integer(chunk.get("created"))
         self.model = string(chunk.get("model")) or self.model
         self.system_fingerprint = string(chunk.get("system_fingerprint")) or self.system_fingerprint
         self.provider = string(chunk.get("provider")) or self.provider
         self.error = read_error(chunk)
-        choices = _dicts(chunk.get("choices"))
+        choices = dicts(chunk.get("choices"))
         for source in (chunk, mapping(chunk.get("x_groq")), *choices):
             found = source.get("usage")
             if isinstance(found, dict) and found:
@@ -137,7 +140,7 @@ class _Reader:
             self._read_delta(choice["delta"])
         elif isinstance(choice.get("message"), dict):
             message = choice["message"]
-            calls = [call | {"index": at} for at, call in enumerate(_dicts(message.get("tool_calls")))]
+            calls = [call | {"index": at} for at, call in enumerate(dicts(message.get("tool_calls")))]
             self._read_delta(message | {"tool_calls": calls})
         else:
             self._read_delta({"content": choice.get("text")})
@@ -148,10 +151,10 @@ class _Reader:
         if text is not None:
             self._content.append(text)
         self._reasoning.append(thought or _reasoning(delta))
-        for detail in _dicts(delta.get("reasoning_details")):
+        for detail in dicts(delta.get("reasoning_details")):
             self._read_sealed(detail)
         self._refusal.append(string(delta.get("refusal")) or "")
-        for fragment in _dicts(delta.get("tool_calls")):
+        for fragment in dicts(delta.get("tool_calls")):
             self._read_call(fragment)
         legacy = mapping(delta.get("function_call"))
         if legacy.get("name") or legacy.get("arguments"):
@@ -222,14 +225,6 @@ class _Reader:
         return joined(atom.part() if isinstance(atom, _Call) else Text(atom) for atom in said)
 
 
-def _integer(value: Any) -> int | None:
-    return value if type(value) is int else None
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
 def _arguments(value: Any) -> str:
     """A piece of arguments: text as it is; some providers send the object itself. Raises ValueError if too deep."""
     if isinstance(value, str):
@@ -242,11 +237,11 @@ def _text_and_thought(content: Any) -> tuple[str | None, str]:
     if isinstance(content, str):
         return content, ""
     texts, thoughts = [], []
-    for part in _dicts(content):
+    for part in dicts(content):
         if part.get("type") == "text":
             texts.append(string(part.get("text")) or "")
         elif part.get("type") == "thinking":
-            thoughts += [string(thought.get("text")) or "" for thought in _dicts(part.get("thinking"))]
+            thoughts += [string(thought.get("text")) or "" for thought in dicts(part.get("thinking"))]
     return "".join(texts) if texts else None, "".join(thoughts)
 
 
@@ -255,5 +250,5 @@ def _reasoning(delta: dict[str, Any]) -> str:
     told = string(delta.get("reasoning_content")) or string(delta.get("reasoning"))
     if told is not None:
         return told
-    details = _dicts(delta.get("reasoning_details"))
+    details = dicts(delta.get("reasoning_details"))
     return "".join(string(detail.get("text")) or string(detail.get("summary")) or "" for detail in details)

@@ -12,6 +12,7 @@ from aimock_protocols.canonical import ErrorReply, Part, Reply, Text, ToolCall, 
 from aimock_protocols.collapsing import (
     Collapsed,
     collapsed_sse,
+    dicts,
     ended,
     is_silent,
     json_object,
@@ -21,7 +22,7 @@ from aimock_protocols.collapsing import (
 )
 from aimock_protocols.openai_platform import read_error
 from aimock_protocols.openai_responses.envelope import REASONS
-from aimock_protocols.openai_responses.gathering import PARTS, RUNS, Item, Run, dicts
+from aimock_protocols.openai_responses.gathering import PARTS, RUNS, Item, Run
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in REASONS.items()}
 _PARAGRAPH = "\n\n"

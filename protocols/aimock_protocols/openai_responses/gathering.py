@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from aimock_protocols.canonical import ToolCall
-from aimock_protocols.collapsing import mapping, string
+from aimock_protocols.collapsing import arguments_in, dicts, mapping, string
 
 
 class Run(NamedTuple):
@@ -86,9 +86,4 @@ class Item:
         is_custom = self.kind == "custom_tool_call"
         text = self.text("input" if is_custom else "arguments") or ""
         call_id = string(self.told.get("call_id")) or string(self.told.get("id"))
-        return ToolCall(string(self.told.get("name")) or "", text if is_custom or text.strip() else "{}", call_id)
-
-
-def dicts(value: Any) -> list[dict[str, Any]]:
-    """The objects in a list."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+        return ToolCall(string(self.told.get("name")) or "", text if is_custom else arguments_in(text), call_id)

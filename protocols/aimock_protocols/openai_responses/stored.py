@@ -18,6 +18,7 @@ from aimock_protocols.canonical import (
     WireError,
     WireResponse,
 )
+from aimock_protocols.json_bodies import dumped
 from aimock_protocols.openai_platform import STREAM_HEADERS, WHOLE_HEADERS, refusal
 from aimock_protocols.openai_responses import conversations, envelope, paging
 from aimock_protocols.openai_responses.decode import conversation_id, instructions_of, read_input
@@ -59,7 +60,7 @@ class Stored(NamedTuple):
 def remember(request: ChatRequest, reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int, memory: Memory) -> None:
     """Stores the response, unless the request says otherwise, and adds it to its conversation."""
     native = request.native
-    given = _packed(native.get("input"))
+    given = dumped(native.get("input"))
     if native.get("store") is not False or shape.is_background:
         status = "queued" if shape.is_background and not request.stream else None
         previous = native.get("previous_response_id")
@@ -70,13 +71,6 @@ def remember(request: ChatRequest, reply: Reply, shape: Shape, stamp: Stamp, chu
         output = (item.whole for item in output_items(reply, shape, stamp))
         said = input_items(orjson.loads(given), stamp) | {item["id"]: orjson.dumps(item) for item in output}
         conversations.extend(memory, conversation, said, stamp)
-
-
-def _packed(given: Any) -> bytes:
-    try:
-        return orjson.dumps(given)
-    except orjson.JSONEncodeError:  # nested deeper than can be written
-        return b"null"
 
 
 def recall(request: ChatRequest, memory: Memory) -> ChatRequest:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from aimock_protocols.collapsing import dicts
+
 _CLIENTS_OWN = ("function", "custom")
 """Types of the tools that clients run themselves."""
 
@@ -23,11 +25,11 @@ def chat_tools(tools: Any) -> list[dict[str, Any]]:
 
 def _offered(tools: Any) -> Iterator[tuple[dict[str, Any], str | None]]:
     """All tools, those within namespaces too, each with the name of its namespace."""
-    for tool in _dicts(tools):
+    for tool in dicts(tools):
         if tool.get("type") == "namespace":
             name = tool.get("name")
             space = name if isinstance(name, str) else None
-            for each in _dicts(tool.get("tools")):
+            for each in dicts(tool.get("tools")):
                 yield each, space
         else:
             yield tool, None
@@ -47,7 +49,7 @@ FUNCTIONS_ALONE = Peculiar()
 
 def peculiar(tools: Any) -> Peculiar:
     """What of the tools offered are no plain functions."""
-    if all(tool.get("type") == "function" for tool in _dicts(tools)):
+    if all(tool.get("type") == "function" for tool in dicts(tools)):
         return FUNCTIONS_ALONE
     named = [(tool.get("name"), tool.get("type"), space) for tool, space in _offered(tools)]
     return Peculiar(
@@ -62,7 +64,7 @@ def chat_tool_choice(choice: Any) -> Any:
     if kind in _CLIENTS_OWN:
         return {"type": kind, kind: {"name": choice.get("name")}}
     if kind == "allowed_tools":
-        allowed = {"mode": choice.get("mode"), "tools": [_named(tool) for tool in _dicts(choice.get("tools"))]}
+        allowed = {"mode": choice.get("mode"), "tools": [_named(tool) for tool in dicts(choice.get("tools"))]}
         return {"type": kind, kind: allowed}
     return choice
 
@@ -77,7 +79,7 @@ def _named(tool: dict[str, Any]) -> dict[str, Any]:
 
 def told(tools: Any) -> list[dict[str, Any]]:
     """The tools with what the provider fills in, and without secrets."""
-    return [_TELL.get(_kind(tool), dict)(tool) for tool in _dicts(tools)]
+    return [_TELL.get(_kind(tool), dict)(tool) for tool in dicts(tools)]
 
 
 def _function(tool: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +110,3 @@ _TELL: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 def _kind(tool: dict[str, Any]) -> str:
     kind = tool.get("type")
     return kind if isinstance(kind, str) else ""
-
-
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import Any
 
 import attrs
@@ -17,7 +16,9 @@ from aimock_protocols.cohere.v1.encode import FINISH_REASONS
 from aimock_protocols.cohere.v1.grounding import modern
 from aimock_protocols.collapsing import (
     Collapsed,
+    arguments_in,
     collapsed,
+    dicts,
     ended,
     json_object,
     json_text,
@@ -25,6 +26,7 @@ from aimock_protocols.collapsing import (
     only_reply,
     string,
 )
+from aimock_protocols.framing import begun
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in FINISH_REASONS.items() if ours != "tool_calls"}
 
@@ -50,24 +52,18 @@ def parse(body: bytes) -> Reply:
 
 def _events(chunks: Iterable[bytes]) -> Iterator[str]:
     """The JSON text of each event, in whichever framing: lines of JSON begin with a brace, events with their names."""
-    waiting = iter(chunks)
-    head = b""
-    for chunk in waiting:
-        head += chunk
-        if head.strip():
-            break
-    stream = chain([head], waiting)
-    if head.lstrip().startswith(b"{"):
+    start, stream = begun(chunks)
+    if start.startswith(b"{"):
         return ndjson.lines(stream)
     return (event.data for event in sse.events(stream))
 
 
 def _whole(value: dict[str, Any]) -> Reply:
     """The reply of a whole response. Calls alone say nothing: their text is empty."""
-    calls = [_call(call) for call in _listed(value, "tool_calls")]
+    calls = [_call(call) for call in dicts(value.get("tool_calls"))]
     text = value["text"]
     meta = mapping(value.get("meta"))
-    cited = _listed(value, "citations")
+    cited = dicts(value.get("citations"))
     known = value.get("documents")
     return Reply(
         parts=_parts(text, calls),
@@ -93,11 +89,6 @@ def _call(call: dict[str, Any]) -> ToolCall:
     return ToolCall(string(call.get("name")) or "", json_text(mapping(call.get("parameters"))))
 
 
-def _listed(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    values = value.get(name)
-    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
-
-
 @attrs.define(eq=False)
 class _Pieces:
     """A call in the making."""
@@ -106,8 +97,7 @@ class _Pieces:
     parameters: list[str] = attrs.field(factory=list)
 
     def call(self) -> ToolCall:
-        arguments = "".join(self.parameters)
-        return ToolCall(self.name, arguments if arguments.strip() else "{}")
+        return ToolCall(self.name, arguments_in("".join(self.parameters)))
 
 
 @attrs.define(eq=False)
@@ -155,11 +145,11 @@ class _Reader:
 
     def set_calls(self, event: dict[str, Any]) -> None:
         """All calls together: those that came in pieces are the same."""
-        calls = [_call(call) for call in _listed(event, "tool_calls")]
+        calls = [_call(call) for call in dicts(event.get("tool_calls"))]
         self._calls = {index: _Pieces(call.name, [call.arguments]) for index, call in enumerate(calls)}
 
     def cite(self, event: dict[str, Any]) -> None:
-        self._citations += [modern(citation, ()) for citation in _listed(event, "citations")]
+        self._citations += [modern(citation, ()) for citation in dicts(event.get("citations"))]
 
     def end(self, event: dict[str, Any]) -> None:
         message = string(event.get("error"))
