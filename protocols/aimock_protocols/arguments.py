@@ -1,4 +1,4 @@
-"""The arguments of a tool call where the wire has them as a JSON object, and streams their text in pieces."""
+"""The arguments of a tool call where the wire has them as a JSON object."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Arguments(NamedTuple):
 
 
 _NONE = Arguments("{}", "{}", is_empty=True)
+_LINE_ENDS = str.maketrans("\r\n", "  ")
+"""JSON has line ends only between its values, where they are as good as spaces."""
 
 
 def object_arguments(text: str) -> Arguments:
@@ -30,3 +32,8 @@ def object_arguments(text: str) -> Arguments:
         breaks_off = text.startswith("{") and error.pos == len(text)
         return Arguments("{}", text, is_empty=False) if breaks_off else _NONE
     return Arguments(text, text, is_empty=not value) if type(value) is dict else _NONE
+
+
+def on_one_line(text: str) -> str:
+    """The JSON object of arguments where the framing, or those who read it, go by lines: the same without line ends."""
+    return object_arguments(text).whole.translate(_LINE_ENDS)

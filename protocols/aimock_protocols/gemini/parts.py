@@ -7,12 +7,10 @@ from urllib.parse import quote
 
 import orjson
 
-from aimock_protocols.arguments import object_arguments
+from aimock_protocols.arguments import on_one_line
 from aimock_protocols.canonical import Reply, Stamp, Text, ToolCall
 from aimock_protocols.gemini.shape import Shape
 from aimock_protocols.gemini.signatures import PLACEHOLDER, as_base64, signs_calls
-
-_LINE_ENDS = str.maketrans("\r\n", "  ")
 
 
 def parts(reply: Reply, shape: Shape, stamp: Stamp) -> list[dict[str, Any]]:
@@ -28,7 +26,8 @@ def parts(reply: Reply, shape: Shape, stamp: Stamp) -> list[dict[str, Any]]:
     for part in reply.parts:
         if isinstance(part, ToolCall):
             minted = stamp.hexadecimal(8, f"call {position}") if part.id is None else part.id
-            said.append({"functionCall": {"name": part.name, "args": _arguments(part.arguments), "id": minted}})
+            arguments = orjson.Fragment(on_one_line(part.arguments))
+            said.append({"functionCall": {"name": part.name, "args": arguments, "id": minted}})
             position += 1
         elif part.text:
             said.append({"text": part.text})
@@ -39,11 +38,6 @@ def parts(reply: Reply, shape: Shape, stamp: Stamp) -> list[dict[str, Any]]:
     if signature:
         (called or said[-1])["thoughtSignature"] = as_base64(signature)
     return made + said
-
-
-def _arguments(text: str) -> orjson.Fragment:
-    """Arguments as they are written, on one line. Whatever is no JSON object is an empty one."""
-    return orjson.Fragment(object_arguments(text).whole.translate(_LINE_ENDS))
 
 
 def grounding(reply: Reply) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import orjson
 
 from aimock_protocols import ndjson, rfc3339
-from aimock_protocols.arguments import object_arguments
+from aimock_protocols.arguments import on_one_line
 from aimock_protocols.canonical import Frame, FrameKind, Reply, Stamp, Text, ToolCall
 from aimock_protocols.midstream import until_error
 from aimock_protocols.ollama.logprobs import Tokens, tokens_of
@@ -155,10 +155,5 @@ def _text(reply: Reply) -> str:
 
 def _call(call: ToolCall, position: int, stamp: Stamp) -> bytes:
     call_id = f"call_{stamp.hexadecimal(8, f'call {position}')}" if call.id is None else call.id
-    function = {"index": position, "name": call.name, "arguments": orjson.Fragment(_arguments(call.arguments))}
+    function = {"index": position, "name": call.name, "arguments": orjson.Fragment(on_one_line(call.arguments))}
     return orjson.dumps({"id": call_id, "function": function})
-
-
-def _arguments(text: str) -> str:
-    """Arguments as they are written, but on one line; whatever is no JSON object is an empty one."""
-    return object_arguments(text).whole.replace("\n", " ")

@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from aimock_protocols.canonical import Headers, Reply, Stamp, ToolCall
+from aimock_protocols.arguments import on_one_line
+from aimock_protocols.canonical import Headers, Reply, Stamp
 from aimock_protocols.cohere import envelope
 from aimock_protocols.cohere.v1.grounding import documents, legacy
 from aimock_protocols.cohere.v1.shape import Shape
@@ -20,9 +21,6 @@ FINISH_REASONS = {
 """OpenAI's finish reasons in the provider's terms; any other passes through."""
 
 API_VERSION = {"version": "1"}
-
-_ONE_LINE = str.maketrans("\r\n", "  ")
-"""JSON has line ends only between its values, where they are as good as spaces."""
 
 
 def encode(reply: Reply, shape: Shape, stamp: Stamp) -> bytes:
@@ -59,16 +57,9 @@ def spoken(reply: Reply) -> str:
 
 
 def tool_calls(reply: Reply) -> list[dict[str, Any]]:
-    return [{"name": call.name, "parameters": orjson.Fragment(parameters(call))} for call in reply.tool_calls]
-
-
-def parameters(call: ToolCall) -> str:
-    """The arguments of a call as they are written, on one line; whatever is no JSON object is an empty one."""
-    try:
-        value = orjson.loads(call.arguments)
-    except orjson.JSONDecodeError:
-        return "{}"
-    return call.arguments.translate(_ONE_LINE) if type(value) is dict else "{}"
+    return [
+        {"name": call.name, "parameters": orjson.Fragment(on_one_line(call.arguments))} for call in reply.tool_calls
+    ]
 
 
 def finish_reason(reply: Reply) -> str:

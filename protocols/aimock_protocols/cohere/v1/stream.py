@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 
 from aimock_protocols import ndjson, sse
+from aimock_protocols.arguments import on_one_line
 from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Reply, Stamp, Text
-from aimock_protocols.cohere.v1.encode import API_VERSION, generation_id, parameters, response
+from aimock_protocols.cohere.v1.encode import API_VERSION, generation_id, response
 from aimock_protocols.cohere.v1.shape import Shape
 from aimock_protocols.midstream import until_error
 from aimock_protocols.slicing import slices
@@ -49,7 +50,7 @@ def _events(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> list[F
         opening = {"tool_call_delta": {"index": index, "name": call.name}}
         events.append(_event(shape, "tool-calls-chunk", opening))
         pieces = b'"tool_call_delta":{"index":%d,"parameters":' % index
-        events += _cut(shape, "tool-calls-chunk", pieces, parameters(call), b"}", chunk_size)
+        events += _cut(shape, "tool-calls-chunk", pieces, on_one_line(call.arguments), b"}", chunk_size)
     if "tool_calls" in whole:
         called = {"text": whole["text"], "tool_calls": whole["tool_calls"]}
         events.append(_event(shape, "tool-calls-generation", called))
