@@ -9,7 +9,6 @@ is meant, or with new SDKs, this writes the cells anew:
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ if __name__ == "__main__":
 from aimock import AIMock
 from aimock_protocols.registry import chat_protocols
 from matrix import CLIENTS, load, of
-from matrix.asking import NO_SUCH, YES, outcome
+from matrix.asking import NO_SUCH, YES, Asking
 from matrix.page import WAYS, Cell, cells, rewrite
 from matrix.scenarios import SCENARIOS
 
@@ -32,14 +31,14 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.joi
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[AIMock]:
-    with AIMock() as running:
-        yield running
+def asking() -> Iterator[Asking]:
+    with AIMock() as server, Asking(server) as clients:
+        yield clients
 
 
 @pytest.mark.parametrize("cell", list(cells("clients")), ids=str)
-def test_a_client_has_what_the_page_says(server: AIMock, cell: Cell) -> None:
-    assert outcome(server, cell) == cell.expected
+def test_a_client_has_what_the_page_says(asking: Asking, cell: Cell) -> None:
+    assert asking.outcome(cell) == cell.expected
 
 
 def test_the_page_has_every_client_and_every_scenario() -> None:
@@ -59,5 +58,5 @@ def test_nothing_in_it_is_a_no() -> None:
 
 
 if __name__ == "__main__":
-    with AIMock() as running:
-        rewrite("clients", functools.partial(outcome, running))
+    with AIMock() as running, Asking(running) as clients:
+        rewrite("clients", clients.outcome)

@@ -8,11 +8,8 @@ Some pin older SDKs than the newest, and have an environment of their own: what 
 
 from __future__ import annotations
 
-import functools
-import gc
 import re
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +21,7 @@ if __name__ == "__main__":
 
 from aimock import AIMock
 from matrix import CLIENTS, load, of
-from matrix.asking import NO_SUCH, YES, connected, outcome
+from matrix.asking import NO_SUCH, YES, Asking
 from matrix.page import WAYS, Cell, cells, rewrite
 from matrix.scenarios import SCENARIOS
 
@@ -34,20 +31,16 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # what frameworks warn of is 
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[AIMock]:
-    with AIMock() as running:
-        yield running
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        connected.cache_clear()  # some leave their connections to the collector
-        gc.collect()
+def asking() -> Iterator[Asking]:
+    with AIMock() as server, Asking(server) as clients:
+        yield clients
 
 
 @pytest.mark.parametrize("cell", list(cells("frameworks")), ids=str)
-def test_a_framework_has_what_the_page_says(server: AIMock, cell: Cell) -> None:
+def test_a_framework_has_what_the_page_says(asking: Asking, cell: Cell) -> None:
     if cell.client not in CLIENTS:
         pytest.skip(f"not installed: {', '.join(MISSING)}")
-    assert outcome(server, cell) == cell.expected
+    assert asking.outcome(cell) == cell.expected
 
 
 def test_the_page_has_every_framework_and_every_scenario() -> None:
@@ -69,5 +62,5 @@ def test_nothing_in_it_is_a_no() -> None:
 
 
 if __name__ == "__main__":
-    with AIMock() as running:
-        rewrite("frameworks", functools.partial(outcome, running))
+    with AIMock() as running, Asking(running) as clients:
+        rewrite("frameworks", clients.outcome)

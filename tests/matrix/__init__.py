@@ -86,6 +86,9 @@ class Client(abc.ABC):
     def __init__(self, url: str) -> None:
         self.url = url
 
+    def close(self) -> None:  # noqa: B027 (most hold nothing)
+        """Gives back what it holds, if that is more than connections."""
+
     @abc.abstractmethod
     def ask(self, question: Question, stream: bool) -> Seen:
         """Asks, and reads the answer to its end. Raises whatever the SDK raises."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+import gc
 import warnings
+from typing import Self
 
 from aimock import AIMock
 from matrix import CLIENTS, Client
@@ -13,29 +14,45 @@ from matrix.scenarios import PIECEMEAL, SCENARIOS, agrees
 YES, NO_SUCH = "yes", "–"
 
 
-@functools.cache
-def connected(name: str, url: str) -> Client:
-    """Making a client can take longer than all that it is asked."""
-    return CLIENTS[name](url)
+class Asking:
+    """A server, and the clients that have asked it so far: making one can take longer than all that it is asked."""
 
+    def __init__(self, server: AIMock) -> None:
+        self._server = server
+        self._clients: dict[str, Client] = {}
 
-def outcome(server: AIMock, cell: Cell) -> str:
-    """What the client has of the scenario."""
-    client = connected(cell.client, server.url)
-    if cell.scenario in client.lacks:
-        return NO_SUCH
-    scenario = SCENARIOS[cell.scenario]
-    server.reset()
-    server.on(dict(scenario.match), scenario.response, **scenario.options)
-    stream = cell.way == "streamed"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # some clients leave a broken connection to the collector
-        try:
-            seen = client.ask(scenario.question, stream)
-        except Exception as error:
-            if scenario.expected is not None:
-                raise
-            return type(error).__name__
-    if scenario.expected is None:
-        return f"no error, {seen.text!r}"
-    return YES if agrees(seen, scenario.expected, in_pieces=stream and cell.scenario in PIECEMEAL) else f"no: {seen}"
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()  # some leave their connections to the collector
+
+    def outcome(self, cell: Cell) -> str:
+        """What the client has of the scenario."""
+        client = self._clients.get(cell.client)
+        if client is None:
+            client = self._clients[cell.client] = CLIENTS[cell.client](self._server.url)
+        if cell.scenario in client.lacks:
+            return NO_SUCH
+        scenario = SCENARIOS[cell.scenario]
+        self._server.reset()
+        self._server.on(dict(scenario.match), scenario.response, **scenario.options)
+        stream = cell.way == "streamed"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # some leave a broken connection to the collector too
+            try:
+                seen = client.ask(scenario.question, stream)
+            except Exception as error:
+                if scenario.expected is not None:
+                    raise
+                return type(error).__name__
+        if scenario.expected is None:
+            return f"no error, {seen.text!r}"
+        if agrees(seen, scenario.expected, in_pieces=stream and cell.scenario in PIECEMEAL):
+            return YES
+        return f"no: {seen}"

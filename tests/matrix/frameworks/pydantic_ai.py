@@ -44,6 +44,9 @@ class PydanticAI(Client):
         self._loop = asyncio.Runner()
         self._model = self.connected()
 
+    def close(self) -> None:
+        self._loop.close()
+
     def connected(self) -> Any:
         """The model, with its client."""
         raise NotImplementedError
