@@ -59,6 +59,7 @@ class Memories:
         self.owners: dict[_Owner, dict[str, _Value]] = {}
         """Who was given something last is the last."""
         self._size = 0
+        self._latest: _Owner | None = None
 
     def of(self, test_id: str, family: str) -> Memory:
         """That of a family of protocols under a test id."""
@@ -66,11 +67,14 @@ class Memories:
 
     def put(self, owner: _Owner, key: str, value: Any, size: int) -> None:
         """Keeps a value, and forgets as many of the oldest as are too many for it."""
-        self.remove(owner, key)
-        values = self.owners.pop(owner, {})
-        self.owners[owner] = values
+        values = self.owners.get(owner)
+        if values is None or owner != self._latest:
+            self.owners.pop(owner, None)
+            values = self.owners[owner] = values or {}
+            self._latest = owner
+        before = values.pop(key, None)
         values[key] = _Value(value, size)
-        self._size += size
+        self._size += size if before is None else size - before.size
         if len(values) > _KEPT:
             self._forget_oldest(owner)
         if len(self.owners) > _OWNERS:
