@@ -49,15 +49,10 @@ class Target(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    """Paths that several APIs share, as those requests mean them that have one of certain headers or query keys."""
+    """Paths that several APIs share, as the clients of one of them mean them."""
 
-    known_by: tuple[tuple[str, str], ...]
     router: Router[Callable[[], Target]]
     sides: Callable[[], SideSurface]
-
-    def holds(self, head: Head) -> bool:
-        said = ((_said(head, name), start) for name, start in self.known_by)
-        return any(value is not None and value.startswith(start) for value, start in said)
 
 
 def _said(head: Head, name: str) -> str | None:
@@ -74,6 +69,8 @@ class App:
         self._state = state
         self._router: Router[Callable[[], Target]] = Router()
         self._claims: list[_Claim] = []
+        self._marks: dict[str, list[tuple[str, int]]] = {}
+        """Headers and query keys by which clients are known: how their values begin, and whose claim that is."""
         self._templates: list[str] = []
         for method, path, target in (
             ("GET", "/", Target(_root, _refuse)),
@@ -118,7 +115,9 @@ class App:
                 self._add(self._router, method, template, target)
         if registered.known_by:
             router: Router[Callable[[], Target]] = Router()
-            self._claims.append(_Claim(registered.known_by, router, sides))
+            for name, start in registered.known_by:
+                self._marks.setdefault(name, []).append((start, len(self._claims)))
+            self._claims.append(_Claim(router, sides))
             for method, template, target in for_all + targets(registered.known_sides, registered.known_routes):
                 self._add(router, method, template, target)
 
@@ -175,12 +174,8 @@ class App:
         """Who answers requests with this head: the guard, control, preflights, then the routes."""
         steering = steering_of(head)
         params: Mapping[str, str] = {}
-        claim = resolved = None
-        for each in self._claims:
-            if each.holds(head):
-                claim = each
-                resolved = claim.router.resolve(head.method, head.path)
-                break
+        claim = self._claim(head)
+        resolved = claim.router.resolve(head.method, head.path) if claim is not None else None
         resolved = resolved or self._router.resolve(head.method, head.path)
         if self._guard is not None and not self._guard.admits(head):
             target = Target(self._guard.reject, self._guard.reject)
@@ -197,6 +192,17 @@ class App:
         plan = Plan(target.answer, target.refuse, params, steering, scope, label)
         head.memo = plan
         return plan
+
+    def _claim(self, head: Head) -> _Claim | None:
+        """That of the first API whose clients a request is known to be from."""
+        places = [
+            place
+            for name, marks in self._marks.items()
+            if (value := _said(head, name)) is not None
+            for start, place in marks
+            if value.startswith(start)
+        ]
+        return self._claims[min(places)] if places else None
 
     def _label(self, path: str) -> str:
         """Of a path that is no route's with this method."""
