@@ -59,7 +59,6 @@ class Memories:
         self.owners: dict[_Owner, dict[str, _Value]] = {}
         """Who was given something last is the last."""
         self._size = 0
-        self._latest: _Owner | None = None
 
     def of(self, test_id: str, family: str) -> Memory:
         """That of a family of protocols under a test id."""
@@ -68,10 +67,9 @@ class Memories:
     def put(self, owner: _Owner, key: str, value: Any, size: int) -> None:
         """Keeps a value, and forgets as many of the oldest as are too many for it."""
         values = self.owners.get(owner)
-        if values is None or owner != self._latest:
+        if values is None or owner != next(reversed(self.owners)):
             self.owners.pop(owner, None)
             values = self.owners[owner] = values or {}
-            self._latest = owner
         before = values.pop(key, None)
         values[key] = _Value(value, size)
         self._size += size if before is None else size - before.size
