@@ -27,9 +27,9 @@ class Asking:
     def __exit__(self, *_: object) -> None:
         for client in self._clients.values():
             client.close()
-        self._clients.clear()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
+            self._clients.clear()
             gc.collect()  # some leave their connections to the collector
 
     def outcome(self, cell: Cell) -> str:
