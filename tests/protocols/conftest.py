@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import attrs
@@ -22,6 +23,7 @@ from aimock_protocols import (
 )
 from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
 from aimock_protocols.cohere import v1 as cohere_v1
+from recorded import independent_reader
 
 
 @attrs.frozen
@@ -35,6 +37,12 @@ class Head:
 @pytest.fixture(scope="session")
 def head() -> Head:
     return Head()
+
+
+@pytest.fixture(scope="session")
+def oracle() -> ModuleType:
+    """What reads recorded traffic independently of our code."""
+    return independent_reader()
 
 
 @pytest.fixture(scope="session")

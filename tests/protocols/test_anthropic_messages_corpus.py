@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,36 +12,14 @@ import pytest
 from aimock_protocols import anthropic_messages
 from aimock_protocols.anthropic_messages.envelope import STOP_REASONS
 from aimock_protocols.canonical import ChatRequest, Head, Reply, Stamp
+from recorded import body_of, is_stream, needs_corpus, rows_of
 
-SHARED = Path(__file__).parents[3] / "shared"
-CORPUS = SHARED / "corpus" / "anthropic.messages.jsonl.gz"
-READER = SHARED / "tools" / "lib" / "wire.py"
-
-pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of recorded traffic here")
-
-
-@pytest.fixture(scope="module")
-def oracle() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("wire", READER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+pytestmark = needs_corpus
 
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    with gzip.open(CORPUS) as lines:
-        return [orjson.loads(line) for line in lines]
-
-
-def is_stream(row: dict[str, Any]) -> bool:
-    return "event-stream" in row["content_type"]
-
-
-def body_of(row: dict[str, Any]) -> bytes:
-    return row["response"].encode() if row["encoding"] == "text" else orjson.dumps(row["response"])
+    return rows_of("anthropic.messages")
 
 
 def reply_of(row: dict[str, Any]) -> Reply:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
@@ -18,44 +14,19 @@ import pytest
 from aimock_protocols import bedrock_converse, eventstream
 from aimock_protocols.bedrock_converse.envelope import STOP_REASONS
 from aimock_protocols.canonical import ChatRequest, Head, Reply, Stamp, WireError
+from recorded import body_of, needs_corpus, rows_of
 
-SHARED = Path(__file__).parents[3] / "shared"
-WHOLE = SHARED / "corpus" / "bedrock.converse.jsonl.gz"
-STREAMS = SHARED / "corpus" / "bedrock.converse-stream.jsonl.gz"
-READER = SHARED / "tools" / "lib" / "wire.py"
-
-pytestmark = pytest.mark.skipif(not WHOLE.exists(), reason="no corpus of recorded traffic here")
-
-
-@pytest.fixture(scope="module")
-def oracle() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("wire", READER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def rows_of(corpus: Path) -> list[dict[str, Any]]:
-    with gzip.open(corpus) as lines:
-        return [orjson.loads(line) for line in lines]
+pytestmark = needs_corpus
 
 
 @pytest.fixture(scope="module")
 def whole() -> list[dict[str, Any]]:
-    return rows_of(WHOLE)
+    return rows_of("bedrock.converse")
 
 
 @pytest.fixture(scope="module")
 def streams() -> list[dict[str, Any]]:
-    return rows_of(STREAMS)
-
-
-def body_of(row: dict[str, Any]) -> bytes:
-    if row["encoding"] == "base64":
-        return base64.b64decode(row["response"])
-    return row["response"].encode() if row["encoding"] == "text" else orjson.dumps(row["response"])
+    return rows_of("bedrock.converse-stream")
 
 
 def summary(reply: Reply) -> dict[str, Any]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
 import json
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
@@ -17,12 +14,9 @@ import pytest
 from aimock_protocols import bedrock_invoke
 from aimock_protocols.bedrock_invoke.family import Shape
 from aimock_protocols.canonical import Stamp, Vectors
+from recorded import needs_corpus, rows_of
 
-SHARED = Path(__file__).parents[3] / "shared"
-CORPUS = SHARED / "corpus" / "bedrock.invoke.jsonl.gz"
-READER = SHARED / "tools" / "lib" / "wire.py"
-
-pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of recorded traffic here")
+pytestmark = needs_corpus
 
 
 @attrs.frozen
@@ -34,19 +28,8 @@ class Head:
 
 
 @pytest.fixture(scope="module")
-def oracle() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("wire", READER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    with gzip.open(CORPUS) as lines:
-        return [orjson.loads(line) for line in lines]
+    return rows_of("bedrock.invoke")
 
 
 def shape_of(row: dict[str, Any]) -> Shape:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,11 +12,9 @@ from aimock_protocols import cohere
 from aimock_protocols.canonical import ChatRequest, Head, Reply, Stamp, WireError
 from aimock_protocols.cohere import embed
 from aimock_protocols.cohere.envelope import FINISH_REASONS
+from recorded import body_of, independent_reader, needs_corpus, rows_of
 
-SHARED = Path(__file__).parents[3] / "shared"
-READER = SHARED / "tools" / "lib" / "wire.py"
-
-pytestmark = pytest.mark.skipif(not READER.exists(), reason="no corpus of recorded traffic here")
+pytestmark = needs_corpus
 
 Ask = Callable[..., ChatRequest]
 Oracle = Callable[[dict[str, Any]], Any]
@@ -27,23 +22,14 @@ Oracle = Callable[[dict[str, Any]], Any]
 
 @pytest.fixture(scope="module")
 def oracle() -> Oracle:
-    spec = importlib.util.spec_from_file_location("wire", READER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = independent_reader()
 
     def expected(row: dict[str, Any]) -> Any:
-        told = module.summary("cohere.chat", row["content_type"], orjson.dumps(row["response"]))
+        told = module.summary("cohere.chat", row["content_type"], body_of(row))
         told["tools"] = [[name, orjson.loads(arguments)] for name, arguments in told["tools"]]
         return told
 
     return expected
-
-
-def rows(kind: str) -> list[dict[str, Any]]:
-    with gzip.open(SHARED / "corpus" / f"cohere.{kind}.jsonl.gz") as lines:
-        return [orjson.loads(line) for line in lines]
 
 
 def summary(reply: Reply) -> dict[str, Any]:
@@ -60,7 +46,7 @@ def summary(reply: Reply) -> dict[str, Any]:
 
 def test_whole_replies(oracle: Oracle) -> None:
     read = 0
-    for row in rows("chat"):
+    for row in rows_of("cohere.chat"):
         reply = cohere.parse(orjson.dumps(row["response"]))
         assert summary(reply) == oracle(row), row["id"]
         assert reply.id == row["response"]["id"]
@@ -74,7 +60,7 @@ def test_whole_replies(oracle: Oracle) -> None:
 def test_what_was_read_survives_our_own_encoding(ask_cohere: Ask, stamp: Stamp) -> None:
     """Recording a recording: the second reading gives what the first gave, however its bytes were split."""
     shape = cohere.shape(ask_cohere())
-    for row in rows("chat"):
+    for row in rows_of("cohere.chat"):
         reply = cohere.parse(orjson.dumps(row["response"]))
         body = orjson.loads(cohere.encode(reply, shape, stamp))
         body["usage"].pop("cached_tokens")
@@ -88,7 +74,7 @@ def test_what_was_read_survives_our_own_encoding(ask_cohere: Ask, stamp: Stamp) 
 
 
 def test_every_request_is_understood(head: Head) -> None:
-    for row in rows("chat"):
+    for row in rows_of("cohere.chat"):
         request = cohere.decode(head, {}, orjson.dumps(row["request"]))
         cohere.shape(request)
         assert (request.model, request.stream) == (row["request"]["model"], row["request"]["stream"])
@@ -99,7 +85,7 @@ def test_every_request_is_understood(head: Head) -> None:
 
 
 def test_embeddings(head: Head, stamp: Stamp) -> None:
-    refused, answered = rows("embed")
+    refused, answered = rows_of("cohere.embed")
     with pytest.raises(WireError, match="model 'nonexistent' not found"):
         embed.parse(orjson.dumps(refused["response"]))
     request = embed.decode(head, {}, orjson.dumps(answered["request"]))

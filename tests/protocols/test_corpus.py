@@ -5,11 +5,7 @@ The tests of each protocol say more of its own traffic; this one counts, and tel
 
 from __future__ import annotations
 
-import base64
-import gzip
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -19,12 +15,9 @@ import pytest
 from aimock.net.exchange import Head
 from aimock_protocols.canonical import Stamp, WireError
 from aimock_protocols.registry import PROTOCOLS
+from recorded import body_of, is_stream, needs_corpus, rows_of
 
-SHARED = Path(__file__).parents[3] / "shared"
-CORPUS = SHARED / "corpus"
-READER = SHARED / "tools" / "lib" / "wire.py"
-
-pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of recorded traffic here")
+pytestmark = needs_corpus
 
 
 class Recorded(NamedTuple):
@@ -51,24 +44,7 @@ FILES = {
     # Thoughts in several parts, which are joined by blank lines (6), or with text of their own, told as summaries (11).
     "openai.responses": Recorded("openai_responses", 162, errors=3, differently=17),
 }
-BYTES: dict[str, Callable[[Any], bytes]] = {"text": str.encode, "json": orjson.dumps, "base64": base64.b64decode}
 STAMP = Stamp(1795200000.0, b"said again" * 6 + b"once")
-
-
-@pytest.fixture(scope="module")
-def oracle() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("wire", READER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def rows_of(name: str) -> list[dict[str, Any]]:
-    """Those whose request was recorded in full."""
-    with gzip.open(CORPUS / f"{name}.jsonl.gz") as lines:
-        return [row for row in map(orjson.loads, lines) if isinstance(row["request"], dict)]
 
 
 def asked(protocol: Any, row: dict[str, Any]) -> Any:
@@ -85,15 +61,15 @@ def test_what_is_read_is_said_again(
 ) -> None:
     protocol: Any = next(each for each in PROTOCOLS if each.name == recorded.protocol).load()
     errors = same = 0
-    rows = rows_of(name)
+    rows = [row for row in rows_of(name) if isinstance(row["request"], dict)]  # others were not recorded in full
     for row in rows:
-        body, content_type = BYTES[row["encoding"]](row["response"]), row["content_type"]
+        body, content_type = body_of(row), row["content_type"]
         if row["status"] != 200:
             with pytest.raises(WireError):
                 protocol.parse(body)
             errors += 1
             continue
-        streamed = "event-stream" in content_type or "eventstream" in content_type
+        streamed = is_stream(row)
         reply = protocol.collapse([body]) if streamed else protocol.parse(body)
         shape = asked(protocol, row)
         if streamed:

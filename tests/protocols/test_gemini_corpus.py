@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,40 +12,18 @@ from aimock_protocols import gemini
 from aimock_protocols.canonical import ChatProtocol, Head, Reply, Stamp, WireError
 from aimock_protocols.gemini import vertex
 from aimock_protocols.gemini.envelope import FINISH_REASONS
+from recorded import body_of, is_stream, needs_corpus, rows_of
 
-SHARED = Path(__file__).parents[3] / "shared"
-CORPUS = SHARED / "corpus" / "gemini.generate.jsonl.gz"
-READER = SHARED / "tools" / "lib" / "wire.py"
-
-pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of recorded traffic here")
-
-
-@pytest.fixture(scope="module")
-def oracle() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("wire", READER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+pytestmark = needs_corpus
 
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    with gzip.open(CORPUS) as lines:
-        return [orjson.loads(line) for line in lines]
+    return rows_of("gemini.generate")
 
 
 def answered(rows: list[dict[str, Any]], stream: bool) -> list[dict[str, Any]]:
     return [row for row in rows if row["status"] == 200 and is_stream(row) is stream]
-
-
-def is_stream(row: dict[str, Any]) -> bool:
-    return "event-stream" in row["content_type"]
-
-
-def body_of(row: dict[str, Any]) -> bytes:
-    return row["response"].encode() if row["encoding"] == "text" else orjson.dumps(row["response"])
 
 
 def reply_of(row: dict[str, Any]) -> Reply:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,33 +10,14 @@ import pytest
 
 from aimock_protocols import openai_chat
 from aimock_protocols.canonical import Reply
+from recorded import body_of, needs_corpus, rows_of
 
-SHARED = Path(__file__).parents[3] / "shared"
-CORPUS = SHARED / "corpus" / "openai.chat.jsonl.gz"
-READER = SHARED / "tools" / "lib" / "wire.py"
-
-pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of recorded traffic here")
-
-
-@pytest.fixture(scope="module")
-def oracle() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("wire", READER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+pytestmark = needs_corpus
 
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
-    with gzip.open(CORPUS) as lines:
-        found = [orjson.loads(line) for line in lines]
-    return [row for row in found if row["status"] == 200]
-
-
-def body_of(row: dict[str, Any]) -> bytes:
-    return row["response"].encode() if row["encoding"] == "text" else orjson.dumps(row["response"])
+    return [row for row in rows_of("openai.chat") if row["status"] == 200]
 
 
 def summary(reply: Reply) -> dict[str, Any]:

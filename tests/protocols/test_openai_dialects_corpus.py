@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -19,10 +17,9 @@ from aimock_protocols.openai_dialects.hosts import CEREBRAS, GROQ, TOGETHER
 from aimock_protocols.openai_dialects.makers import GEMINI, MISTRAL, ZAI
 from aimock_protocols.openai_dialects.servers import OLLAMA, VLLM
 from aimock_protocols.openrouter.dialect import OPENROUTER
+from recorded import needs_corpus, rows_of
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "openai.chat.jsonl.gz"
-
-pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of recorded traffic here")
+pytestmark = needs_corpus
 
 HOSTS = {
     "api.mistral.ai/": MISTRAL,
@@ -76,9 +73,7 @@ def dialect_of(row: dict[str, Any]) -> Dialect | None:
 
 @pytest.fixture(scope="module")
 def rows() -> list[tuple[Dialect, dict[str, Any]]]:
-    with gzip.open(CORPUS) as lines:
-        found = [orjson.loads(line) for line in lines]
-    known = [(dialect_of(row), row) for row in found if row["status"] == 200]
+    known = [(dialect_of(row), row) for row in rows_of("openai.chat") if row["status"] == 200]
     return [(dialect, row) for dialect, row in known if dialect is not None]
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import gzip
-import importlib.util
 import json
 import math
 import struct
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import orjson
@@ -19,12 +17,9 @@ from openai.types import CreateEmbeddingResponse
 from aimock_protocols import openai_embeddings
 from aimock_protocols.canonical import ChatRequest, Head, Stamp, Vectors, WireError
 from aimock_protocols.embedding import float32_base64, from_float32_base64
+from recorded import needs_corpus, rows_of
 
 Embed = Callable[..., ChatRequest]
-
-SHARED = Path(__file__).parents[3] / "shared"
-CORPUS = SHARED / "corpus" / "openai.embeddings.jsonl.gz"
-READER = SHARED / "tools" / "lib" / "wire.py"
 
 
 @pytest.fixture
@@ -250,16 +245,10 @@ def test_an_error_is_told() -> None:
         openai_embeddings.parse(b'{"error":{"message":"Slow down","type":"requests"}}')
 
 
-@pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of recorded traffic here")
-def test_every_recorded_answer(head: Head, stamp: Stamp) -> None:
+@needs_corpus
+def test_every_recorded_answer(oracle: ModuleType, head: Head, stamp: Stamp) -> None:
     """Real traffic of OpenAI and Voyage, read as an independent reader reads it, and said again."""
-    spec = importlib.util.spec_from_file_location("wire", READER)
-    assert spec is not None
-    assert spec.loader is not None
-    oracle = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(oracle)
-    with gzip.open(CORPUS) as lines:
-        rows = [orjson.loads(line) for line in lines]
+    rows = rows_of("openai.embeddings")
     for row in rows:
         request = openai_embeddings.decode(head, {}, orjson.dumps(row["request"]))
         body = orjson.dumps(row["response"])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,44 +11,22 @@ import pytest
 
 from aimock_protocols import openai_responses
 from aimock_protocols.canonical import ChatRequest, Head, Reply, Stamp, WireError
+from recorded import body_of, is_stream, needs_corpus, rows_of
 
-SHARED = Path(__file__).parents[3] / "shared"
-CORPUS = SHARED / "corpus" / "openai.responses.jsonl.gz"
-READER = SHARED / "tools" / "lib" / "wire.py"
-
-pytestmark = pytest.mark.skipif(not CORPUS.exists(), reason="no corpus of recorded traffic here")
+pytestmark = needs_corpus
 
 STATUSES = {"stop": "completed", "tool_calls": "completed", "length": "incomplete", "content_filter": "incomplete"}
 
 
 @pytest.fixture(scope="module")
-def oracle() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("wire", READER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
 def all_rows() -> list[dict[str, Any]]:
-    with gzip.open(CORPUS) as lines:
-        return [orjson.loads(line) for line in lines]
+    return rows_of("openai.responses")
 
 
 @pytest.fixture(scope="module")
 def rows(all_rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those that are no errors."""
     return [row for row in all_rows if row["status"] == 200]
-
-
-def is_stream(row: dict[str, Any]) -> bool:
-    return "event-stream" in row["content_type"]
-
-
-def body_of(row: dict[str, Any]) -> bytes:
-    return row["response"].encode() if row["encoding"] == "text" else orjson.dumps(row["response"])
 
 
 def reply_of(row: dict[str, Any]) -> Reply:
