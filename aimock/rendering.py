@@ -18,10 +18,12 @@ from aimock_protocols.canonical import (
     ChatProtocol,
     Frame,
     FrameKind,
+    Headers,
     Opened,
     Reply,
     Sealing,
     Stamp,
+    TellingInHeaders,
     Vectors,
     WireProtocol,
 )
@@ -198,7 +200,7 @@ class Renderer:
         self._size += size
         if self._size > _KEPT_BYTES:
             for renderings in self._in_use:
-                renderings.kept.clear()
+                renderings.forget()
             self._shapes.clear()
             self._size = size
 
@@ -213,8 +215,28 @@ class Renderings:
         self._open: _Open | None = None
         if member(renderer.protocol, "opened") is not None:
             self._open = cast(Sealing, renderer.protocol).opened
+        self._telling: TellingInHeaders | None = None
+        if member(renderer.protocol, "reply_headers") is not None:
+            self._telling = cast(TellingInHeaders, renderer.protocol)
         self.shape = shape
         self.kept: dict[Hashable, _Template | _Direct] = {}
+        self._told: dict[Hashable, Headers] = {}
+
+    def forget(self) -> None:
+        self.kept.clear()
+        self._told.clear()
+
+    def headers(self, source: Hashable, reply: Reply | Vectors) -> Headers:
+        """Those of a whole response that tell of the reply: none, for most protocols."""
+        if self._telling is None:
+            return ()
+        told = self._told.get(source)
+        if told is None:
+            told = self._telling.reply_headers(reply, self.shape)
+            if source is not None:
+                self._renderer.grow(sum(len(name) + len(value) for name, value in told))
+                self._told[source] = told
+        return told
 
     def whole(self, source: Hashable, reply: Reply | Vectors, stamp: Stamp) -> bytes:
         """The body of a whole response."""

@@ -33,7 +33,6 @@ from aimock_protocols.canonical import (
     Headers,
     Remembering,
     Reply,
-    TellingInHeaders,
     Vectors,
     WireError,
     WireProtocol,
@@ -282,7 +281,7 @@ class LLMSurface:
         body = asked.renderings.whole(source, reply, exchange.stamp)
         headers, fresh = self._headers.of(exchange)
         if self._tells_in_headers:
-            fresh += cast(TellingInHeaders, self._protocol).reply_headers(reply, asked.renderings.shape)
+            fresh += asked.renderings.headers(source, reply)
         return Whole(200, headers, body, fresh, on_end=exchange.record(200, fixture).ended)
 
     # -- streams ---------------------------------------------------------------------------------------------------

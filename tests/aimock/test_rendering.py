@@ -162,3 +162,23 @@ def test_what_is_still_in_use_is_bounded_with_the_rest():
     for number in range(300):
         in_use[number % 3].whole(number, Reply((Text("x" * 200_000),)), MARKED)
     assert sum(len(renderings.kept) for renderings in in_use) < 100
+
+
+def test_headers_that_tell_of_a_reply_are_made_once_for_what_it_comes_from():
+    asked = []
+
+    class Telling:
+        name = "telling"
+
+        def reply_headers(self, reply, shape):
+            asked.append((reply, shape))
+            return (("x-said", str(reply)),)
+
+    renderings = Renderer(Telling()).of("shape")
+    told = [renderings.headers(source, 5) for source in ("source", "source", None, None)]
+    assert told == [(("x-said", "5"),)] * 4
+    assert asked == [(5, "shape")] * 3
+    renderings.forget()
+    renderings.headers("source", 5)
+    assert len(asked) == 4
+    assert Renderer(openai_chat).of(shape({})).headers("source", Reply()) == ()
