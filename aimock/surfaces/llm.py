@@ -73,6 +73,7 @@ class LLMSurface:
         self._asked: Bounded[Hashable, Asked] = Bounded(_KEPT)
         self._came: Bounded[int, bool] = Bounded(_REMEMBERED)  # what comes once is not worth keeping
         self._headers = ResponseHeaders(protocol)
+        self._stream_headers: Headers = getattr(protocol, "stream_headers", ())  # those for embeddings have none
 
     def answer(self, exchange: Exchange) -> Answer:
         """Decodes the request, which says itself what it is for: there are routes that take chat and embeddings."""
@@ -293,7 +294,7 @@ class LLMSurface:
             reply = attrs.evolve(reply, announced=True)
         entry = exchange.record(200, fixture)
         rendering = (_source(fixture, reply), reply, exchange.stamp, chunk_size)
-        headers, fresh = self._headers.of(exchange, self._stream_headers(asked))
+        headers, fresh = self._headers.of(exchange, asked.chat.stream_headers or self._stream_headers)
         limits = () if fixture.is_plain and exchange.fault is None else _limits(fixture, exchange.fault)
         if not limits and exchange.fault is None and settings.tempo.is_instant(fixture):
             body = asked.renderings.stream(*rendering)
@@ -313,9 +314,6 @@ class LLMSurface:
             timed, ending, ends_at = interruption.schedule, interruption.limit.ending, interruption.ends_at
         sent = self._sent(timed, exchange, asked, ends_at)
         return Stream(200, headers, sent, fresh, ending=ending, ends_at=ends_at, on_end=on_end)
-
-    def _stream_headers(self, asked: Asked) -> Headers:
-        return asked.chat.stream_headers or self._streaming.stream_headers
 
     def _timed(
         self, exchange: Exchange, asked: Asked, frames: Iterable[Frame], pace: Pace
@@ -379,7 +377,8 @@ class LLMSurface:
 
     def _empty(self, exchange: Exchange, asked: Asked) -> Whole:
         streamed = asked.chat.stream
-        headers, fresh = self._headers.of(exchange, self._stream_headers(asked) if streamed else None)
+        own = asked.chat.stream_headers or self._stream_headers
+        headers, fresh = self._headers.of(exchange, own if streamed else None)
         return Whole(200, headers, b"", fresh, chunked=streamed)
 
     def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
