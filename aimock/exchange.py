@@ -12,10 +12,11 @@ from aimock.cors import CORS
 from aimock.fixtures import Fixture
 from aimock.fixtures.faults import Fault
 from aimock.journal import Entry, Neutral, request_id
+from aimock.memories import Memory
 from aimock.net.exchange import Answer, Head, Request, Whole
 from aimock.state import State
 from aimock.steering import Steering
-from aimock_protocols.canonical import Allowance, Headers, Memory, Stamp
+from aimock_protocols.canonical import Allowance, Headers, Stamp
 
 _JSON_HEADERS: Headers = (("content-type", "application/json"), *CORS)
 

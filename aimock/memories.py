@@ -1,17 +1,25 @@
 """What was said before and can be taken up again: stored responses, conversations, interactions.
 
-Each family of protocols has its own under each test id. All is bounded: the oldest goes first.
+Each family of protocols has its own under each test id. All is bounded: the oldest goes first. Most of what is said is
+never asked for, so what is to be remembered of it is worked out when somebody asks.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 _KEPT = 1000
-"""Values of one owner."""
+"""Values of one owner; and as many that wait to be worked out."""
 _OWNERS = 500
 _KEPT_BYTES = 64 * 1024 * 1024
 """Of all values together, as far as they say their size."""
+_AS_OBJECTS = 8
+"""Times its bytes a request takes while it waits, read as it is."""
+
+Remember = Callable[..., None]
+"""Puts, of what was said, what can be taken up: it gets all of that, and the memory."""
 
 
 class _Owner(NamedTuple):
@@ -26,77 +34,120 @@ class _Value(NamedTuple):
     size: int
 
 
+class _Said(NamedTuple):
+    """What nobody has asked for yet."""
+
+    remember: Remember
+    said: tuple[Any, ...]
+    size: int
+
+
 class Memory:
-    """What is remembered for one owner; nothing at all, until something is put there."""
+    """What is remembered for one owner."""
 
     def __init__(self, memories: Memories, owner: _Owner) -> None:
         self._memories = memories
         self._owner = owner
-
-    @property
-    def _values(self) -> dict[str, _Value]:
-        return self._memories.owners.get(self._owner) or {}
+        self._values: dict[str, _Value] = {}
+        self._waiting: deque[_Said] = deque()
 
     def get(self, key: str) -> Any:
-        kept = self._values.get(key)
+        kept = self._worked_out().get(key)
         return None if kept is None else kept.value
+
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self._worked_out())
 
     def put(self, key: str, value: Any, size: int = 0) -> None:
         """What is put again counts as new."""
-        self._memories.put(self._owner, key, value, size)
+        values = self._worked_out()
+        before = values.pop(key, None)
+        values[key] = _Value(value, size)
+        if before is not None:
+            size -= before.size
+        if len(values) > _KEPT:
+            size -= self._forget_oldest()
+        self._memories.grow(self._owner, self, size)
+
+    def put_later(self, remember: Remember, said: tuple[Any, ...], request_size: int) -> None:
+        """Puts what `remember` puts of what was said, once somebody asks. `request_size`: bytes of the request."""
+        size = request_size * _AS_OBJECTS
+        self._waiting.append(_Said(remember, said, size))
+        if len(self._waiting) > _KEPT:
+            size -= self._waiting.popleft().size
+        self._memories.grow(self._owner, self, size)
 
     def remove(self, key: str) -> bool:
-        return self._memories.remove(self._owner, key)
+        """Whether there was such a value."""
+        kept = self._worked_out().pop(key, None)
+        if kept is not None:
+            self._memories.shrink(self._owner, self, kept.size)
+        return kept is not None
 
-    def keys(self) -> tuple[str, ...]:
-        return tuple(self._values)
+    def forget_some(self) -> int:
+        """Forgets the oldest, if there is any; its size."""
+        if self._values:
+            return self._forget_oldest()
+        return self._waiting.popleft().size if self._waiting else 0
+
+    def forget(self) -> None:
+        self._values.clear()
+        self._waiting.clear()
+
+    def is_empty(self) -> bool:
+        return not self._values and not self._waiting
+
+    def size(self) -> int:
+        return sum(value.size for value in self._values.values()) + sum(said.size for said in self._waiting)
+
+    def _worked_out(self) -> dict[str, _Value]:
+        """The values, with those that waited."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, deque()
+            self._memories.shrink(self._owner, self, sum(said.size for said in waiting))
+            for remember, said, _ in waiting:
+                remember(*said, self)
+        return self._values
+
+    def _forget_oldest(self) -> int:
+        return self._values.pop(next(iter(self._values))).size
 
 
 class Memories:
     """The memories of one server."""
 
     def __init__(self) -> None:
-        self.owners: dict[_Owner, dict[str, _Value]] = {}
-        """Who was given something last is the last."""
+        self._owners: dict[_Owner, Memory] = {}
+        """Who was given something last is the last; who has nothing is none."""
         self._size = 0
 
     def of(self, test_id: str, family: str) -> Memory:
         """That of a family of protocols under a test id."""
-        return Memory(self, _Owner(test_id, family))
+        owner = _Owner(test_id, family)
+        return self._owners.get(owner) or Memory(self, owner)
 
-    def put(self, owner: _Owner, key: str, value: Any, size: int) -> None:
-        """Keeps a value, and forgets as many of the oldest as are too many for it."""
-        values = self.owners.get(owner)
-        if values is None or owner != next(reversed(self.owners)):
-            self.owners.pop(owner, None)
-            values = self.owners[owner] = values or {}
-        before = values.pop(key, None)
-        values[key] = _Value(value, size)
-        self._size += size if before is None else size - before.size
-        if len(values) > _KEPT:
-            self._forget_oldest(owner)
-        if len(self.owners) > _OWNERS:
-            first = next(iter(self.owners))
-            while first in self.owners:
-                self._forget_oldest(first)
+    def grow(self, owner: _Owner, memory: Memory, size: int) -> None:
+        """Takes note of what was put, and forgets as many of the oldest as are too many with it."""
+        owners = self._owners
+        if not owners or next(reversed(owners)) is not owner:
+            owners.pop(owner, None)
+            owners[owner] = memory
+            if len(owners) > _OWNERS:
+                self._size -= owners.pop(next(iter(owners))).size()
+        self._size += size
         while self._size > _KEPT_BYTES:
-            self._forget_oldest(next(iter(self.owners)))
+            first = next(iter(owners))
+            self.shrink(first, owners[first], owners[first].forget_some())
 
-    def remove(self, owner: _Owner, key: str) -> bool:
-        """Whether there was such a value. An owner of nothing is none."""
-        values = self.owners.get(owner, {})
-        kept = values.pop(key, None)
-        if kept is None:
-            return False
-        self._size -= kept.size
-        if not values:
-            del self.owners[owner]
-        return True
-
-    def _forget_oldest(self, owner: _Owner) -> None:
-        self.remove(owner, next(iter(self.owners[owner])))
+    def shrink(self, owner: _Owner, memory: Memory, size: int) -> None:
+        """Takes note of what was removed."""
+        self._size -= size
+        if memory.is_empty():
+            self._owners.pop(owner, None)
 
     def forget(self) -> None:
         """Everything."""
-        self.owners.clear()
+        for memory in self._owners.values():
+            memory.forget()
+        self._owners.clear()
         self._size = 0

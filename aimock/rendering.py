@@ -8,6 +8,7 @@ rendered anew every time.
 
 from __future__ import annotations
 
+import itertools
 import re
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -95,8 +96,8 @@ class _Direct:
     def frames(self, stamp: Stamp) -> Iterable[Frame]:
         return self._render(stamp)
 
-    def single(self, stamp: Stamp) -> bytes:
-        return next(iter(self._render(stamp))).data
+    def joined(self, stamp: Stamp) -> bytes:
+        return b"".join([frame.data for frame in self._render(stamp)])
 
 
 class _Part(NamedTuple):
@@ -122,7 +123,7 @@ class _Part(NamedTuple):
 class _Template:
     """Rendered frames with holes in them, where there were marks."""
 
-    __slots__ = ("_marks", "_open", "_parts", "_values", "size")
+    __slots__ = ("_joined", "_marks", "_open", "_parts", "_values", "size")
 
     def __init__(self, render: _Render, opened: _Open | None) -> None:
         stamp = _MarkingStamp()
@@ -134,6 +135,7 @@ class _Template:
         self._marks = [slot.mark for slot in slots]
         self._values = [slot.value for slot in slots]
         self._parts = [self._part(frame) for frame in marked]
+        self._joined: list[_Part] | None = None
 
     def _part(self, frame: Frame) -> _Part:
         if not self._marks:
@@ -160,9 +162,32 @@ class _Template:
         for part in self._parts:
             yield Frame(part.filled(fillings), part.kind)
 
-    def single(self, stamp: Stamp) -> bytes:
-        """The bytes of the only frame."""
-        return self._parts[0].filled([value(stamp) for value in self._values])
+    def joined(self, stamp: Stamp) -> bytes:
+        """The bytes of all frames."""
+        parts = self._joined
+        if parts is None:
+            parts = self._joined = _merged(self._parts)
+        fillings = [value(stamp) for value in self._values]
+        if len(parts) == 1:
+            return parts[0].filled(fillings)
+        return b"".join([part.filled(fillings) for part in parts])
+
+
+def _merged(parts: list[_Part]) -> list[_Part]:
+    """The same bytes in as few parts as may be: what is sealed stays by itself."""
+    merged: list[_Part] = []
+    for sealed, run in itertools.groupby(parts, key=lambda part: part.seal is not None):
+        if sealed:
+            merged += run
+            continue
+        pieces: list[bytes] = [b""]
+        holes: list[tuple[int, int]] = []
+        for part in run:  # begins and ends with a piece that is no hole
+            holes += [(place + len(pieces) - 1, slot) for place, slot in part.holes]
+            pieces[-1] += part.pieces[0]
+            pieces += part.pieces[1:]
+        merged.append(_Part(tuple(pieces), tuple(holes), FrameKind.CLOSE))
+    return merged
 
 
 def text_length(value: object) -> int:
@@ -246,28 +271,21 @@ class Renderings:
             stamp,
             lambda stamp: (Frame(self._protocol.encode(reply, self.shape, stamp), FrameKind.CLOSE),),
         )
-        return kept.single(stamp)
+        return kept.joined(stamp)
 
     def stream(self, source: Hashable, reply: Reply, stamp: Stamp, chunk_size: int) -> bytes:
         """All frames of a stream, joined."""
-        if self._open is not None:
-            return b"".join([frame.data for frame in self.frames(source, reply, stamp, chunk_size)])
-
-        def render(stamp: Stamp) -> Iterable[Frame]:
-            frames = self._protocol.frames(reply, self.shape, stamp, chunk_size)
-            return (Frame(b"".join([frame.data for frame in frames]), FrameKind.CLOSE),)
-
-        key = (source, chunk_size, "joined")
-        return (self.kept.get(key) or self._keep(source, key, stamp, render)).single(stamp)
+        return self._streamed(source, reply, stamp, chunk_size).joined(stamp)
 
     def frames(self, source: Hashable, reply: Reply, stamp: Stamp, chunk_size: int) -> Iterable[Frame]:
         """The frames of a stream, each made when it is asked for."""
+        return self._streamed(source, reply, stamp, chunk_size).frames(stamp)
 
-        def render(stamp: Stamp) -> Iterable[Frame]:
-            return self._protocol.frames(reply, self.shape, stamp, chunk_size)
-
+    def _streamed(self, source: Hashable, reply: Reply, stamp: Stamp, chunk_size: int) -> _Template | _Direct:
         key = (source, chunk_size)
-        return (self.kept.get(key) or self._keep(source, key, stamp, render, self._open)).frames(stamp)
+        return self.kept.get(key) or self._keep(
+            source, key, stamp, lambda stamp: self._protocol.frames(reply, self.shape, stamp, chunk_size), self._open
+        )
 
     def _keep(
         self, source: Hashable, key: Hashable, stamp: Stamp, render: _Render, opened: _Open | None = None

@@ -267,10 +267,9 @@ class LLMSurface:
         if exchange.fault is not None:
             reply = spoiled_reply(reply, exchange.fault)
         if asked.chat.remembers:
-            memory = exchange.memory(self._protocol.name)
-            protocol = cast(Remembering, self._protocol)
-            chunk_size = _chunk_size(exchange, fixture)
-            protocol.remember(asked.chat, reply, asked.renderings.shape, exchange.stamp, chunk_size, memory)
+            said = (asked.chat, reply, asked.renderings.shape, exchange.stamp, _chunk_size(exchange, fixture))
+            remember = cast(Remembering, self._protocol).remember
+            exchange.memory(self._protocol.name).put_later(remember, said, len(exchange.request.body))
         if asked.chat.stream:
             return self._stream(exchange, asked, fixture, reply)
         return self._whole(exchange, asked, fixture, reply, _source(fixture, reply))

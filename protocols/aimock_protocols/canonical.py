@@ -405,7 +405,8 @@ class Remembering(Protocol):
     def remember(
         self, request: ChatRequest, reply: Reply, shape: Any, stamp: Stamp, chunk_size: int, memory: Memory
     ) -> None:
-        """Called once for each reply to a request with `remembers`, before it is sent."""
+        """Called once for each reply to a request with `remembers`, in their order, before anything is asked of the
+        memory."""
 
 
 class Opened(NamedTuple):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from aimock.memories import _KEPT, _KEPT_BYTES, _OWNERS, Memories
+from aimock.memories import _KEPT, _KEPT_BYTES, _OWNERS, Memories, Memory
 
 
 @pytest.fixture
@@ -68,3 +70,51 @@ def test_what_is_too_long_by_itself_is_not_kept(memories: Memories) -> None:
     memory.put("a", 1)
     memory.put("b", 2, _KEPT_BYTES + 1)
     assert memory.keys() == ()
+
+
+def put_both(key: str, memory: Memory) -> None:
+    memory.put(key, len(memory.keys()))
+    memory.put(key + "'", None)
+
+
+def test_what_was_said_is_worked_out_when_somebody_asks(memories: Memories) -> None:
+    worked_out = []
+    memory = memories.of("", "")
+    memory.put("first", None)
+    for key in "ab":
+        memory.put_later(lambda key, memory: worked_out.append(key) or put_both(key, memory), (key,), 10)
+    assert worked_out == []
+    assert memories.of("", "").keys() == ("first", "a", "a'", "b", "b'")
+    assert (memory.get("a"), memory.get("b"), worked_out) == (1, 3, ["a", "b"])
+
+
+@pytest.mark.parametrize("ask", [lambda m: m.remove("a"), lambda m: m.put("z", 1), lambda m: m.get("a")])
+def test_whoever_touches_a_memory_finds_all_of_it(memories: Memories, ask: Callable[[Memory], object]) -> None:
+    memory = memories.of("", "")
+    memory.put_later(put_both, ("a",), 10)
+    ask(memory)
+    assert memory.keys()[-1:] in {("a'",), ("z",)}
+
+
+def test_what_waits_has_a_bound(memories: Memories) -> None:
+    memory = memories.of("", "")
+    for number in range(_KEPT + 5):
+        memory.put_later(_put, (f"{number}",), 1)
+    assert (len(memory.keys()), memory.keys()[0]) == (_KEPT, "5")
+
+
+def test_what_waits_has_a_bound_in_bytes(memories: Memories) -> None:
+    """A value goes before what was said after it."""
+    memory = memories.of("", "")
+    memory.put("first", None, 1)
+    for key in "ab":
+        memory.put_later(_put, (key,), _KEPT_BYTES // 16)
+    memory.put_later(_put, ("c",), 1)
+    assert memory.keys() == ("b", "c")
+    for key in "abcdefghijklmnop":  # all sizes were given back
+        memory.put(key, None, _KEPT_BYTES // 16)
+    assert memory.keys() == tuple("abcdefghijklmnop")
+
+
+def _put(key: str, memory: Memory) -> None:
+    memory.put(key, None)
