@@ -19,7 +19,7 @@ from aimock.exchange import Exchange
 from aimock.fixtures import Fixture
 from aimock.fixtures.faults import Fault, FaultName, plain
 from aimock.journal import Entry
-from aimock.net.exchange import Answer, Cut, Ending, Headers, Outcome, Slicing, Stream, Task, Whole
+from aimock.net.exchange import Answer, Cut, Ending, Headers, Outcome, Slicing, Stream, Task, Upgrade, Whole
 from aimock.physics import Limit
 from aimock.quotas import SPENT
 from aimock.randomness import uniforms
@@ -231,7 +231,7 @@ def limit_of(fault: Fault) -> Limit | None:
 def _spoiled(answer: Answer, fault: Fault, exchange: Exchange) -> Answer:
     if isinstance(answer, Task):
         return Task(functools.partial(_spoiled_later, answer, fault, exchange))
-    if isinstance(answer, Cut):
+    if isinstance(answer, Cut | Upgrade):
         return answer
     if fault.name is FaultName.SLICE:
         gap = _DEFAULT_GAP_MS if fault.gap_ms is None else fault.gap_ms

@@ -22,15 +22,29 @@ from prometheus_client.registry import Collector
 
 from aimock.cors import CORS
 from aimock.exchange import Exchange
-from aimock.net.exchange import Answer, Cut, Ending, Head, Headers, Outcome, Refusal, Request, Stream, Task, Whole
+from aimock.net.exchange import (
+    Answer,
+    Cut,
+    Ending,
+    Head,
+    Headers,
+    Outcome,
+    Refusal,
+    Request,
+    Stream,
+    Task,
+    Upgrade,
+    Whole,
+)
 
 if TYPE_CHECKING:
     from aimock.app import App
 
-A = TypeVar("A", bound=Whole | Stream | Cut)
+A = TypeVar("A", bound=Whole | Stream | Cut | Upgrade)
 
 DESTROYED = "destroyed"
 """The status of an answer that the client did not get whole."""
+UPGRADED = "101"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _OTHER = "{other}"
@@ -169,6 +183,8 @@ class Metered:
             return Task(functools.partial(self._waited_for, answer, note))
         if isinstance(answer, Cut):
             return _telling(answer, DESTROYED, note)
+        if isinstance(answer, Upgrade):
+            return _telling(answer, UPGRADED, note)
         ends_well = not isinstance(answer, Stream) or answer.ending is Ending.CLEAN
         return _telling(answer, str(answer.status) if ends_well else DESTROYED, note)
 

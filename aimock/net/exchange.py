@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
+
+if TYPE_CHECKING:
+    from aimock.net.dialogue import Dialogue
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -133,7 +136,24 @@ class Task:
     run: Callable[[], Awaitable[Answer]]
 
 
-Answer = Whole | Stream | Cut | Task
+@attrs.define(eq=False)
+class Upgrade:
+    """The answer that makes a WebSocket of the connection, if the client's handshake is in order (RFC 6455 4.2.1); if
+    it is not, net refuses it, and nothing is opened."""
+
+    open: Callable[[], Dialogue]
+    """Called once, when the handshake has been found good."""
+    subprotocol: str | None = None
+    """One that the client offered."""
+    headers: Headers = ()
+    """Beside those of the handshake."""
+    is_binary: bool = False
+    """Whether messages leave in binary frames."""
+    on_end: Callable[[Outcome], None] | None = None
+    """Told once how the connection ended: delivered, if by a closing handshake or as a dialogue's step had it."""
+
+
+Answer = Whole | Stream | Cut | Task | Upgrade
 
 
 @attrs.frozen(eq=False)
@@ -148,7 +168,7 @@ class Handler(Protocol):
     """Net's whole contract with the rest of the house."""
 
     def answer(self, request: Request) -> Answer:
-        """Awaits nothing and raises nothing."""
+        """Awaits nothing and raises nothing. An upgrade answers only those requests that ask for a WebSocket."""
 
     def refuse(self, head: Head | None, refusal: Refusal) -> Whole:
         """The answer to a request that net refused; `head` if it could be read. The connection is closed after it."""

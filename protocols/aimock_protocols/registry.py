@@ -35,6 +35,8 @@ class Registered(NamedTuple):
     known_routes: tuple[Route, ...] = ()
     known_sides: tuple[SideRoute, ...] = ()
     """Routes that only those clients reach: to others the paths are somebody else's."""
+    sockets: tuple[str, ...] = ()
+    """Path templates on which clients ask for a WebSocket (`sessions.SocketProtocol`)."""
 
     def load(self) -> WireProtocol:
         module, _, member = self.name.partition(":")
