@@ -89,16 +89,17 @@ class LLMSurface(Pipeline[Answer, Renderings]):
 
         return EmbeddingSurface(self._protocol)
 
-    def _settle(self, exchange: Exchange, chat: ChatRequest) -> Answer:
-        assert chat.settled is not None
+    def _settle(self, exchange: Exchange, asked: Asked) -> Answer | None:
+        quotas, chat = exchange.state.quotas, asked.chat
+        if quotas is not None:
+            tokens = max(asked.question.prompt_tokens, asked.question.answer_tokens)
+            exchange.allowance, excess = quotas.take(exchange.head, chat.model, tokens)
+            if excess is not None:
+                return self._error(exchange, self._protocol.rate_limited(excess))
+        if chat.settled is None:
+            return None
         response = self._headers.respond(exchange, chat.settled(exchange.stamp))
         return attrs.evolve(response, on_end=exchange.record(response.status).ended)
-
-    def _over_quota(self, exchange: Exchange, asked: Asked) -> Whole | None:
-        assert exchange.state.quotas is not None
-        tokens = max(asked.question.prompt_tokens, asked.question.answer_tokens)
-        exchange.allowance, excess = exchange.state.quotas.take(exchange.head, asked.chat.model, tokens)
-        return None if excess is None else self._error(exchange, self._protocol.rate_limited(excess))
 
     def _risk(self, exchange: Exchange, asked: Asked, found: Found | Missed, risks: Odds) -> Answer:
         """The answer under chaos."""

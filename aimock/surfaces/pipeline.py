@@ -53,12 +53,10 @@ class Pipeline(abc.ABC, Generic[A, F]):
             if exchange.strict:
                 return self._fail(exchange, asked, chat.objection)
             logger.warning("%s; a strict server would refuse it", chat.objection.message)
-        if state.quotas is not None:
-            refused = self._over_quota(exchange, asked)
-            if refused is not None:
-                return refused
-        if chat.settled is not None:
-            return self._settle(exchange, chat)
+        if state.quotas is not None or chat.settled is not None:
+            settled = self._settle(exchange, asked)
+            if settled is not None:
+                return settled
         injected = state.injected.take(steering.test_id, chat.endpoint)
         if injected is not None:
             return self._respond(exchange, asked, injected, injected.response)
@@ -73,12 +71,9 @@ class Pipeline(abc.ABC, Generic[A, F]):
     # -- what surfaces say themselves ------------------------------------------------------------------------------
 
     @abc.abstractmethod
-    def _over_quota(self, exchange: Exchange, asked: Asked[F]) -> A | None:
-        """Charges the request; the refusal, if it is too much."""
-
-    @abc.abstractmethod
-    def _settle(self, exchange: Exchange, chat: ChatRequest) -> A:
-        """The answer of a request that asks for nothing that a fixture would know."""
+    def _settle(self, exchange: Exchange, asked: Asked[F]) -> A | None:
+        """The answer before any fixture is looked for: to a request that is charged to a quota and is too much for it,
+        or that asks for nothing that a fixture would know."""
 
     @abc.abstractmethod
     def _risk(self, exchange: Exchange, asked: Asked[F], found: Found | Missed, risks: Odds) -> A:
