@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 from aimock_protocols.canonical import ChatProtocol, Route, WireProtocol
 from aimock_protocols.members import member
 from aimock_protocols.openai_compatible import PROVIDERS, Provider
+from aimock_protocols.sessions import SocketProtocol
 
 
 class SideRoute(NamedTuple):
@@ -39,9 +40,16 @@ class Registered(NamedTuple):
     """Path templates on which clients ask for a WebSocket (`sessions.SocketProtocol`)."""
 
     def load(self) -> WireProtocol:
+        return cast(WireProtocol, self._load())
+
+    def load_socket(self) -> SocketProtocol:
+        """The same, for a protocol that has sockets."""
+        return cast(SocketProtocol, self._load())
+
+    def _load(self) -> object:
         module, _, member = self.name.partition(":")
         loaded = importlib.import_module(f"aimock_protocols.{module}")
-        return cast(WireProtocol, getattr(loaded, member) if member else loaded)
+        return getattr(loaded, member) if member else loaded
 
 
 def _compatible(provider: Provider) -> Registered:
