@@ -155,6 +155,7 @@ PROTOCOLS: tuple[Registered, ...] = (
             for base, sides in (("/responses", _RESPONSES), ("/conversations", _CONVERSATIONS))
             for method, path, function in sides
         ),
+        sockets=("/v1/responses",),
     ),
     Registered(
         "openai_embeddings",
