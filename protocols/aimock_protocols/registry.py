@@ -130,6 +130,17 @@ _INTERACTIONS = tuple(
     for parent in ("", "/projects/{project}/locations/{location}")
 )
 
+_LIVE = (
+    *(
+        f"/ws/google.ai.generativelanguage.{version}.GenerativeService.{method}"
+        for version in ("v1", "v1beta", "v1alpha")
+        for method in ("BidiGenerateContent", "BidiGenerateContentConstrained")
+    ),
+    *(f"/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent" for version in ("v1", "v1beta1")),
+    "/",
+)
+"""Where Gemini Live is; clients with a base URL of their own and no key ask for no path at all."""
+
 PROTOCOLS: tuple[Registered, ...] = (
     Registered(
         "openai_chat",
@@ -300,6 +311,12 @@ PROTOCOLS: tuple[Registered, ...] = (
                 SideRoute("POST", f"{base}/{{id}}/cancel", "cancel"),
             )
         ),
+    ),
+    Registered(
+        "gemini_live",
+        (),
+        tuple(SideRoute("POST", f"{version}/auth_tokens", "create_auth_token") for version in ("/v1alpha", "/v1beta")),
+        sockets=_LIVE,
     ),
     Registered(
         "azure_openai:chat",
