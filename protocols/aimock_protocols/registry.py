@@ -109,6 +109,20 @@ _CONVERSATIONS = (
 )
 """Beside responses, where they are and, for clients whose base URL has no version and for Azure's, without it."""
 
+_REALTIME = (
+    ("/client_secrets", "create_client_secret"),
+    ("/translations/client_secrets", "create_translation_secret"),
+    ("/sessions", "create_beta_session"),
+    ("/transcription_sessions", "create_transcription_session"),
+    ("/calls", "create_call"),
+    *((f"/calls/{{call}}/{verb}", "act_on_call") for verb in ("accept", "reject", "refer", "hangup")),
+)
+"""What clients ask for over HTTP, beside Realtime's sockets: for browsers, and for calls by telephone."""
+
+_REALTIME_BASES = ("/v1", "", "/openai/v1", "/openai")
+"""Where OpenAI has it, where clients look for it whose base URL has no version, and where Azure has it, GA and
+preview."""
+
 _GOOGLE_VERSIONS = ("/v1beta", "/v1", "/v1alpha", "/v1beta1")
 _GEMINI = tuple(f"{version}/models/{{model:path}}" for version in _GOOGLE_VERSIONS)
 _GEMINI_TUNED = tuple(f"{version}/tunedModels/{{tuned:path}}" for version in _GOOGLE_VERSIONS)
@@ -167,6 +181,16 @@ PROTOCOLS: tuple[Registered, ...] = (
             for method, path, function in sides
         ),
         sockets=("/v1/responses",),
+    ),
+    Registered(
+        "openai_realtime",
+        (),
+        tuple(
+            SideRoute("POST", f"{base}/realtime{path}", function)
+            for base in _REALTIME_BASES
+            for path, function in _REALTIME
+        ),
+        sockets=tuple(f"{base}/realtime{path}" for base in _REALTIME_BASES for path in ("", "/translations")),
     ),
     Registered(
         "openai_embeddings",
@@ -358,5 +382,5 @@ def chat_protocols() -> tuple[ChatProtocol, ...]:
 
 def embedding_protocols() -> tuple[WireProtocol, ...]:
     """Those whose answers are vectors, imported."""
-    loaded = (registered.load() for registered in PROTOCOLS)
+    loaded = (registered.load() for registered in PROTOCOLS if registered.routes)
     return tuple(protocol for protocol in loaded if member(protocol, "frames") is None)
