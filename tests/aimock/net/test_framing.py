@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import struct
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -323,12 +325,26 @@ frames = st.builds(
 
 @given(st.lists(frames), st.booleans(), st.data())
 def test_it_does_not_matter_how_bytes_are_cut(sent: list[bytes], is_compressed: bool, data: st.DataObject) -> None:
+    """But for which is found first, of a message that is both too long and no text."""
     stream = b"".join(sent)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
     pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
 
     def heard(*pieces: bytes) -> list[object]:
         framing = Framing(300, deflate(limit=300) if is_compressed else None)
-        return [one.code if isinstance(one, Violation) else one for one in read(framing, *pieces)]
+        return [one.code == 1002 if isinstance(one, Violation) else one for one in read(framing, *pieces)]
 
     assert heard(stream) == heard(*pieces) == heard(*bytewise(stream))
+
+
+FUZZ = Path(__file__).parents[3] / "fuzz"
+
+
+@pytest.mark.parametrize("path", sorted((FUZZ / "corpus" / "fuzz_websocket").iterdir()), ids=lambda path: path.name)
+def test_what_the_fuzzer_knows(path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("fuzz_websocket", FUZZ / "fuzz_websocket.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.check(path.read_bytes())
