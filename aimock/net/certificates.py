@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1", "*.localhost")
 """By which clients on the same machine may know any server."""
 
 
-class CertificateError(Exception):
+class CertificateError(ValueError):
     """There is no certificate to show; the text says in one line why, and which file is to blame."""
 
 
@@ -87,18 +86,10 @@ def self_signed(hosts: Iterable[str]) -> Certificate:
         import trustme  # an extra, and a tenth of a second
     except ImportError as error:
         raise CertificateError("a self-signed certificate needs trustme: pip install aimock[tls]") from error
-    names = dict.fromkeys([*LOCAL_NAMES, *(host.partition("%")[0] for host in hosts)])
+    names = dict.fromkeys([*LOCAL_NAMES, *(host.partition("%")[0] for host in hosts)])  # a zone is no part of a name
     authority = trustme.CA(organization_name="aimock")
     try:
-        leaf = authority.issue_cert(*filter(_is_name, names), organization_name="aimock")
+        leaf = authority.issue_cert(*names, organization_name="aimock")
     except ValueError as error:
         raise CertificateError(f"no certificate can be made for {', '.join(names)}: {error}") from error
     return Certificate(leaf.configure_cert, authority.cert_pem.bytes())
-
-
-def _is_name(host: str) -> bool:
-    """Whether a client can ask for it: `0.0.0.0` and `::` mean all addresses."""
-    try:
-        return not ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return bool(host)

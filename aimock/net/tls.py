@@ -18,10 +18,13 @@ from aimock.net.transport import RECEIVE_BYTES, PeerGone, PlainText, Transport
 logger = logging.getLogger("aimock")
 
 _AT_ONCE = 16 * 1024
-"""Bytes that are encrypted before the connection is asked to take them: a TLS record, which is what a slow reader costs."""
+"""Bytes encrypted before the connection is asked to take them: a TLS record, which is what a slow reader costs."""
 
 _MOST_UNSENT = 64 * 1024
 """Bytes of ciphertext that may wait. TLS answers some messages of its own accord: who has more coming reads nothing."""
+
+TRUST_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+"""Where SDKs are told of a CA, each of them knowing one."""
 
 _DISTRUST = frozenset(
     f"{version}_ALERT_{alert}"
@@ -38,10 +41,10 @@ _DISTRUST = frozenset(
 class Security:
     """What all connections of a server share: how hands are shaken, and what was said of those that would not."""
 
-    def __init__(self, context: ssl.SSLContext, authority: Path | None = None) -> None:
-        """`authority`: where the CA lies that clients have to trust."""
+    def __init__(self, context: ssl.SSLContext, ca_file: Path | None = None) -> None:
         self.context = context
-        self._authority = authority
+        self.ca_file = ca_file
+        """Where the CA lies that clients have to trust, if they do not know it."""
         self._told: set[str] = set()
 
     def tell_failure(self, reason: str) -> None:
@@ -51,8 +54,8 @@ class Security:
         advice = ""
         if reason in _DISTRUST:
             advice = "; the client does not trust the certificate, or it is not for the name by which it came"
-            if self._authority is not None:
-                advice += f": SSL_CERT_FILE, REQUESTS_CA_BUNDLE or NODE_EXTRA_CA_CERTS={self._authority} tells it to"
+            if self.ca_file is not None:
+                advice += f" (for trust: {' or '.join(TRUST_VARIABLES)} = {self.ca_file})"
         logger.log(level, "a TLS handshake failed: %s%s", reason.lower().replace("_", " "), advice)
 
 
