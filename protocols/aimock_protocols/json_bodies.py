@@ -19,6 +19,11 @@ def dumped(value: Any, otherwise: bytes = b"null") -> bytes:
         return otherwise
 
 
+def is_writable(value: Any) -> bool:
+    """Whether a value that came as JSON can be written as JSON again: nested too deeply, it cannot."""
+    return bool(dumped(value, otherwise=b""))
+
+
 @attrs.frozen
 class JsonBodies:
     """Reads the bodies of one provider's requests."""

@@ -57,6 +57,7 @@ class ResponseTurn:
     """Events that were asked for, if not sent."""
     _failure: Event | None = None
     """What an error in its midst leaves to be said."""
+    is_optional: bool = attrs.field(default=False, init=False)
 
     def frames(self, said: Said, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
         if not isinstance(said, Reply):
