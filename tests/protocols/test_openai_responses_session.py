@@ -846,7 +846,6 @@ def test_whatever_clients_send_nothing_is_raised(steps: list[Any], is_strict: bo
     for event in client.told:
         lane, name = event.get("stream_id"), event["type"]
         if name in ("error", "response.steer.failed"):
-            assert lane not in under_way or name == "response.steer.failed"
             continue
         if name == "response.created":
             assert lane not in under_way
