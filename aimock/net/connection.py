@@ -279,7 +279,7 @@ class HTTPConnection:
             answer = await self._wait_for(answer)
             since = trio.current_time()
         head = request.head
-        close = not head.keep_alive or self._setting.is_closing()
+        close = not head.keep_alive or self._setting.is_closing() or handshake.asks_for_websocket(head)
         if isinstance(answer, Whole):
             close = close or (answer.chunked and head.http_version != "1.1")
             await self._perform_whole(answer, head, close)
