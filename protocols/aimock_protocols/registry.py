@@ -6,6 +6,7 @@ A protocol is imported when it is first asked, so that a start costs no more for
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 from aimock_protocols.canonical import ChatProtocol, Route, WireProtocol
@@ -343,11 +344,14 @@ PROTOCOLS: tuple[Registered, ...] = (
 
 def chat_protocols() -> tuple[ChatProtocol, ...]:
     """Those whose answers can be streamed, imported."""
-    loaded = (registered.load() for registered in PROTOCOLS)
-    return tuple(cast(ChatProtocol, protocol) for protocol in loaded if member(protocol, "frames") is not None)
+    return tuple(cast(ChatProtocol, protocol) for protocol in _answering() if member(protocol, "frames") is not None)
 
 
 def embedding_protocols() -> tuple[WireProtocol, ...]:
     """Those whose answers are vectors, imported."""
-    loaded = (registered.load() for registered in PROTOCOLS)
-    return tuple(protocol for protocol in loaded if member(protocol, "frames") is None)
+    return tuple(protocol for protocol in _answering() if member(protocol, "frames") is None)
+
+
+def _answering() -> Iterator[WireProtocol]:
+    """Those whose requests fixtures answer over HTTP."""
+    return (registered.load() for registered in PROTOCOLS if registered.routes)
