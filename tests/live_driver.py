@@ -1,4 +1,4 @@
-"""Plays the server's part of a Gemini Live session: what fixtures would say is told beforehand, and nothing takes time."""
+"""Plays the server's part of Gemini Live sessions: what fixtures say is told beforehand, and nothing takes time."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ class Driver:
     memory: Memory = attrs.field(factory=lambda: Memories().of("", "gemini_live"))
     chunk_size: int = 20
     created: float = 1795200000.25
+    seed: int = 0
+    """Sessions of different seeds have different ids."""
     requests: list[ChatRequest] = attrs.field(factory=list)
     """Of all turns, in order."""
     frames: list[Frame] = attrs.field(factory=list)
@@ -63,12 +65,20 @@ class Driver:
         assert [*self.session.opened(self.stamp())] == []
 
     def stamp(self) -> Stamp:
-        return Stamp(self.created, next(self._stamps).to_bytes(64, "big"))
+        return Stamp(self.created, self.seed.to_bytes(32, "big") + next(self._stamps).to_bytes(32, "big"))
+
+    def prepare(self, *answers: Answer) -> None:
+        """Answers to turns to come, in their order."""
+        self._answers.extend(answers)
+
+    def is_quiet(self) -> bool:
+        """Whether no answer is left, and no turn waits for one."""
+        return not self._answers and not self._sent
 
     def say(self, message: Any, *answers: Answer) -> list[Any]:
         """What is told when the client says something: messages, and the close that ends it all. The answers are those
         to the turns that are then asked for."""
-        self._answers.extend(answers)
+        self.prepare(*answers)
         sent = message if isinstance(message, str | bytes) else orjson.dumps(message)
         return self._perform(self.session.received(sent, self.stamp()))
 
@@ -85,7 +95,7 @@ class Driver:
         """Answers a turn that was thought about."""
         (turn,) = self._sent
         self._answers.append(said)
-        return self._perform([*self._answer(turn)])
+        return self._perform(self._answer(turn))
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -93,14 +103,15 @@ class Driver:
         messages: list[dict[str, Any]] = self.requests[-1].body["messages"]
         return messages
 
-    def _perform(self, moves: Iterable[Move]) -> list[Any]:
+    def _perform(self, moves: Iterable[Any]) -> list[Any]:
+        """What is told by moves, and by messages of an answer among them."""
         told: list[Any] = []
         waiting = deque(moves)
         while waiting:
             move = waiting.popleft()
             if isinstance(move, Event):
                 told.append(orjson.loads(move.data))
-            elif isinstance(move, Close):
+            elif isinstance(move, Close | dict):
                 told.append(move)
             elif isinstance(move, Cancel):
                 waiting.extend(move.turn.cut(self._sent.pop(move.turn), self.stamp()))
