@@ -13,7 +13,7 @@ import orjson
 from aimock.memories import Memories
 from aimock_protocols import gemini_live
 from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, Memory, Stamp, WireError
-from aimock_protocols.sessions import Cancel, Close, Connecting, Event, Move, Options, Said, Session, Turn
+from aimock_protocols.sessions import Cancel, Close, Connecting, Event, Options, Said, Session, Turn
 
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 VERTEX = "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
@@ -114,7 +114,8 @@ class Driver:
             elif isinstance(move, Close | dict):
                 told.append(move)
             elif isinstance(move, Cancel):
-                waiting.extend(move.turn.cut(self._sent.pop(move.turn), self.stamp()))
+                if move.turn in self._sent:  # else it ended before it could be cancelled
+                    waiting.extend(move.turn.cut(self._sent.pop(move.turn), self.stamp()))
             else:
                 self.requests.append(move.request)
                 self._sent[move] = 0
