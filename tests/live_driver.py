@@ -71,6 +71,10 @@ class Driver:
         """Answers to turns to come, in their order."""
         self._answers.extend(answers)
 
+    @property
+    def under_way(self) -> list[Turn]:
+        return [*self._sent]
+
     def is_quiet(self) -> bool:
         """Whether no answer is left, and no turn waits for one."""
         return not self._answers and not self._sent
@@ -93,7 +97,7 @@ class Driver:
 
     def go_on(self, said: Answer) -> list[Any]:
         """Answers a turn that was thought about."""
-        (turn,) = self._sent
+        (turn,) = self.under_way
         self._answers.append(said)
         return self._perform(self._answer(turn))
 

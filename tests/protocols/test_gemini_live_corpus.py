@@ -89,13 +89,15 @@ class Run(NamedTuple):
 
 
 def kind(message: Message) -> str:
+    """What it tells; a flag that is not set tells nothing."""
     content = message.get("serverContent")
     if content is None:
         return "+".join(message)
     if "modelTurn" in content:
         (part,) = content["modelTurn"]["parts"]
         return "thought" if part.get("thought") else "said"
-    return "said" if "outputTranscription" in content else "+".join(content)
+    told = (name for name, value in content.items() if value is not False)
+    return "said" if "outputTranscription" in content else "+".join(told)
 
 
 def parts_of(message: Message) -> set[str]:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from aimock_protocols.canonical import ErrorReply, FrameKind, MidStreamError, Part, Reply, Text, ToolCall
-from aimock_protocols.sessions import Close, Options, Speech, Transcript
+from aimock_protocols.sessions import Close, Event, Options, Speech, Transcript
 from live_driver import MISS, VERTEX, Driver, Head, Held
 
 HELLO = Reply((Text("Hello!"),))
@@ -290,6 +290,9 @@ def test_context_updates_count_from_then_on(driver: Driver) -> None:
     driver.ask("three", HELLO)
     assert "tools" not in driver.requests[-1].body
     assert driver.messages[0]["content"] == "Be brief."
+    driver.say({"contextUpdate": {"systemInstruction": None, "tools": None}})
+    driver.ask("four", HELLO)
+    assert driver.messages[0]["content"] == "Be brief."
 
 
 # -- answers ---------------------------------------------------------------------------------------------------------
@@ -492,6 +495,7 @@ def test_new_content_interrupts_and_is_answered(driver: Driver) -> None:
     assert kinds(driver.ask("one", Held(LONG, 2))) == ["modelTurn"] * 2
     told = driver.ask("two", HELLO)
     assert kinds(told) == [*BROKEN_OFF, "modelTurn", *DONE]
+    assert told[1]["usageMetadata"]["responseTokenCount"] == 10, "what was said"
     assert driver.messages == [
         {"role": "user", "content": "one"},
         {"role": "assistant", "content": "a" * 40},
@@ -652,6 +656,16 @@ def test_bad_messages_are_answered(compatible: Driver) -> None:
         (told,) = compatible.say(message)
         assert told["error"]["code"] == 3
     assert compatible.set_up() == [{"setupComplete": {}}], "again"
+
+
+def test_nothing_is_asked_where_all_was_forgotten(compatible: Driver) -> None:
+    """A client says that its turn is complete, and so interrupts an answer of which there is none after all."""
+    compatible.ask("one")
+    (turn,) = compatible.under_way
+    compatible.session.received('{"clientContent":{"turnComplete":true}}', compatible.stamp())
+    assert [*turn.failed(MISS, compatible.stamp())] == [
+        Event(orjson.dumps(error(5, "No fixture matched", "NOT_FOUND")))
+    ]
 
 
 def test_every_content_is_answered(compatible: Driver) -> None:
