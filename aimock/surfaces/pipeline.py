@@ -105,7 +105,7 @@ class Pipeline(abc.ABC, Generic[A, F]):
         """The fixture that answers, and the request as it is for the model for which it does; its `others` are then
         those that have not been asked."""
         state = exchange.state
-        found = state.book.match(asked.question, state.counters, strict_turns=_strict_turns(state))
+        found = state.book.match(asked.question, state.counters, strict_turns=strict_turns_of(state))
         if asked.others and _falls_through(found):
             return self._fall_back(state, asked, found)
         return asked, found
@@ -116,7 +116,7 @@ class Pipeline(abc.ABC, Generic[A, F]):
         others = list(asked.others)
         while others:
             other = others.pop(0)
-            found_next = state.book.match(other.question, state.counters, strict_turns=_strict_turns(state))
+            found_next = state.book.match(other.question, state.counters, strict_turns=strict_turns_of(state))
             if isinstance(found_next, Found):
                 asked, found = other, found_next
                 if not _falls_through(found):
@@ -212,7 +212,7 @@ def other_requests(chat: ChatRequest) -> Iterator[ChatRequest]:
         yield attrs.evolve(chat, model=model, body={**chat.body, "model": model}, aliases=(), fallbacks=())
 
 
-def _strict_turns(state: State) -> bool:
+def strict_turns_of(state: State) -> bool:
     return state.book.is_scripted and strict_turns()
 
 

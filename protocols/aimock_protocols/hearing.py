@@ -32,7 +32,7 @@ class Hearing:
     threshold: float = 0.5
     """From 0, where any sound is speech, to 1."""
     prefix_padding_ms: int = 0
-    """By how much the beginning of speech is told earlier than it is heard, as far as it had not been told of before."""
+    """By how much the beginning of speech is told earlier than it is heard, as far as it was not told of before."""
     silence_duration_ms: int = 500
     """How long it must be silent before speech has ended; that it has is told at the end of this silence."""
     onset_ms: int = 0

@@ -43,7 +43,7 @@ class JsonBodies:
     def _plainly_too_deep(self) -> Callable[[str], WireError]:
         return lambda where: self.refusal(f"{where}: nested too deeply")
 
-    def read_object(self, body: bytes) -> dict[str, Any]:
+    def read_object(self, body: bytes | str) -> dict[str, Any]:
         """A request body as the JSON object that it must be, whatever its content type says. Raises WireError."""
         try:
             value = orjson.loads(body)

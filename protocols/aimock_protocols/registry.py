@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 from aimock_protocols.canonical import ChatProtocol, Route, WireProtocol
 from aimock_protocols.members import member
 from aimock_protocols.openai_compatible import PROVIDERS, Provider
+from aimock_protocols.sessions import SocketProtocol
 
 
 class SideRoute(NamedTuple):
@@ -39,9 +40,16 @@ class Registered(NamedTuple):
     """Path templates on which clients ask for a WebSocket (`sessions.SocketProtocol`)."""
 
     def load(self) -> WireProtocol:
+        return cast(WireProtocol, self._load())
+
+    def load_socket(self) -> SocketProtocol:
+        """The same, for a protocol that has sockets."""
+        return cast(SocketProtocol, self._load())
+
+    def _load(self) -> object:
         module, _, member = self.name.partition(":")
         loaded = importlib.import_module(f"aimock_protocols.{module}")
-        return cast(WireProtocol, getattr(loaded, member) if member else loaded)
+        return getattr(loaded, member) if member else loaded
 
 
 def _compatible(provider: Provider) -> Registered:
@@ -136,6 +144,17 @@ _INTERACTIONS = tuple(
     for parent in ("", "/projects/{project}/locations/{location}")
 )
 
+_LIVE = (
+    *(
+        f"/ws/google.ai.generativelanguage.{version}.GenerativeService.{method}"
+        for version in ("v1", "v1beta", "v1alpha")
+        for method in ("BidiGenerateContent", "BidiGenerateContentConstrained")
+    ),
+    *(f"/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent" for version in ("v1", "v1beta1")),
+    "/",
+)
+"""Where Gemini Live is; clients with a base URL of their own and no key ask for no path at all."""
+
 PROTOCOLS: tuple[Registered, ...] = (
     Registered(
         "openai_chat",
@@ -161,6 +180,7 @@ PROTOCOLS: tuple[Registered, ...] = (
             for base, sides in (("/responses", _RESPONSES), ("/conversations", _CONVERSATIONS))
             for method, path, function in sides
         ),
+        sockets=("/v1/responses",),
     ),
     Registered(
         "openai_realtime",
@@ -315,6 +335,12 @@ PROTOCOLS: tuple[Registered, ...] = (
                 SideRoute("POST", f"{base}/{{id}}/cancel", "cancel"),
             )
         ),
+    ),
+    Registered(
+        "gemini_live",
+        (),
+        tuple(SideRoute("POST", f"{version}/auth_tokens", "create_auth_token") for version in ("/v1alpha", "/v1beta")),
+        sockets=_LIVE,
     ),
     Registered(
         "azure_openai:chat",
