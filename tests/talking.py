@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -65,7 +66,7 @@ class Talk:
     def send(self, event: Any) -> list[dict[str, Any]]:
         """Sends an event, or text as it is, and gives what was told then."""
         before = len(self.events)
-        message = event if isinstance(event, str | bytes) else orjson.dumps(event).decode()
+        message = event if isinstance(event, str | bytes) else json.dumps(event)
         self.perform(self.session.received(message, self.stamp()))
         return self.events[before:]
 
@@ -76,7 +77,8 @@ class Talk:
             elif isinstance(move, Close):
                 self.closed = move
             elif isinstance(move, Cancel):
-                self.cut(move.turn)
+                if move.turn in self.held:  # else it is over already
+                    self.cut(move.turn)
             else:
                 self.requests.append(move.request)
                 self.held.append(move)
@@ -98,6 +100,10 @@ class Talk:
         if count is None:
             self.finish(turn)
 
+    def is_begun(self, turn: Turn) -> bool:
+        """Whether part of its answer has been told, and the rest is to come."""
+        return id(turn) in self._begun
+
     def finish(self, turn: Turn) -> None:
         """All the rest of an answer, and its end."""
         self._tell(turn, self._begun.pop(id(turn))[self._sent.get(id(turn), 0) :])
@@ -113,6 +119,8 @@ class Talk:
 
     def _over(self, turn: Turn, moves: Iterable[Move]) -> None:
         self.held.remove(turn)
+        self._begun.pop(id(turn), None)
+        self._sent.pop(id(turn), None)
         self.perform(moves)
 
     @property

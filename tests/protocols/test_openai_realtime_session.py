@@ -61,13 +61,12 @@ def test_newer_models_have_another_voice_and_more_patience() -> None:
 def test_an_update_is_merged_deeply_and_told_whole() -> None:
     talking = started()
     before = talking.events[0]["session"]
+    detection = {"type": "server_vad", "threshold": 0.9}
     change = {
         "instructions": "Be brief.",
         "output_modalities": ["text"],
         "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}],
-        "audio": {
-            "input": {"turn_detection": {"type": "server_vad", "threshold": 0.9}, "transcription": {"model": "w"}}
-        },
+        "audio": {"input": {"turn_detection": detection, "transcription": {"model": "w"}}},
     }
     (event,) = talking.send(update(**change))
     all_valid([event])
