@@ -76,10 +76,14 @@ class Driver:
         return self.talk.events[before:]
 
     def _answer(self) -> None:
-        while self._answers and (waiting := [turn for turn in self.talk.held if not self.talk.is_begun(turn)]):
+        """Turns that wait, as long as the session lives and there is something to say."""
+        while self._answers and self.talk.closed is None:
+            turn = next((turn for turn in self.talk.held if not self.talk.is_begun(turn)), None)
+            if turn is None:
+                return
             answer = self._answers.popleft()
             said, count = answer if isinstance(answer, Held) else (answer, None)
-            self.talk.say(waiting[0], said, count)
+            self.talk.say(turn, said, count)
 
     def set_up(self, model: str = "models/m", modality: str | None = "TEXT", **more: Any) -> list[Any]:
         config = {} if modality is None else {"generationConfig": {"responseModalities": [modality]}}
