@@ -9,23 +9,9 @@ import orjson
 import pytest
 
 from aimock_protocols import openai_responses
-from aimock_protocols.canonical import (
-    ErrorReply,
-    SideRequest,
-)
+from aimock_protocols.canonical import ErrorReply, SideRequest
 from aimock_protocols.sessions import Cancel
-from protocol_cases.responses_client import (
-    CALL,
-    HELLO,
-    TWO,
-    Client,
-    messages,
-    numbers,
-    stamp_at,
-    types,
-)
-
-# -- steering ----------------------------------------------------------------------------------------------------------
+from protocol_cases.responses_client import CALL, HELLO, TWO, Client, messages, numbers, stamp_at, types
 
 
 @pytest.mark.parametrize(
