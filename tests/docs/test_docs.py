@@ -399,6 +399,11 @@ def check_gemini_routes() -> None:
     in_every_version("gemini-routes", "gemini")
 
 
+def check_gemini_live_routes() -> None:
+    (live,) = (each for each in PROTOCOLS if each.name == "gemini_live")
+    check("gemini-live-routes", [*live.sockets, *(f"{side.method} {side.template}" for side in live.sides)])
+
+
 def check_interactions_routes() -> None:
     in_every_version("interactions-routes", "gemini_interactions")
 
