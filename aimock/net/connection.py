@@ -13,9 +13,25 @@ import enum
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+import attrs
 import trio
 
-from aimock.net.exchange import Answer, Cut, Ending, Handler, Head, Outcome, Refusal, Request, Stream, Task, Whole
+from aimock.net import handshake
+from aimock.net.exchange import (
+    Answer,
+    Cut,
+    Ending,
+    Handler,
+    Head,
+    Headers,
+    Outcome,
+    Refusal,
+    Request,
+    Stream,
+    Task,
+    Upgrade,
+    Whole,
+)
 from aimock.net.fast_lane import FastLane, make_head
 from aimock.net.limits import Limits
 from aimock.net.pacer import PacedStream, Pacer
@@ -28,6 +44,8 @@ _MAX_BUFFER_WHILE_ANSWERING = 64 * 1024
 
 if TYPE_CHECKING:
     import h11
+
+    from aimock.net.websocket import WebSocket
 
 
 class After(enum.Enum):
@@ -118,6 +136,7 @@ class HTTPConnection:
         self._idling: trio.CancelScope | None = None
         self.idle_since: float | None = None
         """Trio's time when it began to wait for a request of which nothing has come; None: it is busy."""
+        self._socket: WebSocket | None = None
 
     async def run(self, *, park: bool, begun: Begun | None = None) -> After:
         """Finishes what has begun, then answers requests until the connection ends or, with `park`, is quiet."""
@@ -141,10 +160,16 @@ class HTTPConnection:
         return After.PARK
 
     def leave_if_idle(self) -> None:
-        """Ends the connection if it is idle."""
+        """Ends the connection if it waits for a request of which nothing has come."""
         if self._idling is not None:
             self._idling.cancel()
             self.idle_since = None
+
+    def go_away(self) -> None:
+        """Ends the connection if it is idle, and, with a word, if it is a WebSocket."""
+        self.leave_if_idle()
+        if self._socket is not None:
+            self._socket.go_away()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -253,9 +278,11 @@ class HTTPConnection:
         except trio.TooSlowError:
             await self._refuse(head, Refusal(408, "The request's body took too long"))
 
-    async def _refuse(self, head: Head | None, refusal: Refusal) -> NoReturn:
+    async def _refuse(self, head: Head | None, refusal: Refusal, headers: Headers = ()) -> NoReturn:
         """Answers and ends the connection, since where the next request would begin is not known."""
         answer = self._setting.handler.refuse(head, refusal)
+        if headers:
+            answer = attrs.evolve(answer, fresh=answer.fresh + headers)
         await self._pour(Unsent(self._setting.writer.whole(answer, head, close=True), answer.on_end))
         await self._hang_up()
         raise _NoMore
@@ -269,7 +296,7 @@ class HTTPConnection:
             answer = await self._wait_for(answer)
             since = trio.current_time()
         head = request.head
-        close = not head.keep_alive or self._setting.is_closing()
+        close = not head.keep_alive or self._setting.is_closing() or handshake.asks_for_websocket(head)
         if isinstance(answer, Whole):
             close = close or (answer.chunked and head.http_version != "1.1")
             await self._perform_whole(answer, head, close)
@@ -280,6 +307,8 @@ class HTTPConnection:
             if answer.on_end is not None:
                 answer.on_end(Outcome.DELIVERED)
             await self._end(answer.ending)
+        elif isinstance(answer, Upgrade):
+            await self._switch(answer, head)
         if close:
             await self._hang_up()
             raise _NoMore
@@ -309,6 +338,25 @@ class HTTPConnection:
                 answer.on_end(Outcome.CLIENT_LEFT if client_left else Outcome.STOPPED)
             raise
         return answer
+
+    async def _switch(self, upgrade: Upgrade, head: Head) -> NoReturn:
+        """From here on the connection is a WebSocket, if the client's handshake is in order."""
+        fault = handshake.fault(head)
+        if fault is not None:
+            await self._refuse(head, *fault)
+        if self._setting.is_closing():
+            await self._refuse(head, Refusal(503, "The server is shutting down"))
+        from aimock.net.framing import Framing, negotiate
+        from aimock.net.websocket import WebSocket  # a start does without it
+
+        agreed = negotiate(handshake.offers(head), self._limits.message_bytes)
+        deflate, extension = agreed if agreed is not None else (None, None)
+        frames = Framing(self._limits.message_bytes, deflate)
+        self._socket = WebSocket(self._transport, upgrade, frames, self._limits, self._setting.pacer)
+        received = bytes(self._buffer)
+        self._buffer.clear()
+        await self._socket.run(handshake.opening(head, upgrade, extension), received)
+        await self._end(self._socket.ending)
 
     async def _perform_whole(self, answer: Whole, head: Head, close: bool) -> None:
         unsent = Unsent(self._setting.writer.whole(answer, head, close), answer.on_end)
