@@ -74,6 +74,8 @@ class Deflate(PerMessageDeflate):
         """How much more the message that is coming may inflate to."""
         self._is_compressed = False
         """The message that is coming."""
+        self._is_open = False
+        """Whether some frames of it have come."""
         self._is_control = False
         """The frame that is coming."""
         self._inflater: zlib._Decompress | None = None
@@ -93,17 +95,21 @@ class Deflate(PerMessageDeflate):
         self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
     ) -> CloseReason | RsvBits:
         self._is_control = opcode.iscontrol()
-        if opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._is_compressed = rsv.rsv1
-        elif rsv.rsv1:
+        is_first = opcode in (Opcode.TEXT, Opcode.BINARY)
+        if (rsv.rsv1 and not is_first) or (is_first is self._is_open and not self._is_control):
             return CloseReason.PROTOCOL_ERROR
+        if is_first:
+            self._is_compressed = rsv.rsv1
         return RsvBits(True, False, False)
 
     def frame_inbound_payload_data(self, proto: FrameDecoder | FrameProtocol, data: bytes) -> bytes | CloseReason:
         return data if self._is_control or not self._is_compressed else self._inflate(data)
 
     def frame_inbound_complete(self, proto: FrameDecoder | FrameProtocol, fin: bool) -> bytes | CloseReason | None:
-        if self._is_control or not self._is_compressed or not fin:
+        if self._is_control:
+            return None
+        self._is_open = not fin
+        if not self._is_compressed or not fin:
             return None
         rest = self._inflate(b"\0\0\xff\xff") if self._inflater is not None else b""
         self._room = self._message_bytes
@@ -239,7 +245,7 @@ def _framed(first: int, payload: bytes) -> bytes:
 
 
 _REASONS = {CloseReason.MESSAGE_TOO_BIG: "Message too big", CloseReason.INVALID_FRAME_PAYLOAD_DATA: "Bad compression"}
-"""Where wsproto says only that an extension failed."""
+"""Where wsproto would say only that an extension failed."""
 
 
 def _closing(payload: bytes) -> Closing:

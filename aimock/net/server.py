@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import operator
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from aimock.net.fast_lane import FastLane
 from aimock.net.limits import Limits
 from aimock.net.pacer import Pacer
 from aimock.net.poller import HandOver, Poller
+from aimock.net.tls import Security, TLSTransport
 from aimock.net.transport import SocketTransport, Transport
 from aimock.net.wire import ResponseWriter
 
@@ -31,9 +33,15 @@ class HTTPServer:
     """Serves one handler. `serve` runs it; `shut_down` ends it in good order."""
 
     def __init__(
-        self, handler: Handler, limits: Limits | None = None, wall_clock: Callable[[], float] = time.time
+        self,
+        handler: Handler,
+        limits: Limits | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        security: Security | None = None,
     ) -> None:
+        """With `security` every connection speaks TLS."""
         limits = limits or Limits()
+        self._security = security
         self.pacer = Pacer()
         self._closing = False
         self._setting = Setting(
@@ -43,6 +51,7 @@ class HTTPServer:
             writer=ResponseWriter(wall_clock),
             pacer=self.pacer,
             is_closing=lambda: self._closing,
+            tell_change=self._tell_change,
         )
         self._active: set[HTTPConnection] = set()
         self._changed = trio.Event()
@@ -69,8 +78,8 @@ class HTTPServer:
             async with trio.open_nursery() as background:
                 background.start_soon(self.pacer.run)
                 async with trio.open_nursery() as self._connections:
-                    if listeners and readiness.can_be_waited_for():
-                        self._poller = Poller(self._setting, self._start_task, self._tell_change)
+                    if listeners and self._security is None and readiness.can_be_waited_for():
+                        self._poller = Poller(self._setting, self._start_task)
                         background.start_soon(self._poller.run)
                     for listener in listeners:
                         self._connections.start_soon(self._accept_all, listener)
@@ -117,9 +126,22 @@ class HTTPServer:
                 self._welcome(SocketTransport(sock))
 
     async def _wait_for_room(self) -> None:
-        while self.connections >= self._setting.limits.connections:
-            if self._poller is None or not self._poller.make_room():
+        while self._is_full():
+            await trio.lowlevel.checkpoint()  # whose request has come by now is awake too, reads it, and is not idle
+            if self._is_full() and not self._make_room():
                 await self._wait_for_change()
+
+    def _is_full(self) -> bool:
+        return self.connections >= self._setting.limits.connections
+
+    def _make_room(self) -> bool:
+        """Ends the connection that has been idle longest. Whether there is room already."""
+        if self._poller is not None:
+            return self._poller.make_room()
+        idle = [(since, connection) for connection in self._active if (since := connection.idle_since) is not None]
+        if idle:
+            min(idle, key=operator.itemgetter(0))[1].leave_if_idle()
+        return False
 
     def _welcome(self, transport: SocketTransport) -> None:
         if self._poller is not None:
@@ -129,6 +151,8 @@ class HTTPServer:
 
     def start_connection(self, transport: Transport) -> None:
         """Serves a connection that did not come by a listener (or cannot be parked) in a task of its own."""
+        if self._security is not None:
+            transport = TLSTransport(transport, self._security, self._setting.limits.head_timeout)
         self._start(HTTPConnection(transport, self._setting), None, None)
 
     def _start_task(self, work: HandOver) -> None:

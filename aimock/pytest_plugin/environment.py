@@ -96,7 +96,7 @@ def forget_ambient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _bypass_proxies(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """Adds the server to the hosts that are reached directly. Both spellings are in use, and need not agree."""
-    host = url.removeprefix("http://").rpartition(":")[0].strip("[]")
+    host = url.partition("://")[2].rpartition(":")[0].strip("[]")
     excepted = [os.environ.get(name, "") for name in ("NO_PROXY", "no_proxy")]
     hosts = dict.fromkeys(each.strip() for each in ",".join([*excepted, host, "localhost"]).split(",") if each.strip())
     for name in ("NO_PROXY", "no_proxy"):

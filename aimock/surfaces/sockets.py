@@ -365,7 +365,7 @@ def _sent(scheduled: Iterable[tuple[float, Frame]], turn: Turn, stamp: Stamp) ->
 
 
 def _transcribes(asked: Asked) -> bool:
-    return asked.chat.endpoint in ("realtime-transcription", "realtime-translation")
+    return asked.chat.endpoint in ("transcription", "realtime-transcription", "realtime-translation")
 
 
 def _can_say(response: Response, asked: Asked) -> bool:

@@ -62,9 +62,12 @@ class AnswerTurn:
         return self._session.answered(self, stamp)
 
     def cut(self, sent: int, stamp: Stamp) -> Iterable[Move]:
-        is_whole = bool(self._messages) and sent >= len(self._messages)
+        if self._messages and sent >= len(self._messages):
+            return self._session.answered(self, stamp)
         del self._messages[sent:]
-        return self._session.answered(self, stamp) if is_whole else self._session.interrupted(self, stamp)
+        if isinstance(self.said, Reply):
+            self.said = Reply(tuple(spoken(self._messages)), usage=self.said.usage)
+        return self._session.interrupted(self, stamp)
 
     def failed(self, error: ErrorReply, stamp: Stamp) -> Iterable[Move]:
         return self._session.failed(error)

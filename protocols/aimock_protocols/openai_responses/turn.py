@@ -98,13 +98,7 @@ class ResponseTurn:
         return [*self._accepted(sent), *rest, *self._settle(self, answer, stamp)]
 
     def failed(self, error: ErrorReply, stamp: Stamp) -> Iterable[Move]:
-        return [*self.refused(error), *self._settle(self, None, stamp)]
-
-    def refused(self, error: ErrorReply) -> Iterator[Event]:
-        """What the client is told in place of a response; it gets back what was to steer it to this one."""
-        yield events.refused(error, self.lane)
-        for steer in self.carried:
-            yield events.steer_failed(steer, self.lane, "successor_creation_failed", error.message)
+        return [*events.refused(error, self.lane, self.carried), *self._settle(self, None, stamp)]
 
     def numbered(self, place: int) -> int:
         """The number of an event that comes so many places after those of its stream, and after the acknowledgements
