@@ -89,6 +89,20 @@ def test_a_bad_setup_ends_the_session(setup: dict[str, Any]) -> None:
     assert driver.set_up() == [], "nothing is heeded after the end"
 
 
+def test_all_that_can_be_set_up_is_accepted() -> None:
+    told = Driver().set_up(
+        safetySettings=[{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
+        contextWindowCompression={"triggerTokens": "1000", "slidingWindow": {}},
+        realtimeInputConfig={"turnCoverage": "TURN_INCLUDES_ALL_INPUT"},
+        proactivity={"proactiveAudio": True},
+        historyConfig={"initialHistoryInClientContent": True},
+        labels={"a_b": "c"},
+        avatarConfig={},
+        tools=[{"googleSearch": {}}, {"functionDeclarations": [{"name": "f", "behavior": "NON_BLOCKING"}]}],
+    )
+    assert told == [{"setupComplete": {}}]
+
+
 def test_setup_comes_first_and_once(driver: Driver) -> None:
     assert driver.set_up() == [Close(1007, "Setup can be sent only once, as the first message")]
     assert Driver().ask("hello") == [Close(1007, "Setup required")]
