@@ -261,7 +261,7 @@ def test_manual_activity(secure: AIMock, talk: Talk) -> None:
 
 def test_an_answer_is_interrupted(secure: AIMock, talk: Talk) -> None:
     """The first would take a minute."""
-    secure.on({"userMessage": "one"}, {"content": "a" * 1000}, latency=1200, chunk_size=20)
+    secure.on({"userMessage": "one"}, {"content": "a" * 1000}, chunk_size=20, streaming_profile={"ttft": 1, "tps": 1})
     secure.on({"userMessage": "two"}, {"content": "Done."})
 
     async def work(session: Any) -> list[Messages]:

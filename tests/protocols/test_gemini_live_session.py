@@ -10,7 +10,7 @@ import pytest
 
 from aimock_protocols.canonical import ErrorReply, FrameKind, MidStreamError, Part, Reply, Text, ToolCall
 from aimock_protocols.sessions import Close, Event, Options, Speech, Transcript
-from live_driver import VERTEX, Driver, Head, Held
+from live_driver import DEVELOPER, VERTEX, Driver, Head, Held
 from talking import NO_FIXTURE
 
 HELLO = Reply((Text("Hello!"),))
@@ -115,9 +115,17 @@ def test_vertex_tells_a_session_id() -> None:
 
 @pytest.mark.parametrize(
     ("path", "model", "is_vertex"),
-    [("/", "models/m", False), ("/", "publishers/google/models/m", True), ("//", "m", True), (VERTEX, "m", True)],
+    [
+        ("/", "models/m", False),
+        ("/", "publishers/google/models/m", True),
+        ("//", "m", True),
+        (VERTEX, "m", True),
+        ("/" + VERTEX, "m", True),
+        (DEVELOPER, "m", False),
+        ("/" + DEVELOPER, "m", False),
+    ],
 )
-def test_the_bare_path_is_whose_model_it_is(path: str, model: str, is_vertex: bool) -> None:
+def test_whose_a_session_is(path: str, model: str, is_vertex: bool) -> None:
     (complete,) = Driver(head=Head(path)).set_up(model)
     assert ("sessionId" in complete["setupComplete"]) is is_vertex
 
