@@ -38,7 +38,7 @@ from aimock.fixtures.structure import camel
 from aimock.journal import Journal
 from aimock.net.limits import Limits
 from aimock.net.listen import open_listeners, url_of
-from aimock.net.server import HTTPServer
+from aimock.net.server import server_kind
 from aimock.quotas import Quota
 from aimock.settings import Settings
 from aimock.state import State
@@ -75,6 +75,7 @@ class AIMock:
         limits: Limits | None = None,
         metrics: bool = False,
         api_keys: Sequence[str] | None = None,
+        http2: bool = False,
     ) -> None:
         """`latency` in ms before each frame; `fixtures`: files, directories or URLs; `port` 0 takes a free one.
         With `watch` they are read again when they change, URLs excepted.
@@ -88,6 +89,7 @@ class AIMock:
         self._host = host
         self._port = _checked("port", port, PORT)
         self._limits = limits
+        self._http2 = http2
         self._state = State(
             Settings(
                 latency=_checked("latency", latency, number(0)),
@@ -216,7 +218,8 @@ class AIMock:
     async def _running(self) -> AsyncIterator[None]:
         listeners = open_listeners(self._host, self._port)
         self._app = App(self._state)
-        server = HTTPServer(self._app.counted(), self._limits, self._state.settings.wall_clock)
+        kind = server_kind(http2=self._http2)
+        server = kind(self._app.counted(), self._limits, self._state.settings.wall_clock)
         failure: Exception | None = None
         watching = trio.CancelScope()
         async with trio.open_nursery() as nursery:

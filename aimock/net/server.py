@@ -8,6 +8,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -20,6 +21,9 @@ from aimock.net.pacer import Pacer
 from aimock.net.poller import HandOver, Poller
 from aimock.net.transport import SocketTransport, Transport
 from aimock.net.wire import ResponseWriter
+
+if TYPE_CHECKING:
+    from aimock.net.http2 import HTTP2Server
 
 logger = logging.getLogger("aimock")
 
@@ -163,3 +167,12 @@ class HTTPServer:
     async def _wait_for_change(self) -> None:
         """Until some connection that was busy is idle or gone."""
         await self._changed.wait()
+
+
+def server_kind(*, http2: bool) -> type[HTTPServer | HTTP2Server]:
+    """The class of servers that speak HTTP/1.1, or HTTP/2 as well."""
+    if not http2:
+        return HTTPServer
+    from aimock.net.http2 import HTTP2Server  # it takes a tenth of a second to import
+
+    return HTTP2Server
