@@ -19,7 +19,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sniffio
 import trio
@@ -42,6 +42,9 @@ from aimock.net.server import server_kind
 from aimock.quotas import Quota
 from aimock.settings import Settings
 from aimock.state import State
+
+if TYPE_CHECKING:
+    from aimock.asgi import ASGIApp
 
 T = TypeVar("T")
 
@@ -239,12 +242,34 @@ class AIMock:
         if failure is not None:
             raise failure
 
+    def asgi(self) -> ASGIApp:
+        """This mock as an ASGI application, for a server that runs Trio or a client that calls applications itself.
+
+        It need not be started, and has no address of its own. Where the server tells of its start and its end, the
+        methods run in its loop meanwhile, and `watch` is heeded; else they run where they are called.
+        """
+        from aimock import asgi  # for those who serve it so
+
+        self._is_mounted = True
+        return asgi.app_of(self._state, self._limits, self._live)
+
+    async def _live(self) -> None:
+        """While somebody else serves it."""
+        self._token = trio.lowlevel.current_trio_token()
+        try:
+            if self._watches:
+                await sources.watch(self._state)
+            await trio.sleep_forever()
+        finally:
+            self._token = None
+
     async def _watch(self, scope: trio.CancelScope) -> None:
         with scope:
             await sources.watch(self._state)
 
     _grace: float = GRACE
     _has_guest: bool = False
+    _is_mounted: bool = False
 
     @property
     def url(self) -> str:
@@ -388,8 +413,9 @@ class AIMock:
 
     @property
     def journal(self) -> Journal:
-        """The live journal. Raises RuntimeError unless the server is running."""
-        _ = self.url
+        """The live journal. Raises RuntimeError unless the server is running, or an ASGI application."""
+        if not self._is_mounted:
+            _ = self.url
         return self._state.journal
 
     def get_requests(self) -> list[dict[str, Any]]:

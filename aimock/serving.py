@@ -12,7 +12,7 @@ import trio
 from aimock import logs
 from aimock.config import Config, Failure
 from aimock.net.listen import open_listeners, url_of
-from aimock.net.server import HTTPServer
+from aimock.net.server import server_kind
 from aimock.opening import Opening
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ async def _serve(choice: Config, grace: float) -> Failure | None:
         return Failure(error.strerror or str(error))
     url = url_of(listeners[0])
     opening = Opening()
-    server = HTTPServer(opening, wall_clock=choice.wall_clock)
+    server = server_kind(http2=bool(choice.http2))(opening, wall_clock=choice.wall_clock)
     failures: list[Failure] = []
     # Signals are heard before readiness is told: a supervisor may send SIGTERM the instant it reads that line.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
