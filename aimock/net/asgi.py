@@ -45,6 +45,9 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
+_BODY_BYTES = 64 * 1024
+"""Sent at a time: for each, a client has the time that it has for any more of a response."""
+
 Ready = Whole | Stream | Cut | Upgrade
 """An answer that need not be waited for."""
 
@@ -117,7 +120,7 @@ class ASGIExchange:
             await self._send(message)
 
     async def flush(self) -> None:
-        """Until all that was sent is on its way."""
+        """Until all that was sent is on its way: without it, Hypercorn piles up what an HTTP/2 client does not take."""
         if self.beneath is not None:
             with trio.fail_after(self.setting.limits.write_timeout):
                 await self.beneath.flush()
@@ -193,9 +196,10 @@ class ASGIExchange:
                 await self.send(self._opening(answer))
             for offset, data in pieces:
                 await trio.sleep_until(since + offset)
-                if data:
-                    await self.send({"type": f"{self.family}.body", "body": data, "more_body": True})
-            await self.flush()
+                for start in range(0, len(data), _BODY_BYTES):
+                    body = data[start : start + _BODY_BYTES]
+                    await self.send({"type": f"{self.family}.body", "body": body, "more_body": True})
+                    await self.flush()
 
         with reporting(answer.on_end) as report:
             await self.while_client_stays(play)

@@ -164,6 +164,7 @@ class _Conversation:
         try:
             with trio.CancelScope(shield=True):
                 await self._exchange.send({"type": "websocket.send", **message})
+                await self._exchange.flush()
         except trio.TooSlowError:
             self._finish(Outcome.STOPPED)
 

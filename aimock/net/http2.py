@@ -19,7 +19,8 @@ from typing import cast
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
@@ -136,12 +137,32 @@ class _Connection(TCPServer):
             server._app, server._config, server._context, state, cast("trio.SSLStream[trio.SocketStream]", stream)
         )
         self._patience = server._limits.write_timeout
+        self._is_idle = True
+        self._is_read = False
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        self._is_read = True
+        await self.idle_task.stop()  # who has left is not waited for
 
     async def protocol_send(self, event: Event) -> None:
-        if not isinstance(event, RawData):
+        if isinstance(event, RawData):
+            await self._write(event.data)
+            protocol = self.protocol.protocol
+            if isinstance(protocol, H2Protocol):  # which tells of requests, but not that it begins without one
+                await self._note_idleness(protocol.idle)
+        elif isinstance(event, Updated):
+            await self._note_idleness(event.idle)
+        else:
             await super().protocol_send(event)
-            return
-        unsent = memoryview(event.data)
+
+    async def _note_idleness(self, is_idle: bool) -> None:
+        if is_idle is not self._is_idle and not self._is_read:
+            self._is_idle = is_idle
+            await super().protocol_send(Updated(idle=is_idle))
+
+    async def _write(self, data: bytes) -> None:
+        unsent = memoryview(data)
         # Half a frame would spoil all that follows, so only patience and closing end this, and no cancellation.
         async with self.send_lock:
             with trio.CancelScope(shield=True):
