@@ -91,7 +91,7 @@ async def test_a_connection_carries_many_requests_each_with_its_answer(start: St
     stage = await start(lambda request: Whole(200, EVENTS, request.body * 2))
     async with stage.client() as client:
         asked = [await client.ask("/", "POST", b"%d" % number * 9000) for number in range(8)]
-        seen = [await client.over(secureid) for secureid in asked]
+        seen = [await client.over(stream_id) for stream_id in asked]
         assert [each.body for each in seen] == [b"%d" % number * 18000 for number in range(8)]
         assert all(each.ended and each.status == 200 for each in seen)
         assert seen[0].headers == HEADERS | {"content-length": "18000"}
@@ -166,7 +166,7 @@ async def test_over_tls_both_sides_agree_on_one(start: StartStage, protocol: str
         (Ending.RST, CANCEL, b"first second"),
     ],
 )
-async def test_a_bad_ending_resets_the_secureafter_all_that_came_before(
+async def test_a_bad_ending_resets_the_stream_after_all_that_came_before(
     start: StartStage, until: Until, ending: Ending, code: int | None, body: bytes
 ) -> None:
     outcomes: list[Outcome] = []
@@ -186,7 +186,7 @@ async def test_a_bad_ending_resets_the_secureafter_all_that_came_before(
 
 
 @pytest.mark.parametrize(("ending", "code"), [(Ending.FIN, INTERNAL_ERROR), (Ending.RST, CANCEL)])
-async def test_a_cut_resets_the_securebefore_any_answer(start: StartStage, ending: Ending, code: int) -> None:
+async def test_a_cut_resets_the_stream_before_any_answer(start: StartStage, ending: Ending, code: int) -> None:
     stage = await start(by_path(bad=Cut(ending), good=stream(b"ok")))
     async with stage.client() as client:
         assert await client.fetch("/bad") == Seen(reset=code)
@@ -194,7 +194,7 @@ async def test_a_cut_resets_the_securebefore_any_answer(start: StartStage, endin
 
 
 @pytest.mark.parametrize("answer", [Cut(Ending.STALL), stream(b"a", ending=Ending.STALL)])
-async def test_a_stalled_securedelays_no_other(start: StartStage, answer: Answer) -> None:
+async def test_a_stalled_stream_delays_no_other(start: StartStage, answer: Answer) -> None:
     stage = await start(by_path(bad=answer, good=stream(b"ok")))
     async with stage.client() as client:
         stalled = await client.ask("/bad")
