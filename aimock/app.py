@@ -18,7 +18,8 @@ import attrs
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
 from aimock.net.exchange import Answer, Handler, Head, Headers, Refusal, Request, Task, Whole
-from aimock.routing import CONTROL_PREFIX, Router
+from aimock.net.handshake import asks_for_websocket
+from aimock.routing import CONTROL_PREFIX, Resolved, Router
 from aimock.state import State
 from aimock.steering import steering_of
 from aimock_protocols.canonical import ErrorReply, Route
@@ -68,6 +69,7 @@ class App:
     def __init__(self, state: State) -> None:
         self._state = state
         self._router: Router[Callable[[], Target]] = Router()
+        self._sockets: Router[Callable[[], Target]] = Router()
         self._claims: list[_Claim] = []
         self._marks: dict[str, list[tuple[str, int]]] = {}
         """Headers and query keys by which clients are known: how their values begin, and whose claim that is."""
@@ -89,7 +91,7 @@ class App:
         if state.settings.api_keys:
             from aimock.auth import Guard  # most servers have no keys
 
-            self._guard = Guard(state.settings.api_keys)
+            self._guard = Guard(state.settings.api_keys, lambda secret: self._state.memories.has(secret))
 
     @property
     def state(self) -> State:
@@ -109,6 +111,9 @@ class App:
             ]
             return beside + [(*route, chat) for route in routes]
 
+        socket = functools.cache(functools.partial(_socket_target, registered))
+        for template in registered.sockets:
+            self._add(self._sockets, "GET", template, socket)
         for_all = targets(registered.sides, registered.routes)
         for method, template, target in for_all:
             if not self._router.has(method, template):
@@ -175,8 +180,7 @@ class App:
         steering = steering_of(head)
         params: Mapping[str, str] = {}
         claim = self._claim(head)
-        resolved = claim.router.resolve(head.method, head.path) if claim is not None else None
-        resolved = resolved or self._router.resolve(head.method, head.path)
+        resolved = self._resolved(head, claim)
         if self._guard is not None and not self._guard.admits(head):
             target = Target(self._guard.reject, self._guard.reject)
         elif head.method == "OPTIONS" and (self._guard is None or self._guard.lets_ask(head)):
@@ -192,6 +196,12 @@ class App:
         plan = Plan(target.answer, target.refuse, params, steering, scope, label)
         head.memo = plan
         return plan
+
+    def _resolved(self, head: Head, claim: _Claim | None) -> Resolved[Callable[[], Target]] | None:
+        if asks_for_websocket(head):  # whatever else is wrong with it; and some clients begin the path with two slashes
+            return self._sockets.resolve("GET", "/" + head.path.lstrip("/"))
+        resolved = claim.router.resolve(head.method, head.path) if claim is not None else None
+        return resolved or self._router.resolve(head.method, head.path)
 
     def _claim(self, head: Head) -> _Claim | None:
         """That of the first API whose clients a request is known to be from."""
@@ -281,6 +291,13 @@ def _chat_target(registered: Registered) -> Target:
     from aimock.surfaces.llm import LLMSurface
 
     surface = LLMSurface(registered.load())
+    return Target(surface.answer, surface.refuse, scoped=True)
+
+
+def _socket_target(registered: Registered) -> Target:
+    from aimock.surfaces.sockets import SocketSurface
+
+    surface = SocketSurface(registered.load_socket())
     return Target(surface.answer, surface.refuse, scoped=True)
 
 

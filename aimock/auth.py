@@ -11,12 +11,13 @@ import hashlib
 import hmac
 import re
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.net.exchange import Head, Headers, Whole
-from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS, SIGNED
+from aimock.net.handshake import asks_for_websocket
+from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS, CREDENTIAL_SUBPROTOCOL, SIGNED
 
 PUBLIC_PATHS = frozenset({"/health", "/ready", "/metrics"})
 """What GET may read without a key, at exactly these paths: orchestrators have none."""
@@ -24,20 +25,28 @@ PUBLIC_PATHS = frozenset({"/health", "/ready", "/metrics"})
 _HEADERS: Headers = (("content-type", "application/json"), ("www-authenticate", 'Bearer realm="aimock"'), *CORS)
 _BODY = b'{"error":{"message":"Invalid API key","type":"authentication_error","code":"invalid_api_key"}}'
 
-_AUTHORIZATION = re.compile(r"(?:Bearer|Key)[ \t]+(.+)", re.IGNORECASE)
+_AUTHORIZATION = re.compile(r"(?:Bearer|Key|Token)[ \t]+(.+)", re.IGNORECASE)
+_MINTED = ("ek_", "auth_tokens/")
+"""How secrets begin that a server hands out to be presented in place of a key (OpenAI's, Google's)."""
 
 
 class Guard:
     """Knows the keys, by their digests."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str], has_minted: Callable[[str], bool] = lambda secret: False) -> None:
+        """`has_minted`: whether this server handed out a secret, and still knows it; such a one opens WebSockets."""
         self._digests = [_digest(key.encode()) for key in keys]
+        self._has_minted = has_minted
 
     def admits(self, head: Head) -> bool:
         """Whether the head has a key, in as many places as it likes: each must hold a key, and all the same one."""
         if self.lets_ask(head) or (head.method == "GET" and head.path in PUBLIC_PATHS):
             return True
-        known = {self._number(credential) for credential in _credentials(head)}
+        presented = list(_credentials(head))
+        minted = [credential.decode("latin-1") for credential in presented]
+        if len(set(minted)) == 1 and minted[0].startswith(_MINTED) and asks_for_websocket(head):
+            return self._has_minted(minted[0])
+        known = {self._number(credential) for credential in presented}
         return len(known) == 1 and None not in known
 
     def lets_ask(self, head: Head) -> bool:
@@ -63,8 +72,13 @@ def _credentials(head: Head) -> Iterator[bytes]:
             yield scheme[1].encode("latin-1") if scheme is not None else b""
         elif name in CREDENTIAL_HEADERS:
             yield value.encode("latin-1")
+        elif name == "sec-websocket-protocol":
+            for offered in value.split(","):
+                start, key, rest = offered.strip().partition(CREDENTIAL_SUBPROTOCOL)
+                if key and not start:
+                    yield rest.encode("latin-1")
     for name, value in urllib.parse.parse_qsl(head.query, keep_blank_values=True):
-        if name in CREDENTIAL_QUERY_KEYS:
+        if name in CREDENTIAL_QUERY_KEYS or (name == "access_token" and value.startswith(_MINTED)):
             yield value.encode()
 
 

@@ -19,7 +19,7 @@ from aimock.bounded import Bounded
 from aimock.fixtures import Chaos, Fixture
 from aimock.fixtures.faults import Fault, FaultError, FaultName, read_faults
 from aimock.fixtures.structure import camel, converter
-from aimock.fixtures.values import CHAOS_MS, RATE, Rule
+from aimock.fixtures.values import BOOLEAN, CHAOS_MS, RATE, Rule
 
 _MAX_TEST_IDS = 1_024
 _MAX_COUNTS = 65_536
@@ -82,6 +82,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(FIELDS, functools.partial(_checked, RATE)),
     "latency_ms": functools.partial(_checked, CHAOS_MS),
     "faults": read_faults,
+    "websocket": functools.partial(_checked, BOOLEAN),
 }
 
 

@@ -106,6 +106,7 @@ def _serve_parser() -> argparse.ArgumentParser:
     for kind in CHAOS_FLAGS:
         add(f"--chaos-{kind}", metavar="MS" if kind == "latency" else "RATE", help=CHAOS_FLAGS[kind])
     add("--chaos-fault", action="append", metavar="FAULT", help="a fault by name, as NAME;KEY=VALUE; repeatable")
+    add("--chaos-websocket", action="store_true", default=None, help="all that on WebSockets too")
     add("--quota-requests", type=_whole(whole_number(1)), metavar="N", help="requests a minute for each key")
     add("--quota-tokens", type=_whole(whole_number(1)), metavar="N", help="tokens a minute for each key")
     add(
@@ -168,7 +169,7 @@ def _time(text: str) -> float:
 def _chaos(flags: argparse.Namespace, from_file: Chaos | None) -> Chaos | None:
     """The server's chaos: of each field what a flag says, else the config file."""
     texts = {kind: text for kind in CHAOS_FLAGS if (text := getattr(flags, f"chaos_{kind}")) is not None}
-    if not texts and not flags.chaos_fault:
+    if not texts and not flags.chaos_fault and not flags.chaos_websocket:
         return from_file
     from aimock.chaos import KINDS, QUIET
     from aimock.fixtures.faults import FaultError, read_faults
@@ -180,6 +181,8 @@ def _chaos(flags: argparse.Namespace, from_file: Chaos | None) -> Chaos | None:
             chosen[field] = read(text)
         except ValueError as error:
             raise Failure(f"--chaos-{kind}: expected {error}, got {text!r}") from error
+    if flags.chaos_websocket:
+        chosen["websocket"] = True
     if flags.chaos_fault:
         try:
             chosen["faults"] = read_faults(flags.chaos_fault)
@@ -308,7 +311,7 @@ def choose(words: Sequence[str]) -> Config:
     }
     chosen: dict[str, Any] = {}
     for name in attrs.fields_dict(Config):
-        candidates = (from_flags[name], getattr(from_file, name), defaults.get(name))
+        candidates = (from_flags.get(name), getattr(from_file, name), defaults.get(name))
         chosen[name] = next((value for value in candidates if value is not None), None)
     return Config(**chosen)
 

@@ -15,6 +15,7 @@ import attrs
 if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
     from aimock.quotas import Quota
+    from aimock_protocols.sessions import Options
 
 
 class Failure(Exception):
@@ -23,6 +24,10 @@ class Failure(Exception):
 
 class ConfigError(Exception):
     """A config file or option that cannot be used; the text says which, and what was expected."""
+
+
+def _or(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value
 
 
 @attrs.frozen
@@ -49,6 +54,25 @@ class Config:
     metrics: bool | None = None
     http2: bool | None = None
     api_keys: tuple[str, ...] | None = attrs.field(default=None, repr=False)
+    beta: str | None = None
+    vad: str | None = None
+    silence_ms_per_char: int | None = None
+    live_frames: str | None = None
+    compat: str | None = None
+
+    @property
+    def sessions(self) -> Options:
+        """What sessions over WebSockets are told."""
+        from aimock_protocols.sessions import Options
+
+        given = Options()
+        return Options(
+            has_beta=self.beta == "shim",
+            hears=self.vad == "energy",
+            silence_ms_per_character=_or(self.silence_ms_per_char, given.silence_ms_per_character),
+            in_text_frames=self.live_frames == "text",
+            is_compatible=self.compat == "aimock",
+        )
 
     @property
     def wall_clock(self) -> Callable[[], float]:
@@ -101,11 +125,16 @@ def number(least: float, exclusive: bool = False) -> Check[float]:
     return Check(check, {"type": "number", "exclusiveMinimum" if exclusive else "minimum": least})
 
 
-@_expects({"enum": list(LOG_LEVELS)})
-def log_level(value: Any) -> str:
-    if value not in LOG_LEVELS:
-        raise ValueError(f"one of {', '.join(LOG_LEVELS)}")
-    return str(value)
+def _one_of(*words: str) -> Check[str]:
+    def check(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return str(value)
+
+    return Check(check, {"enum": list(words)})
+
+
+log_level = _one_of(*LOG_LEVELS)
 
 
 @_expects({"type": "integer"})
@@ -259,6 +288,11 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "metrics": ("metrics", _boolean),
     "http2": ("http2", _boolean),
     "auth.apiKeys": ("api_keys", api_keys),
+    "realtime.beta": ("beta", _one_of("reject", "shim")),
+    "realtime.vad": ("vad", _one_of("off", "energy")),
+    "realtime.silenceMsPerChar": ("silence_ms_per_char", whole_number(0, 1000)),
+    "gemini.live.frames": ("live_frames", _one_of("binary", "text")),
+    "compat": ("compat", _one_of("off", "aimock")),
 }
 """JSON path to attribute and check; a check's ValueError says what was expected."""
 
@@ -298,15 +332,15 @@ def load_config(path: Path) -> Config:
     return Config(**values)
 
 
-def _flattened(content: dict[str, Any]) -> dict[str, Any]:
+def _flattened(content: dict[str, Any], section: str = "") -> dict[str, Any]:
     """Keys of the sections joined to their section by a dot; sections are those that have keys in the table."""
-    sections = {key.partition(".")[0] for key in _KEYS if "." in key}
     flat: dict[str, Any] = {}
     for key, value in content.items():
-        if key in sections and isinstance(value, dict):
-            flat.update({f"{key}.{inner}": item for inner, item in value.items()})
+        place = section + key
+        if isinstance(value, dict) and any(known.startswith(f"{place}.") for known in _KEYS):
+            flat |= _flattened(value, f"{place}.")
         else:
-            flat[key] = value
+            flat[place] = value
     return flat
 
 

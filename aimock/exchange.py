@@ -44,8 +44,8 @@ class Exchange:
     request: Request
     plan: Plan
     state: State
-    neutral: Neutral | None = None
-    """Gives the neutral body of the request for the journal; None until the request has been understood."""
+    neutral: Neutral | dict[str, Any] | None = None
+    """The neutral body of the request for the journal, or what gives it; None until the request has been understood."""
     allowance: Allowance | None = None
     """What is left of the client's quota; None where none is kept."""
     fault: Fault | None = None

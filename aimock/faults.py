@@ -28,8 +28,9 @@ from aimock_protocols.midstream import COUNTED, interrupted
 
 MALFORMED_BODY = b"{malformed json: <<<chaos>>>"
 OVERLOADED = ErrorReply("Overloaded", status=529)
+UNAVAILABLE = ErrorReply("Service temporarily unavailable", status=503)
 
-_ENDINGS = {
+ENDINGS = {
     FaultName.RESET: Ending.RST,
     FaultName.FIN: Ending.FIN,
     FaultName.TRUNCATE: Ending.CLEAN,
@@ -78,8 +79,8 @@ def beset(spoiler: Spoiler, odds: Odds) -> Answer:
         instead = _INSTEAD.get(fault.name)
         if instead is not None:
             return instead(spoiler, fault)
-        if fault.name in _ENDINGS and frames_before(fault) == 0 and fault.name is not FaultName.TRUNCATE:
-            return _cut(spoiler, _ENDINGS[fault.name])
+        if fault.name in ENDINGS and frames_before(fault) == 0 and fault.name is not FaultName.TRUNCATE:
+            return _cut(spoiler, ENDINGS[fault.name])
         if fault.name is FaultName.ERROR_EVENT and not spoiler.streamed:
             return spoiler.fail(OVERLOADED)
         return _spoiled(spoiler.serve(), fault, exchange)
@@ -159,7 +160,7 @@ _INSTEAD: dict[FaultName, Callable[[Spoiler, Fault], Answer]] = {
     FaultName.DISCONNECT: lambda spoiler, fault: _cut(spoiler),
     FaultName.THROTTLED: _throttled,
     FaultName.OVERLOADED: functools.partial(_refusal, OVERLOADED),
-    FaultName.UNAVAILABLE: functools.partial(_refusal, ErrorReply("Service temporarily unavailable", status=503)),
+    FaultName.UNAVAILABLE: functools.partial(_refusal, UNAVAILABLE),
     FaultName.EMPTY: _empty,
 }
 
@@ -221,7 +222,7 @@ def delay_of(fault: Fault) -> float:
 
 def limit_of(fault: Fault) -> Limit | None:
     """Where the fault cuts a stream."""
-    ending = _ENDINGS.get(fault.name)
+    ending = ENDINGS.get(fault.name)
     return None if ending is None else Limit(fault.name, frames_before(fault), ending=ending)
 
 
@@ -253,11 +254,11 @@ def _spoiled_whole(whole: Whole, fault: Fault, entry: Entry) -> Answer:
     half = whole.body[: len(whole.body) // 2]
     if fault.name is FaultName.MALFORMED_FRAME:
         return attrs.evolve(whole, body=_unclosed(whole.body))
-    if fault.name in _ENDINGS:
+    if fault.name in ENDINGS:
         entry.planned = fault.name
         if fault.name is FaultName.TRUNCATE:
             return attrs.evolve(whole, body=half, on_end=entry.ended)
-        pieces, ending = [(0.0, half)], _ENDINGS[fault.name]
+        pieces, ending = [(0.0, half)], ENDINGS[fault.name]
         return Stream(whole.status, whole.headers, pieces, whole.fresh, ending=ending, on_end=entry.ended)
     if delay_of(fault):
         return Task(functools.partial(_late, whole, delay_of(fault), entry))

@@ -42,112 +42,120 @@ class _Said(NamedTuple):
     size: int
 
 
-class Memory:
+class _Kept:
     """What is remembered for one owner."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, _Value] = {}
+        self.waiting: deque[_Said] = deque()
+
+    def forget_oldest(self) -> int:
+        """Forgets one value or what waits for one, if there is any; its size."""
+        if self.values:
+            return self.values.pop(next(iter(self.values))).size
+        return self.waiting.popleft().size if self.waiting else 0
+
+    def size(self) -> int:
+        return sum(value.size for value in self.values.values()) + sum(said.size for said in self.waiting)
+
+
+class Memory:
+    """The memory of one owner; nothing at all, until something is put there."""
 
     def __init__(self, memories: Memories, owner: _Owner) -> None:
         self._memories = memories
         self._owner = owner
-        self._values: dict[str, _Value] = {}
-        self._waiting: deque[_Said] = deque()
 
     def get(self, key: str) -> Any:
-        kept = self._worked_out().get(key)
+        kept = self._values().get(key)
         return None if kept is None else kept.value
 
     def keys(self) -> tuple[str, ...]:
-        return tuple(self._worked_out())
+        return tuple(self._values())
 
     def put(self, key: str, value: Any, size: int = 0) -> None:
         """What is put again counts as new."""
-        values = self._worked_out()
+        values = self._values()
+        kept = self._memories.kept(self._owner)
         before = values.pop(key, None)
-        values[key] = _Value(value, size)
+        kept.values[key] = _Value(value, size)
         if before is not None:
             size -= before.size
-        if len(values) > _KEPT:
-            size -= self._forget_oldest()
-        self._memories.grow(self._owner, self, size)
+        if len(kept.values) > _KEPT:
+            size -= kept.forget_oldest()
+        self._memories.grow(size)
 
     def put_later(self, remember: Remember, said: tuple[Any, ...], request_size: int) -> None:
         """Puts what `remember` puts of what was said, once somebody asks. `request_size`: bytes of the request."""
         size = request_size * _AS_OBJECTS
-        self._waiting.append(_Said(remember, said, size))
-        if len(self._waiting) > _KEPT:
-            size -= self._waiting.popleft().size
-        self._memories.grow(self._owner, self, size)
+        waiting = self._memories.kept(self._owner).waiting
+        waiting.append(_Said(remember, said, size))
+        if len(waiting) > _KEPT:
+            size -= waiting.popleft().size
+        self._memories.grow(size)
 
     def remove(self, key: str) -> bool:
         """Whether there was such a value."""
-        kept = self._worked_out().pop(key, None)
+        kept = self._values().pop(key, None)
         if kept is not None:
-            self._memories.shrink(self._owner, self, kept.size)
+            self._memories.shrink(self._owner, kept.size)
         return kept is not None
 
-    def forget_some(self) -> int:
-        """Forgets the oldest, if there is any; its size."""
-        if self._values:
-            return self._forget_oldest()
-        return self._waiting.popleft().size if self._waiting else 0
-
-    def forget(self) -> None:
-        self._values.clear()
-        self._waiting.clear()
-
-    def is_empty(self) -> bool:
-        return not self._values and not self._waiting
-
-    def size(self) -> int:
-        return sum(value.size for value in self._values.values()) + sum(said.size for said in self._waiting)
-
-    def _worked_out(self) -> dict[str, _Value]:
+    def _values(self) -> dict[str, _Value]:
         """The values, with those that waited."""
-        if self._waiting:
-            waiting, self._waiting = self._waiting, deque()
-            self._memories.shrink(self._owner, self, sum(said.size for said in waiting))
+        kept = self._memories.owners.get(self._owner)
+        if kept is None:
+            return {}
+        if kept.waiting:
+            waiting, kept.waiting = kept.waiting, deque()
+            self._memories.grow(-sum(said.size for said in waiting))
             for remember, said, _ in waiting:
                 remember(*said, self)
-        return self._values
-
-    def _forget_oldest(self) -> int:
-        return self._values.pop(next(iter(self._values))).size
+        return kept.values
 
 
 class Memories:
     """The memories of one server."""
 
     def __init__(self) -> None:
-        self._owners: dict[_Owner, Memory] = {}
+        self.owners: dict[_Owner, _Kept] = {}
         """Who was given something last is the last; who has nothing is none."""
         self._size = 0
 
     def of(self, test_id: str, family: str) -> Memory:
         """That of a family of protocols under a test id."""
-        owner = _Owner(test_id, family)
-        return self._owners.get(owner) or Memory(self, owner)
+        return Memory(self, _Owner(test_id, family))
 
-    def grow(self, owner: _Owner, memory: Memory, size: int) -> None:
-        """Takes note of what was put, and forgets as many of the oldest as are too many with it."""
-        owners = self._owners
-        if not owners or next(reversed(owners)) is not owner:
+    def has(self, key: str) -> bool:
+        """Whether anybody's memory has a value under the key."""
+        return any(Memory(self, owner).get(key) is not None for owner in tuple(self.owners))
+
+    def kept(self, owner: _Owner) -> _Kept:
+        """What the owner has, to put something there: it is the last from now on."""
+        owners = self.owners
+        kept = owners.get(owner)
+        if kept is None or next(reversed(owners)) != owner:
             owners.pop(owner, None)
-            owners[owner] = memory
+            kept = owners[owner] = kept or _Kept()
             if len(owners) > _OWNERS:
                 self._size -= owners.pop(next(iter(owners))).size()
+        return kept
+
+    def grow(self, size: int) -> None:
+        """Takes note of what was put, and forgets as many of the oldest as are too many with it."""
         self._size += size
         while self._size > _KEPT_BYTES:
-            first = next(iter(owners))
-            self.shrink(first, owners[first], owners[first].forget_some())
+            first = next(iter(self.owners))
+            self.shrink(first, self.owners[first].forget_oldest())
 
-    def shrink(self, owner: _Owner, memory: Memory, size: int) -> None:
-        """Takes note of what was removed."""
+    def shrink(self, owner: _Owner, size: int) -> None:
+        """Takes note of what was taken away from an owner."""
         self._size -= size
-        if memory.is_empty():
-            self._owners.pop(owner, None)
+        kept = self.owners[owner]
+        if not kept.values and not kept.waiting:
+            del self.owners[owner]
 
     def forget(self) -> None:
         """Everything."""
-        for memory in self._owners.values():
-            memory.forget()
-        self._owners.clear()
+        self.owners.clear()
         self._size = 0

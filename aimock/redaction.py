@@ -13,6 +13,9 @@ CREDENTIAL_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", 
 CREDENTIAL_QUERY_KEYS = frozenset({"key"})
 """Query keys in which it may, as Google's clients do."""
 
+CREDENTIAL_SUBPROTOCOL = "openai-insecure-api-key."
+"""How a subprotocol begins that is a key, since pages can set no headers of a WebSocket's handshake (OpenAI)."""
+
 SECRET_HEADERS = CREDENTIAL_HEADERS | {
     "cookie",
     "set-cookie",
@@ -37,6 +40,7 @@ SIGNED = re.compile(r"AWS4-HMAC-SHA256[ \t]+Credential=([^/,\s]+)/.+", re.IGNORE
 """An `authorization` by which a client of AWS signs: what it presents of itself is its access key id, the first group.
 Signatures are not verified."""
 
+_SUBPROTOCOL_KEY = re.compile(rf"({re.escape(CREDENTIAL_SUBPROTOCOL)})[^,\s]*", re.IGNORECASE)
 _NAME = re.compile(r"(?:^|\?)([^?=]*)=")
 _USER = re.compile(r"^(https?://)[^/?#]*@", re.IGNORECASE)
 
@@ -61,6 +65,8 @@ def redact_headers(lines: tuple[tuple[str, str], ...]) -> dict[str, str]:
     for name, value in lines:
         if name in SECRET_HEADERS:
             shown[name] = REDACTED
-        else:
-            shown[name] = f"{shown[name]}, {value}" if name in shown else value
+            continue
+        if name == "sec-websocket-protocol":
+            value = _SUBPROTOCOL_KEY.sub(rf"\g<1>{REDACTED}", value)
+        shown[name] = f"{shown[name]}, {value}" if name in shown else value
     return shown

@@ -14,9 +14,11 @@ def config_schema() -> dict[str, Any]:
     """The schema of a config file. Unlike in fixtures an unknown key is an error."""
     top: dict[str, Any] = {"$schema": {"type": "string"}}
     for key, (_, check) in config._KEYS.items():
-        section, _, inner = key.partition(".")
-        keys = top.setdefault(section, _closed({}))["properties"] if inner else top
-        keys[inner or section] = dict(check.schema) if isinstance(check, config.Check) else {}
+        *sections, name = key.split(".")
+        keys = top
+        for section in sections:
+            keys = keys.setdefault(section, _closed({}))["properties"]
+        keys[name] = dict(check.schema) if isinstance(check, config.Check) else {}
     entry = fixtures_schema()["$defs"]["fixture"]["properties"]
     shared = {
         "streamingProfile": {

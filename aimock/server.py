@@ -42,6 +42,7 @@ from aimock.net.server import server_kind
 from aimock.quotas import Quota
 from aimock.settings import Settings
 from aimock.state import State
+from aimock_protocols.sessions import Options
 
 if TYPE_CHECKING:
     from aimock.asgi import ASGIApp
@@ -79,13 +80,15 @@ class AIMock:
         metrics: bool = False,
         api_keys: Sequence[str] | None = None,
         http2: bool = False,
+        sessions: Options | None = None,
     ) -> None:
         """`latency` in ms before each frame; `fixtures`: files, directories or URLs; `port` 0 takes a free one.
         With `watch` they are read again when they change, URLs excepted.
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
-        fixtures. Raises ValueError on what the command line or a config file would refuse.
+        fixtures. `sessions`: what clients by WebSocket may expect. Raises ValueError on what the command line or a
+        config file would refuse.
         """
         if log_level is not None:
             logs.show(log_level)
@@ -110,6 +113,7 @@ class AIMock:
                 seed=seed,
                 metrics=metrics,
                 api_keys=_keys(api_keys),
+                sessions=sessions or Options(),
                 wall_clock=wall_clock,
             )
         )

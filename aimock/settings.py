@@ -14,6 +14,7 @@ from aimock.fixtures import Chaos, StreamingProfile
 from aimock.fixtures.question import Transform
 from aimock.physics import Tempo
 from aimock.quotas import Quota
+from aimock_protocols.sessions import Options
 
 _TRUE = frozenset({"1", "true"})
 
@@ -46,6 +47,8 @@ class Settings:
     """Whether requests are counted, and `GET /metrics` answered."""
     api_keys: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Of which a request must present one; none: everybody may ask."""
+    sessions: Options = attrs.field(factory=Options)
+    """What sessions over WebSockets are told."""
     wall_clock: Callable[[], float] = time.time
     """Unix time in seconds: what `created` fields, the journal and the Date header say."""
     tempo: Tempo = attrs.field(init=False)

@@ -34,6 +34,7 @@ def build(choice: Config) -> App:
             wall_clock=choice.wall_clock,
             metrics=bool(choice.metrics),
             api_keys=choice.api_keys or (),
+            sessions=choice.sessions,
         )
     )
     _load(state, choice)

@@ -14,11 +14,11 @@ from aimock.chaos import KINDS
 from aimock.fixtures import DEFAULT_TEST_ID, Chaos
 from aimock.fixtures.faults import FaultError, read_faults
 from aimock.net.exchange import Head
+from aimock.net.handshake import asks_for_websocket
 
 logger = logging.getLogger("aimock")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-_SWITCH = {"true": True, "1": True, "false": False, "0": False}
 
 
 @attrs.frozen
@@ -36,9 +36,19 @@ class Steering:
 
 
 _FAULT = "x-aimock-fault"
+_SWITCH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in _SWITCH:
+        raise ValueError("true or false")
+    return _SWITCH[text.lower()]
+
+
 _CHAOS: dict[str, tuple[str, Callable[[str], Any]]] = {
     **{f"x-aimock-chaos-{kind}": field for kind, field in KINDS.items()},
     _FAULT: ("faults", read_faults),
+    "x-aimock-chaos-websocket": ("websocket", _switch),
 }
 """Header to field, and its reader; a reader's ValueError says what was expected."""
 _HEADERS = frozenset({"x-test-id", "x-request-id", "x-aimock-strict", "x-aimock-context", *_CHAOS})
@@ -46,10 +56,16 @@ _UNSTEERED = Steering(DEFAULT_TEST_ID, None, None, None)
 
 
 def steering_of(head: Head) -> Steering:
-    """Reads the control headers; `?testId=` stands in where no header can be set."""
+    """Reads the control headers. `?testId=` stands in where no header can be set, and so does, where a page asks for a
+    WebSocket, a query key of each header's name."""
     headers = head.headers
     if not head.query and headers.keys().isdisjoint(_HEADERS):
         return _UNSTEERED
+    if head.query and asks_for_websocket(head):
+        lines = [(name.lower(), value) for name, value in urllib.parse.parse_qsl(head.query)]
+        lines = [(name, value) for name, value in lines if name in _HEADERS and name not in headers]
+        headers = {**dict(lines), **headers}
+        head = attrs.evolve(head, headers=headers, header_lines=(*head.header_lines, *lines))
     test_id = headers.get("x-test-id") or query_value(head.query, "testId") or DEFAULT_TEST_ID
     request_id = headers.get("x-request-id", "")
     return Steering(

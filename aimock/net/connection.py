@@ -13,9 +13,25 @@ import enum
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+import attrs
 import trio
 
-from aimock.net.exchange import Answer, Cut, Ending, Handler, Head, Outcome, Refusal, Request, Stream, Task, Whole
+from aimock.net import handshake
+from aimock.net.exchange import (
+    Answer,
+    Cut,
+    Ending,
+    Handler,
+    Head,
+    Headers,
+    Outcome,
+    Refusal,
+    Request,
+    Stream,
+    Task,
+    Upgrade,
+    Whole,
+)
 from aimock.net.fast_lane import FastLane, make_head
 from aimock.net.limits import Limits
 from aimock.net.pacer import PacedStream, Pacer
@@ -28,6 +44,8 @@ _MAX_BUFFER_WHILE_ANSWERING = 64 * 1024
 
 if TYPE_CHECKING:
     import h11
+
+    from aimock.net.websocket import WebSocket
 
 
 class After(enum.Enum):
@@ -114,6 +132,7 @@ class HTTPConnection:
         self._limits = setting.limits
         self._buffer = bytearray(received)
         self._idling: trio.CancelScope | None = None
+        self._socket: WebSocket | None = None
 
     async def run(self, *, park: bool, begun: Begun | None = None) -> After:
         """Finishes what has begun, then answers requests until the connection ends or, with `park`, is quiet."""
@@ -136,10 +155,12 @@ class HTTPConnection:
             raise
         return After.PARK
 
-    def leave_if_idle(self) -> None:
-        """Ends the connection if it waits for a request of which nothing has come."""
+    def go_away(self) -> None:
+        """Ends the connection if it waits for a request of which nothing has come, and, with a word, a WebSocket."""
         if self._idling is not None:
             self._idling.cancel()
+        if self._socket is not None:
+            self._socket.go_away()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -240,9 +261,11 @@ class HTTPConnection:
         except trio.TooSlowError:
             await self._refuse(head, Refusal(408, "The request's body took too long"))
 
-    async def _refuse(self, head: Head | None, refusal: Refusal) -> NoReturn:
+    async def _refuse(self, head: Head | None, refusal: Refusal, headers: Headers = ()) -> NoReturn:
         """Answers and ends the connection, since where the next request would begin is not known."""
         answer = self._setting.handler.refuse(head, refusal)
+        if headers:
+            answer = attrs.evolve(answer, fresh=answer.fresh + headers)
         await self._pour(Unsent(self._setting.writer.whole(answer, head, close=True), answer.on_end))
         await self._hang_up()
         raise _NoMore
@@ -267,6 +290,8 @@ class HTTPConnection:
             if answer.on_end is not None:
                 answer.on_end(Outcome.DELIVERED)
             await self._end(answer.ending)
+        elif isinstance(answer, Upgrade):
+            await self._switch(answer, head)
         if close:
             await self._hang_up()
             raise _NoMore
@@ -296,6 +321,25 @@ class HTTPConnection:
                 answer.on_end(Outcome.CLIENT_LEFT if client_left else Outcome.STOPPED)
             raise
         return answer
+
+    async def _switch(self, upgrade: Upgrade, head: Head) -> NoReturn:
+        """From here on the connection is a WebSocket, if the client's handshake is in order."""
+        fault = handshake.fault(head)
+        if fault is not None:
+            await self._refuse(head, *fault)
+        if self._setting.is_closing():
+            await self._refuse(head, Refusal(503, "The server is shutting down"))
+        from aimock.net.framing import Framing, negotiate
+        from aimock.net.websocket import WebSocket  # a start does without it
+
+        agreed = negotiate(handshake.offers(head), self._limits.message_bytes)
+        deflate, extension = agreed if agreed is not None else (None, None)
+        frames = Framing(self._limits.message_bytes, deflate)
+        self._socket = WebSocket(self._transport, upgrade, frames, self._limits, self._setting.pacer)
+        received = bytes(self._buffer)
+        self._buffer.clear()
+        await self._socket.run(handshake.opening(head, upgrade, extension), received)
+        await self._end(self._socket.ending)
 
     async def _perform_whole(self, answer: Whole, head: Head, close: bool) -> None:
         unsent = Unsent(self._setting.writer.whole(answer, head, close), answer.on_end)

@@ -18,6 +18,8 @@ class Send(NamedTuple):
     """A message, at once: after what was due before it, before what comes later of the plays under way."""
 
     data: bytes
+    is_binary: bool | None = None
+    """Whether it leaves in a binary frame; None: as the upgrade says."""
 
 
 @attrs.define(eq=False)

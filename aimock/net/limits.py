@@ -24,3 +24,11 @@ class Limits:
     """For a client to take any more of a response."""
     linger: float = 2.0
     """How long to wait for the client to have read the end of a connection that we close first."""
+    message_bytes: int = 32 * 1024 * 1024
+    """Of one WebSocket message, inflated: providers take 15 MiB of audio, which is 20 in base64."""
+    ping_interval: float = 30.0
+    """For the peer of a WebSocket to be silent before it is sent a ping, and between two of these."""
+    pong_timeout: float = 300.0
+    """For it to be silent, pings and all, before it is given up."""
+    close_timeout: float = 1.0
+    """For it to answer a close frame."""

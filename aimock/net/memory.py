@@ -6,9 +6,13 @@ Under `trio.testing.MockClock` a stream of a minute is read in milliseconds, eac
 from __future__ import annotations
 
 import collections
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import trio
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, BytesMessage, Event, RejectConnection, RejectData, Request, TextMessage
+from wsproto.extensions import Extension
 
 from aimock.net.server import HTTPServer
 from aimock.net.transport import PeerGone
@@ -148,3 +152,99 @@ def connect(server: HTTPServer, *, capacity: int | None = None) -> MemoryClient:
     to_server, to_client = _Pipe(None), _Pipe(capacity)
     server.start_connection(MemoryTransport(to_server, to_client))
     return MemoryClient(to_client, to_server)
+
+
+class Heard(NamedTuple):
+    """A whole message, or another of wsproto's events, and when its last byte was written."""
+
+    time: float
+    event: Event
+
+
+class Rejected(Exception):
+    """A server's refusal to open a WebSocket."""
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class MemoryWebSocket:
+    """A WebSocket client, by wsproto. `connection` is what its bytes go over."""
+
+    def __init__(self, connection: MemoryClient) -> None:
+        self.connection = connection
+        self.accepted = AcceptConnection()
+        """How the server answered the handshake."""
+        self._protocol = WSConnection(ConnectionType.CLIENT)
+        self._events: collections.deque[Heard] = collections.deque()
+        self._parts: list[str | bytes | bytearray] = []
+
+    def send(self, event: Event) -> None:
+        self.connection.send(self._protocol.send(event))
+
+    def say(self, message: str | bytes) -> None:
+        self.send(TextMessage(message) if isinstance(message, str) else BytesMessage(message))
+
+    async def receive(self) -> Heard | None:
+        """The next message, in one piece, or other event; None after the server's FIN. Raises PeerGone after its
+        RST."""
+        while not self._events:
+            arrival = await self.connection.receive()
+            if arrival is None:
+                return None
+            self._protocol.receive_data(arrival.data)
+            for event in self._protocol.events():
+                whole = self._joined(event)
+                if whole is not None:
+                    self._events.append(Heard(arrival.time, whole))
+        return self._events.popleft()
+
+    def _joined(self, event: Event) -> Event | None:
+        """A message when it is all there."""
+        if isinstance(event, TextMessage | BytesMessage):
+            self._parts.append(event.data)
+            if not event.message_finished:
+                return None
+            parts, self._parts = self._parts, []
+            if isinstance(event, TextMessage):
+                return TextMessage("".join(part for part in parts if isinstance(part, str)))
+            return BytesMessage(b"".join(part for part in parts if not isinstance(part, str)))
+        return event
+
+    async def _open(self, request: Request) -> None:
+        self.send(request)
+        heard = await self.receive()
+        if heard is not None and isinstance(heard.event, AcceptConnection):
+            self.accepted = heard.event
+            return
+        rejection = heard.event if heard is not None else None
+        if not isinstance(rejection, RejectConnection):
+            raise PeerGone
+        body = b""
+        while (heard := await self.receive()) is not None and isinstance(heard.event, RejectData):
+            body += heard.event.data
+            if heard.event.body_finished:
+                break
+        headers = {name.decode(): value.decode("latin-1") for name, value in rejection.headers}
+        raise Rejected(rejection.status_code, headers, body)
+
+
+async def open_websocket(
+    server: HTTPServer,
+    target: str = "/",
+    *,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    subprotocols: Sequence[str] = (),
+    extensions: Sequence[Extension] = (),
+    capacity: int | None = None,
+) -> MemoryWebSocket:
+    """A new connection, and its handshake done. Raises Rejected, or PeerGone if there was no answer."""
+    client = MemoryWebSocket(connect(server, capacity=capacity))
+    request = Request(
+        "localhost", target, extensions=list(extensions), extra_headers=list(headers), subprotocols=list(subprotocols)
+    )
+    await client._open(request)
+    return client

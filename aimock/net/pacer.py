@@ -1,13 +1,14 @@
-"""One task that writes the due pieces of every paced stream.
+"""One task that writes the due pieces of everything that is paced.
 
 A task for each stream, sleeping between its pieces, costs some 40 µs a wake-up and falls behind at a few thousand
-streams. Here one heap of (deadline, stream) wakes one task, which hands every due piece straight to its socket.
-Deadlines are absolute, so lateness never adds up. A stream whose reader is slow leaves the heap until its owner has
-written what is owed, so that it delays nobody else.
+streams. Here one heap of (deadline, paced) wakes one task, in which every due piece is handed straight to its socket.
+Deadlines are absolute, so lateness never adds up. What has a slow reader leaves the heap until its owner has written
+what is owed, so that it delays nobody else.
 """
 
 from __future__ import annotations
 
+import abc
 import heapq
 import itertools
 import math
@@ -19,29 +20,23 @@ import trio
 from aimock.net.transport import Transport
 
 _BATCH = 256
-"""Streams served before other tasks get their turn."""
+"""Served before other tasks get their turn."""
 
 _NOWHERE = -1
 
-_JOINED_BYTES = 64 * 1024
+JOINED_BYTES = 64 * 1024
 """Late pieces are joined to about this much, so that an endless stream is computed no faster than it is read."""
 
 
-class PacedStream:
-    """Timed pieces on their way to one transport."""
+class Paced(abc.ABC):
+    """Timed pieces that know where to go."""
 
-    __slots__ = ("_pieces", "_separate", "_start", "due", "failure", "on_rest", "owed", "pending", "place", "transport")
+    __slots__ = ("_pieces", "_start", "due", "failure", "on_rest", "pending", "place")
 
-    def __init__(
-        self, transport: Transport, pieces: Iterator[tuple[float, bytes]], start: float, *, separate: bool = False
-    ) -> None:
-        """A piece is due at `start` (Trio time, seconds) plus its offset. `separate`: late pieces are not joined."""
-        self.transport = transport
+    def __init__(self, pieces: Iterator[tuple[float, bytes]], start: float) -> None:
+        """A piece is due at `start` (Trio time, seconds) plus its offset."""
         self._pieces = pieces
         self._start = start
-        self._separate = separate
-        self.owed = b""
-        """What the transport could not take at once, for the stream's owner to send."""
         self.failure: Exception | None = None
         """PeerGone; or what computing a piece raised, when all pieces before it have been taken."""
         self.on_rest: Callable[[], object] | None = None
@@ -52,10 +47,9 @@ class PacedStream:
         self.due = start
         self._advance()
 
-    @property
-    def is_done(self) -> bool:
-        """Whether every piece was computed and sent."""
-        return self.pending is None and not self.owed and self.failure is None
+    @abc.abstractmethod
+    def write_due(self, now: float) -> bool:
+        """Writes what is due. Whether there is more to come, and nothing in its way."""
 
     def _advance(self) -> None:
         try:
@@ -69,7 +63,40 @@ class PacedStream:
             self.due = self._start + piece[0]
             self.pending = piece[1]
 
-    def take_due(self, now: float) -> bytes:
+
+class PacedStream(Paced):
+    """On its way to a transport that is its own as long as it lasts."""
+
+    __slots__ = ("_separate", "owed", "transport")
+
+    def __init__(
+        self, transport: Transport, pieces: Iterator[tuple[float, bytes]], start: float, *, separate: bool = False
+    ) -> None:
+        """`separate`: late pieces are not joined."""
+        self.transport = transport
+        self._separate = separate
+        self.owed = b""
+        """What the transport could not take at once, for the stream's owner to send."""
+        super().__init__(pieces, start)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every piece was computed and sent."""
+        return self.pending is None and not self.owed and self.failure is None
+
+    def write_due(self, now: float) -> bool:
+        data = self._take_due(now)
+        try:
+            sent = self.transport.try_send(data) if data else 0
+        except Exception as error:
+            self.failure = error
+            return False
+        if sent < len(data):
+            self.owed = data[sent:]
+            return False
+        return self.pending is not None
+
+    def _take_due(self, now: float) -> bytes:
         """The pending piece, joined with those that are due as well."""
         data = self.pending
         assert data is not None
@@ -78,7 +105,7 @@ class PacedStream:
             return data
         late = [data]
         size = len(data)
-        while self.pending is not None and self.due <= now and size < _JOINED_BYTES:
+        while self.pending is not None and self.due <= now and size < JOINED_BYTES:
             late.append(self.pending)
             size += len(self.pending)
             self._advance()
@@ -86,40 +113,40 @@ class PacedStream:
 
 
 class Pacer:
-    """Plays paced streams. `run` must be running."""
+    """Plays what is paced. `run` must be running."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, PacedStream]] = []
+        self._heap: list[tuple[float, int, Paced]] = []
         self._stale = 0
-        """Entries whose stream was dropped."""
+        """Entries of what was dropped."""
         self._order = itertools.count()
         self._sleeper: trio.lowlevel.Task | None = None
         self._alarm = math.inf
 
-    def play(self, stream: PacedStream, on_rest: Callable[[], object]) -> None:
-        """Takes the stream in hand. `on_rest` is called once, when the pacer lets go of it.
+    def play(self, paced: Paced, on_rest: Callable[[], object]) -> None:
+        """Takes it in hand. `on_rest` is called once, when the pacer lets go of it.
 
-        Then the stream has bytes `owed` that a slow reader did not take (send them and play it again), or a `failure`,
-        or is done.
+        Then there is something in its way (bytes that a slow reader did not take: send them and play it again), or a
+        `failure`, or it is done.
         """
-        stream.on_rest = on_rest
-        if stream.pending is None:
-            self._rest(stream)
+        paced.on_rest = on_rest
+        if paced.pending is None:
+            self._rest(paced)
             return
-        stream.place = next(self._order)
-        heapq.heappush(self._heap, (stream.due, stream.place, stream))
-        if stream.due < self._alarm and self._sleeper is not None:
+        paced.place = next(self._order)
+        heapq.heappush(self._heap, (paced.due, paced.place, paced))
+        if paced.due < self._alarm and self._sleeper is not None:
             sleeper, self._sleeper = self._sleeper, None
             trio.lowlevel.reschedule(sleeper)
 
-    def drop(self, stream: PacedStream) -> None:
-        """Forgets the stream; its owner has lost interest."""
-        stream.on_rest = None
-        if stream.place == _NOWHERE:
+    def drop(self, paced: Paced) -> None:
+        """Forgets it; its owner has lost interest."""
+        paced.on_rest = None
+        if paced.place == _NOWHERE:
             return
-        stream.place = _NOWHERE  # its entry is passed over, even if the stream is played again before that is due
+        paced.place = _NOWHERE  # its entry is passed over, even if it is played again before that is due
         self._stale += 1
-        if self._stale > len(self._heap) // 2:  # they may be due in an hour, and hold what a stream holds
+        if self._stale > len(self._heap) // 2:  # they may be due in an hour, and hold much
             self._heap = [entry for entry in self._heap if entry[2].place == entry[1]]
             heapq.heapify(self._heap)
             self._stale = 0
@@ -146,33 +173,19 @@ class Pacer:
         self._alarm = -math.inf
 
     def _serve(self, now: float) -> None:
-        """Serves the first stream of the heap."""
-        _, place, stream = self._heap[0]
-        if stream.place != place:
+        """Serves the first of the heap."""
+        _, place, paced = self._heap[0]
+        if paced.place != place:
             heapq.heappop(self._heap)
             self._stale -= 1
-        elif _write(stream, now):
-            heapq.heapreplace(self._heap, (stream.due, place, stream))
+        elif paced.write_due(now):
+            heapq.heapreplace(self._heap, (paced.due, place, paced))
         else:
             heapq.heappop(self._heap)
-            self._rest(stream)
+            self._rest(paced)
 
-    def _rest(self, stream: PacedStream) -> None:
-        on_rest, stream.on_rest = stream.on_rest, None
-        stream.place = _NOWHERE
+    def _rest(self, paced: Paced) -> None:
+        on_rest, paced.on_rest = paced.on_rest, None
+        paced.place = _NOWHERE
         assert on_rest is not None
         on_rest()
-
-
-def _write(stream: PacedStream, now: float) -> bool:
-    """Writes what is due. Whether there is more to come of the stream, and nothing in its way."""
-    data = stream.take_due(now)
-    try:
-        sent = stream.transport.try_send(data) if data else 0
-    except Exception as error:
-        stream.failure = error
-        return False
-    if sent < len(data):
-        stream.owed = data[sent:]
-        return False
-    return stream.pending is not None

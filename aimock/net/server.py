@@ -90,7 +90,7 @@ class HTTPServer:
         if self._poller is not None:
             self._poller.give_up()
         for connection in self._active:
-            connection.leave_if_idle()
+            connection.go_away()
         try:
             with trio.move_on_after(grace):
                 while self._active:

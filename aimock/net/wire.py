@@ -30,10 +30,11 @@ def _phrase(status: int) -> str:
 
 
 def _head_bytes(status: int, headers: Headers) -> bytes:
-    return f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode() + _header_lines(headers)
+    return f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode() + header_lines(headers)
 
 
-def _header_lines(headers: Headers) -> bytes:
+def header_lines(headers: Headers) -> bytes:
+    """Each with its end; without those that no header can be."""
     text = ""
     for name, value in headers:
         line = f"{name}: {value}"
@@ -68,7 +69,7 @@ class ResponseWriter:
 
     def whole(self, answer: Whole, head: Head | None, close: bool) -> bytes:
         """The response to a request with this head (None: it could not be read)."""
-        opening = self._opening(answer.status, answer.headers) + _header_lines(answer.fresh)
+        opening = self._opening(answer.status, answer.headers) + header_lines(answer.fresh)
         if close:
             opening += b"connection: close\r\n"
         if not may_have_body(answer.status):
@@ -89,7 +90,7 @@ class ResponseWriter:
         """The response as timed pieces of wire bytes, up to its ending; a clean ending's bytes are the last piece."""
         has_body = may_have_body(answer.status)
         chunked = head.http_version == "1.1"
-        opening = self._opening(answer.status, answer.headers) + _header_lines(answer.fresh)
+        opening = self._opening(answer.status, answer.headers) + header_lines(answer.fresh)
         if chunked and has_body:
             opening += b"transfer-encoding: chunked\r\n"
         opening += b"connection: close\r\n\r\n" if close or not chunked else b"\r\n"

@@ -19,6 +19,11 @@ def dumped(value: Any, otherwise: bytes = b"null") -> bytes:
         return otherwise
 
 
+def is_writable(value: Any) -> bool:
+    """Whether a value that came as JSON can be written as JSON again: nested too deeply, it cannot."""
+    return bool(dumped(value, otherwise=b""))
+
+
 @attrs.frozen
 class JsonBodies:
     """Reads the bodies of one provider's requests."""
@@ -38,7 +43,7 @@ class JsonBodies:
     def _plainly_too_deep(self) -> Callable[[str], WireError]:
         return lambda where: self.refusal(f"{where}: nested too deeply")
 
-    def read_object(self, body: bytes) -> dict[str, Any]:
+    def read_object(self, body: bytes | str) -> dict[str, Any]:
         """A request body as the JSON object that it must be, whatever its content type says. Raises WireError."""
         try:
             value = orjson.loads(body)

@@ -143,15 +143,20 @@ def error_frame(error: ErrorReply, shape: object, stamp: Stamp) -> Frame:
 
 
 def _envelope(error: ErrorReply) -> bytes:
-    inner = {
+    return orjson.dumps({"error": told_error(error)})
+
+
+def told_error(error: ErrorReply) -> dict[str, Any]:
+    """An error as it is told, under `error`."""
+    told = {
         "message": error.message,
         "type": "server_error" if error.type is None else error.type,
         "param": error.param,
         "code": error.code,
     }
     if error.hint is not None:
-        inner["hint"] = error.hint
-    return orjson.dumps({"error": inner})
+        told["hint"] = error.hint
+    return told
 
 
 def read_error(value: Any, status: int = 500) -> ErrorReply | None:

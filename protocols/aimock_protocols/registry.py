@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 from aimock_protocols.canonical import ChatProtocol, Route, WireProtocol
 from aimock_protocols.members import member
 from aimock_protocols.openai_compatible import PROVIDERS, Provider
+from aimock_protocols.sessions import SocketProtocol
 
 
 class SideRoute(NamedTuple):
@@ -39,9 +40,16 @@ class Registered(NamedTuple):
     """Path templates on which clients ask for a WebSocket (`sessions.SocketProtocol`)."""
 
     def load(self) -> WireProtocol:
+        return cast(WireProtocol, self._load())
+
+    def load_socket(self) -> SocketProtocol:
+        """The same, for a protocol that has sockets."""
+        return cast(SocketProtocol, self._load())
+
+    def _load(self) -> object:
         module, _, member = self.name.partition(":")
         loaded = importlib.import_module(f"aimock_protocols.{module}")
-        return cast(WireProtocol, getattr(loaded, member) if member else loaded)
+        return getattr(loaded, member) if member else loaded
 
 
 def _compatible(provider: Provider) -> Registered:
@@ -101,6 +109,20 @@ _CONVERSATIONS = (
 )
 """Beside responses, where they are and, for clients whose base URL has no version and for Azure's, without it."""
 
+_REALTIME = (
+    ("/client_secrets", "create_client_secret"),
+    ("/translations/client_secrets", "create_translation_secret"),
+    ("/sessions", "create_beta_session"),
+    ("/transcription_sessions", "create_transcription_session"),
+    ("/calls", "create_call"),
+    *((f"/calls/{{call}}/{verb}", "act_on_call") for verb in ("accept", "reject", "refer", "hangup")),
+)
+"""What clients ask for over HTTP, beside Realtime's sockets: for browsers, and for calls by telephone."""
+
+_REALTIME_BASES = ("/v1", "", "/openai/v1", "/openai")
+"""Where OpenAI has it, where clients look for it whose base URL has no version, and where Azure has it, GA and
+preview."""
+
 _GOOGLE_VERSIONS = ("/v1beta", "/v1", "/v1alpha", "/v1beta1")
 _GEMINI = tuple(f"{version}/models/{{model:path}}" for version in _GOOGLE_VERSIONS)
 _GEMINI_TUNED = tuple(f"{version}/tunedModels/{{tuned:path}}" for version in _GOOGLE_VERSIONS)
@@ -121,6 +143,17 @@ _INTERACTIONS = tuple(
     for version in _GOOGLE_VERSIONS
     for parent in ("", "/projects/{project}/locations/{location}")
 )
+
+_LIVE = (
+    *(
+        f"/ws/google.ai.generativelanguage.{version}.GenerativeService.{method}"
+        for version in ("v1", "v1beta", "v1alpha")
+        for method in ("BidiGenerateContent", "BidiGenerateContentConstrained")
+    ),
+    *(f"/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent" for version in ("v1", "v1beta1")),
+    "/",
+)
+"""Where Gemini Live is; clients with a base URL of their own and no key ask for no path at all."""
 
 PROTOCOLS: tuple[Registered, ...] = (
     Registered(
@@ -147,6 +180,17 @@ PROTOCOLS: tuple[Registered, ...] = (
             for base, sides in (("/responses", _RESPONSES), ("/conversations", _CONVERSATIONS))
             for method, path, function in sides
         ),
+        sockets=("/v1/responses",),
+    ),
+    Registered(
+        "openai_realtime",
+        (),
+        tuple(
+            SideRoute("POST", f"{base}/realtime{path}", function)
+            for base in _REALTIME_BASES
+            for path, function in _REALTIME
+        ),
+        sockets=tuple(f"{base}/realtime{path}" for base in _REALTIME_BASES for path in ("", "/translations")),
     ),
     Registered(
         "openai_embeddings",
@@ -293,6 +337,12 @@ PROTOCOLS: tuple[Registered, ...] = (
         ),
     ),
     Registered(
+        "gemini_live",
+        (),
+        tuple(SideRoute("POST", f"{version}/auth_tokens", "create_auth_token") for version in ("/v1alpha", "/v1beta")),
+        sockets=_LIVE,
+    ),
+    Registered(
         "azure_openai:chat",
         (Route("POST", "/openai/deployments/{deployment}/chat/completions"),),
         _models_below(("/openai",)),
@@ -332,5 +382,5 @@ def chat_protocols() -> tuple[ChatProtocol, ...]:
 
 def embedding_protocols() -> tuple[WireProtocol, ...]:
     """Those whose answers are vectors, imported."""
-    loaded = (registered.load() for registered in PROTOCOLS)
+    loaded = (registered.load() for registered in PROTOCOLS if registered.routes)
     return tuple(protocol for protocol in loaded if member(protocol, "frames") is None)

@@ -69,6 +69,10 @@ class Turn(Protocol):
     def request(self) -> ChatRequest:
         """What fixtures match. Its `endpoint` is `chat`, `realtime`, `realtime-transcription`, …; `stream` is true."""
 
+    @property
+    def is_optional(self) -> bool:
+        """Whether it is all the same if no fixture is meant to answer: nobody hears of it then but the turn."""
+
     def frames(self, said: Said, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
         """The messages that answer, each a frame of its own: JSON text without framing. Kinds tell physics which of
         them take time, and interruption which of them count. Raises WireError at once (not when first read) if such an

@@ -108,6 +108,14 @@ INSTEAD = {
 }
 """These stand instead of every answer, whatever its kind."""
 
+OF_WEBSOCKETS = (
+    FaultName.RESERVED_OPCODE,
+    FaultName.MASKED_FRAME,
+    FaultName.OVERSIZED_FRAME,
+    FaultName.WRONG_CLOSE_CODE,
+)
+"""These do nothing to HTTP."""
+
 OF_A_WHOLE_ANSWER = INSTEAD | {
     FaultName.WRONG_CONTENT_TYPE: Whole(headers={"content-type": "text/html; charset=utf-8"}),
     FaultName.RESET: Whole(body=half, ending="rst", cut=True),
@@ -119,6 +127,7 @@ OF_A_WHOLE_ANSWER = INSTEAD | {
     FaultName.MALFORMED_FRAME: Whole(body=unclosed),
     FaultName.ERROR_EVENT: Whole(529, OVERLOADED),
     FaultName.BROKEN_ARGUMENTS: Whole(),
+    **dict.fromkeys(OF_WEBSOCKETS, Whole()),
 }
 
 
@@ -206,6 +215,7 @@ OF_A_STREAM = INSTEAD | {
     ),
     FaultName.ERROR_EVENT: Streamed(lambda frames: [frames[0], b"data: " + OVERLOADED + b"\n\n"], [50]),
     FaultName.BROKEN_ARGUMENTS: Streamed(whole_stream, [50, 100, 150, 200]),
+    **dict.fromkeys(OF_WEBSOCKETS, Streamed(whole_stream, [50, 100, 150, 200])),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -294,9 +295,8 @@ CONFIG_VALUES = [value for value in VALUES if value is not ABSENT and value != 1
 @pytest.mark.parametrize("key", [*config._KEYS, *sorted(config.NOT_YET), "unknown", "llm.unknown", "llm", "journal"])
 def test_field_57_a_config_is_judged_alike(key: str, tmp_path: Path) -> None:
     """field 2.57"""
-    section, _, inner = key.partition(".")
     for value in [*CONFIG_VALUES, "warn", 65536, 4010]:
-        content = {section: {inner: value} if inner else value}
+        content = functools.reduce(lambda inner, name: {name: inner}, reversed(key.split(".")), value)
         assert CONFIG.is_valid(content) is loads(content, tmp_path / "c.json"), content
 
 

@@ -65,6 +65,15 @@ def _wants_events(query: str) -> bool:
 
 def chat_request(sent: dict[str, Any], model: str, aliases: tuple[str, ...] = ()) -> ChatRequest:
     """The canonical form of a body. Raises WireError."""
+    request = conversation(sent, model, aliases)
+    if request.objection is None:
+        missing = missing_signature(many(sent, "contents", "contents"), model)
+        request.objection = None if missing is None else ErrorReply(missing, status=400)
+    return request
+
+
+def conversation(sent: dict[str, Any], model: str, aliases: tuple[str, ...] = ()) -> ChatRequest:
+    """The same where the service keeps what was said, and nobody has to send thoughts back. Raises WireError."""
     contents = many(sent, "contents", "contents")
     if not contents:
         raise refusal("* GenerateContentRequest.contents: contents is not specified")
@@ -75,8 +84,7 @@ def chat_request(sent: dict[str, Any], model: str, aliases: tuple[str, ...] = ()
     body = {name: value for name, value in sent.items() if name not in _TRANSLATED}
     body |= {"model": model, "messages": messages, "stream": False}
     body |= parameters(sent)
-    missing = objection or missing_signature(contents, model)
-    told = None if missing is None else ErrorReply(missing, status=400)
+    told = None if objection is None else ErrorReply(objection, status=400)
     return ChatRequest(body, sent, model, objection=told, aliases=aliases)
 
 

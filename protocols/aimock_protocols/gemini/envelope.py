@@ -51,7 +51,7 @@ _NEVER_SENT = "FUNCTION_CALL"
 
 _SPELLINGS = Spellings(
     prompt=("promptTokenCount", "prompt_tokens", "input_tokens"),
-    completion=("candidatesTokenCount", "completion_tokens", "output_tokens"),
+    completion=("candidatesTokenCount", "responseTokenCount", "completion_tokens", "output_tokens"),
     total=("totalTokenCount", "total_tokens"),
     prompt_details=("prompt_tokens_details", "input_tokens_details"),
     completion_details=("completion_tokens_details", "output_tokens_details"),
@@ -118,8 +118,20 @@ class Usage(NamedTuple):
         return self.told(self.candidates, self.thoughts)
 
 
-def usage(reply: Reply, shape: Shape) -> Usage:
-    """Given counts or estimated ones, then what else the reply gives.
+class Counted(NamedTuple):
+    """The tokens of a reply, and what else it says of them."""
+
+    prompt: int
+    candidates: int
+    thoughts: int
+    total: int | None
+    """As given; None: the sum."""
+    rest: dict[str, Any]
+    """In the provider's terms."""
+
+
+def counted(reply: Reply, prompt_tokens: int, candidates: int = 1) -> Counted:
+    """Given counts, or estimated ones: of a prompt of so many tokens, and as many candidates.
 
     Candidates are counted without thoughts, which are a count of their own; OpenAI's completion tokens include them.
     """
@@ -129,23 +141,29 @@ def usage(reply: Reply, shape: Shape) -> Usage:
     thoughts = rest.pop("thoughtsTokenCount", None)
     thoughts = thoughts if type(thoughts) is int else 0
     if counts is None:
-        counts = estimated_counts(reply, shape.prompt_tokens)
+        counts = estimated_counts(reply, prompt_tokens)
         thoughts = thoughts or (estimate(utf16_length(reply.reasoning)) if reply.reasoning else 0)
-        candidates, total = counts.completion * shape.candidates, None
+        completion, total = counts.completion * candidates, None
     else:
         included = mapping(first(given, _SPELLINGS.completion_details, dict)).get("reasoning_tokens")
         included = included if type(included) is int and not thoughts else 0
         thoughts = thoughts or included
-        candidates, total = max(0, counts.completion - included), first(given, _SPELLINGS.total, int)
-    if total is None:
-        tools = rest.get("toolUsePromptTokenCount")
-        total = counts.prompt + candidates + thoughts + (tools if type(tools) is int else 0)
+        completion, total = max(0, counts.completion - included), first(given, _SPELLINGS.total, int)
     cached = mapping(first(given, _SPELLINGS.prompt_details, dict)).get("cached_tokens")
     if type(cached) is int and cached:
         rest.setdefault("cachedContentTokenCount", cached)
-    for name, value in _platform_members(counts.prompt, candidates, shape).items():
+    return Counted(counts.prompt, completion, thoughts, total, rest)
+
+
+def usage(reply: Reply, shape: Shape) -> Usage:
+    """Given counts or estimated ones, then what else the reply gives."""
+    prompt, candidates, thoughts, total, rest = counted(reply, shape.prompt_tokens, shape.candidates)
+    if total is None:
+        tools = rest.get("toolUsePromptTokenCount")
+        total = prompt + candidates + thoughts + (tools if type(tools) is int else 0)
+    for name, value in _platform_members(prompt, candidates, shape).items():
         rest.setdefault(name, value)
-    return Usage(counts.prompt, candidates, thoughts, total, orjson.dumps(rest)[1:-1])
+    return Usage(prompt, candidates, thoughts, total, orjson.dumps(rest)[1:-1])
 
 
 def _platform_members(prompt: int, candidates: int, shape: Shape) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def envelope(error: ErrorReply) -> dict[str, Any]:
         details.append({"@type": _DETAIL + "ErrorInfo", "reason": reason, "domain": _DOMAIN, "metadata": unsaid})
     wait = wait_of(error)
     if wait is not None:
-        details.append({"@type": _DETAIL + "RetryInfo", "retryDelay": _duration(wait)})
+        details.append({"@type": _DETAIL + "RetryInfo", "retryDelay": duration(wait)})
     if details:
         inner["details"] = details
     return {"error": inner}
@@ -139,7 +139,7 @@ def _name_of(error: ErrorReply) -> str | None:
     return next((name for name in (error.code, error.type) if type(name) is str and name in _CODES), None)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A google.protobuf.Duration: `34s`, `0.25s`."""
     return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
 

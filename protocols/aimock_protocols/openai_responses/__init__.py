@@ -1,4 +1,5 @@
-"""OpenAI Responses, also as Azure has it: the module is the protocol (see `canonical.ChatProtocol`)."""
+"""OpenAI Responses, also as Azure has it: the module is the protocol (see `canonical.ChatProtocol`), over HTTP and over
+WebSockets (`sessions.SocketProtocol`)."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from aimock_protocols.openai_responses.conversations import (
 from aimock_protocols.openai_responses.counting import compact, count_input_tokens
 from aimock_protocols.openai_responses.decode import decode
 from aimock_protocols.openai_responses.encode import encode
+from aimock_protocols.openai_responses.session import ResponsesSession as connect
 from aimock_protocols.openai_responses.shape import shape
 from aimock_protocols.openai_responses.stored import cancel, delete, list_input_items, recall, remember, retrieve
 from aimock_protocols.openai_responses.stream import error_frame, frames
@@ -31,6 +33,7 @@ __all__ = [
     "cancel",
     "collapse",
     "compact",
+    "connect",
     "count_input_tokens",
     "create_conversation",
     "create_conversation_items",

@@ -23,6 +23,7 @@ from aimock_protocols.collapsing import (
 from aimock_protocols.openai_platform import read_error
 from aimock_protocols.openai_responses.envelope import REASONS
 from aimock_protocols.openai_responses.gathering import PARTS, RUNS, Item, Run
+from aimock_protocols.openai_responses.items import CALLS
 
 _FINISH_REASONS = {theirs: ours for ours, theirs in REASONS.items()}
 _PARAGRAPH = "\n\n"
@@ -218,7 +219,7 @@ def _parts(items: Iterable[Item]) -> Iterator[Part]:
             text = item.text("output_text")
             if text is not None:
                 yield Text(text)
-        elif item.kind in ("function_call", "custom_tool_call"):
+        elif item.kind in CALLS:
             yield item.call()
 
 

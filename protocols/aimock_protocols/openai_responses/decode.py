@@ -18,7 +18,11 @@ _INSTEAD_OF_INPUT = ("prompt", "previous_response_id", "conversation")
 
 def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
     """The request in canonical form; `native` is the body as sent. Raises WireError, a 400."""
-    sent = read_object(body)
+    return complete_request(read_object(body))
+
+
+def complete_request(sent: dict[str, Any]) -> ChatRequest:
+    """The canonical form of a body that has an input, or something in its place. Raises WireError."""
     if sent.get("input") is None and all(sent.get(name) is None for name in _INSTEAD_OF_INPUT):
         raise refusal("Missing required parameter: 'input'.", "input", "missing_required_parameter")
     return chat_request(sent)
@@ -42,7 +46,7 @@ def chat_request(sent: dict[str, Any]) -> ChatRequest:
         sent,
         model or "",
         stream or False,
-        objection=None if previous or conversation else _objection(said),
+        objection=None if previous or conversation else objection_to(said),
         recalls=previous or conversation,
         remembers=store is not False or bool(background or conversation),
     )
@@ -77,7 +81,7 @@ def conversation_id(sent: dict[str, Any]) -> str | None:
     return wanted or None
 
 
-def _objection(said: Transcript) -> ErrorReply | None:
+def objection_to(said: Transcript) -> ErrorReply | None:
     """Why the provider would refuse the conversation: each call has one result, and each result its call."""
     if said.unanswered:
         message = f"No tool output found for function call {said.unanswered[0]}."

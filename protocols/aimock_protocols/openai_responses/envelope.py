@@ -13,8 +13,8 @@ from aimock_protocols.usage import Spellings, estimated_counts, extras, first, g
 DEFAULT_MODEL = "gpt-4o"
 """The model that answers a request that names none: clients need the field."""
 
-REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
-"""Why a response is incomplete, by OpenAI's finish reasons in the chat."""
+REASONS = {"length": "max_output_tokens", "content_filter": "content_filter", "steered": "steered"}
+"""Why a response is incomplete, by OpenAI's finish reasons in the chat, which knows of no steering."""
 
 _COMPLETED = frozenset({None, "stop", "tool_calls", "function_call"})
 

@@ -8,7 +8,7 @@ import orjson
 
 from aimock_protocols.canonical import Stamp
 from aimock_protocols.openai_platform import refusal
-from aimock_protocols.openai_responses.messages import kind_of
+from aimock_protocols.openai_responses.messages import as_items, kind_of
 
 _PREFIXES = {
     "message": "msg",
@@ -26,11 +26,8 @@ _WITH_STATUS = frozenset(
 
 
 def input_items(given: Any, stamp: Stamp) -> dict[str, bytes]:
-    """The items of an input as JSON, by id; text is a user's message, and none is no item. Raises WireError on items
-    that are nested too deep."""
-    if isinstance(given, str):
-        given = [{"role": "user", "content": given}]
-    made = [_item(item, f"input {index}", stamp) for index, item in enumerate(given or [])]
+    """The items of an input as JSON, by id. Raises WireError on items that are nested too deep."""
+    made = [_item(item, f"input {index}", stamp) for index, item in enumerate(as_items(given))]
     try:
         return {item["id"]: orjson.dumps(item) for item in made}
     except orjson.JSONEncodeError:

@@ -11,6 +11,9 @@ from aimock_protocols.openai_chat.logprobs import dealt, made_up
 from aimock_protocols.openai_responses.shape import Shape
 from aimock_protocols.reasoning import is_reasoning_model
 
+CALLS = ("function_call", "custom_tool_call")
+"""The types of items that call tools which clients run."""
+
 _NO_ARGUMENTS = "{}"
 
 
@@ -45,6 +48,11 @@ class Item(NamedTuple):
     runs: tuple[Run, ...] = ()
     stages: tuple[str, ...] = ()
     """Events that tell only how far it is, in order."""
+
+    @property
+    def is_call(self) -> bool:
+        """Whether the client is to answer it."""
+        return self.whole["type"] in CALLS
 
 
 def items(reply: Reply, shape: Shape, stamp: Stamp) -> list[Item]:

@@ -25,6 +25,11 @@ def messages_of(instructions: str, given: str | list[Any]) -> Transcript:
     return transcript
 
 
+def as_items(given: Any) -> list[Any]:
+    """An input as items: text is a user's message, and none is no item."""
+    return [{"role": "user", "content": given}] if isinstance(given, str) else given or []
+
+
 def kind_of(item: dict[str, Any]) -> str:
     """The type of an item; messages and references may leave it out."""
     kind = item.get("type")

@@ -25,7 +25,7 @@ from aimock_protocols.openai_responses.decode import conversation_id, instructio
 from aimock_protocols.openai_responses.encode import finished, under_way
 from aimock_protocols.openai_responses.input_items import input_items
 from aimock_protocols.openai_responses.items import items as output_items
-from aimock_protocols.openai_responses.messages import messages_of
+from aimock_protocols.openai_responses.messages import as_items, messages_of
 from aimock_protocols.openai_responses.shape import Shape
 from aimock_protocols.openai_responses.stream import frames
 
@@ -77,22 +77,30 @@ def recall(request: ChatRequest, memory: Memory) -> ChatRequest:
     """The request with what its response or conversation has before it. One that is not known is objected to."""
     native = request.native
     previous, conversation = native.get("previous_response_id"), conversation_id(native)
-    if previous and not isinstance(memory.get(previous), Stored):
-        message = f"Previous response with id '{previous}' not found."
-        code = "previous_response_not_found"
-        objection = ErrorReply(message, "invalid_request_error", "previous_response_id", code, 400)
-        return attrs.evolve(request, objection=objection)
+    if previous and not knows(memory, previous):
+        return attrs.evolve(request, objection=previous_not_found(previous))
     if conversation and conversations.find(memory, conversation) is None:
         return attrs.evolve(request, objection=conversations.not_found(conversation))
 
     def resumed() -> list[Any]:
-        earlier = _chain(memory, previous) if previous else conversations.items_of(memory, str(conversation))
-        return messages_of(instructions_of(native), [*earlier, *_as_items(read_input(native))]).messages
+        earlier = chain(memory, previous) if previous else conversations.items_of(memory, str(conversation))
+        return messages_of(instructions_of(native), [*earlier, *as_items(read_input(native))]).messages
 
     return attrs.evolve(request, resumed=resumed)
 
 
-def _chain(memory: Memory, last: str) -> list[Any]:
+def knows(memory: Memory, response: str) -> bool:
+    """Whether a response is stored under the id."""
+    return isinstance(memory.get(response), Stored)
+
+
+def previous_not_found(previous: str) -> ErrorReply:
+    message = f"Previous response with id '{previous}' not found."
+    code = "previous_response_not_found"
+    return ErrorReply(message, "invalid_request_error", "previous_response_id", code, 400)
+
+
+def chain(memory: Memory, last: str) -> list[Any]:
     """The items of a response and of all that it took up, as far back as they are known, oldest first."""
     turns: dict[str, Stored] = {}
     current: str | None = last
@@ -104,13 +112,9 @@ def _chain(memory: Memory, last: str) -> list[Any]:
         current = stored.previous
     items: list[Any] = []
     for stored in reversed(turns.values()):
-        items += _as_items(orjson.loads(stored.input))
+        items += as_items(orjson.loads(stored.input))
         items += stored.output()
     return items
-
-
-def _as_items(given: Any) -> list[Any]:
-    return [{"role": "user", "content": given}] if isinstance(given, str) else given or []
 
 
 # -- side routes -------------------------------------------------------------------------------------------------------

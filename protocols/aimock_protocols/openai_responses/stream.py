@@ -1,20 +1,20 @@
 """Streamed responses (wire-openai-responses §7 to §10): item after item, each opened, filled and closed.
 
-Every event is numbered, and its members are in alphabetical order after its type, as the live service has them.
+Every event is numbered, and its members are in alphabetical order after its type, as the live service has them. Over
+HTTP and over a WebSocket the events are the same; what stands around them is told by a `Framing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 
-from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Reply, Stamp
 from aimock_protocols.openai_chat.logprobs import dealt
 from aimock_protocols.openai_responses import envelope
-from aimock_protocols.openai_responses.items import Run, items
+from aimock_protocols.openai_responses.items import Item, Run, items
 from aimock_protocols.openai_responses.shape import Shape
 from aimock_protocols.slicing import slices
 
@@ -22,80 +22,134 @@ _ENDINGS = {"incomplete": "response.incomplete", "failed": "response.failed"}
 """The events with which a response of each status ends; all others are complete."""
 
 
-def frames(reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
+class Framing(NamedTuple):
+    """How an event goes on the wire."""
+
+    lead: Callable[[bytes], bytes]
+    """What comes before it, by its name."""
+    end: bytes
+    """What comes after its last member."""
+
+
+SSE = Framing(lambda name: b"event: %b\ndata: " % name, b"}\n\n")
+
+
+def in_messages(lane: str | None) -> Framing:
+    """Each event as a message of its own, with the lane that it belongs to, if that has a name."""
+    return Framing(lambda name: b"", b"}" if lane is None else b',"stream_id":%b}' % orjson.dumps(lane))
+
+
+def frames(
+    reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int, framing: Framing = SSE, until: int | None = None
+) -> Iterator[Frame]:
     """The events of a streamed reply.
 
-    A reply with a mid-stream error ends in that error instead, at the latest in place of the last event. Raises
-    ValueError if `chunk_size` is below 1.
+    A reply with a mid-stream error ends in that error instead, at the latest in place of the last event. One that is
+    steered away once `until` events have been sent goes on to the end of the item that it is at and is incomplete; but
+    if it has called the client's tools by then, it goes on to its own end. Raises ValueError if `chunk_size` is below
+    1.
     """
-    writer = _Writer(reply, shape, stamp)
-    writer.write(chunk_size)
-    if reply.mid_stream_error is None:
+    writer = _Writer(reply, shape, stamp, framing)
+    writer.write(chunk_size, until)
+    if reply.mid_stream_error is None or until is not None:
         return iter(writer.events)
     broken = reply.mid_stream_error
     before = writer.events[: min(max(broken.after_chunks, 0), len(writer.events) - 1)]
-    return iter([*before, _breaking(broken.error, reply, shape, stamp, len(before))])
+    return iter([*before, *breaking(broken.error, reply, shape, stamp, len(before), framing)])
+
+
+def prepared(reply: Reply, shape: Shape, stamp: Stamp, framing: Framing) -> list[Frame]:
+    """The events of a response that only prepares for others: it is empty, and complete at once."""
+    writer = _Writer(reply, shape, stamp, framing)
+    writer.stand("response.created", envelope.Standing("in_progress"), FrameKind.OPEN)
+    writer.stand("response.completed", envelope.ended(reply, shape, []), FrameKind.TOKEN)
+    return writer.events
 
 
 def error_frame(error: ErrorReply, shape: Shape, stamp: Stamp) -> Frame:
     """An error inside a stream, whose place in it is not known: it counts as the first event."""
-    return _breaking(error, Reply(), shape, stamp, 0)
+    told = breaking(error, Reply(), shape, stamp, 0, SSE)
+    return Frame(b"".join(frame.data for frame in told), FrameKind.CLOSE)
 
 
-def _breaking(error: ErrorReply, reply: Reply, shape: Shape, stamp: Stamp, number: int) -> Frame:
-    """Two events at once: the error as both of its forms have it, nested for clients that raise it and flat for those
-    that are typed, and the response that failed by it."""
+def breaking(
+    error: ErrorReply, reply: Reply, shape: Shape, stamp: Stamp, number: int, framing: Framing
+) -> tuple[Frame, Frame]:
+    """An error that ends a stream: told as both of its forms have it, nested for clients that raise it and flat for
+    those that are typed, and then the response that failed by it."""
     flat = {"code": error.code, "message": error.message, "param": error.param}
     nested = {"type": error.type or "server_error", **flat}
     told = {"type": "error", "error": nested, **flat, "sequence_number": number}
-    standing = envelope.failed([], error)
-    failure = envelope.response(reply, shape, stamp, standing)
-    data = sse.encode(orjson.dumps(told), b"error") + _whole_event("response.failed", failure, number + 1)
-    return Frame(data, FrameKind.CLOSE)
+    failure = envelope.response(reply, shape, stamp, envelope.failed([], error))
+    return (
+        _framed(b"error", orjson.dumps(told), FrameKind.CLOSE, framing),
+        _whole_event("response.failed", failure, number + 1, FrameKind.CLOSE, framing),
+    )
 
 
-def _whole_event(name: str, response: bytes, number: int) -> bytes:
+def _whole_event(name: str, response: bytes, number: int, kind: FrameKind, framing: Framing) -> Frame:
     told = {"type": name, "response": orjson.Fragment(response), "sequence_number": number}
-    return sse.encode(orjson.dumps(told), name.encode())
+    return _framed(name.encode(), orjson.dumps(told), kind, framing)
+
+
+def _framed(name: bytes, event: bytes, kind: FrameKind, framing: Framing) -> Frame:
+    return Frame(b"".join((framing.lead(name), event[:-1], framing.end)), kind)
 
 
 class _Writer:
     """Writes one stream."""
 
-    def __init__(self, reply: Reply, shape: Shape, stamp: Stamp) -> None:
+    def __init__(self, reply: Reply, shape: Shape, stamp: Stamp, framing: Framing) -> None:
         self.events: list[Frame] = []
         self._reply = reply
         self._shape = shape
         self._stamp = stamp
+        self._framing = framing
 
-    def write(self, chunk_size: int) -> None:
+    def write(self, chunk_size: int, until: int | None) -> None:
         """All events, without the mid-stream error."""
         if self._shape.is_background:
-            self._stand("response.created", envelope.Standing("queued"), FrameKind.OPEN)
-            self._stand("response.queued", envelope.Standing("queued"), FrameKind.OPEN)
+            self.stand("response.created", envelope.Standing("queued"), FrameKind.OPEN)
+            self.stand("response.queued", envelope.Standing("queued"), FrameKind.OPEN)
         else:
-            self._stand("response.created", envelope.Standing("in_progress"), FrameKind.OPEN)
-        self._stand("response.in_progress", envelope.Standing("in_progress"), FrameKind.OPEN)
-        made = items(self._reply, self._shape, self._stamp)
-        for index, item in enumerate(made):
-            place = {"item_id": item.start["id"], "output_index": index}
-            self._event("output_item.added", item=item.start, output_index=index)
-            for stage in item.stages:
-                self._event(stage, **place)
-            for run in item.runs:
-                self._run(run, place, chunk_size)
-            self._event("output_item.done", item=item.whole, output_index=index)
-        ended = envelope.ended(self._reply, self._shape, [item.whole for item in made])
-        self._stand(_ENDINGS.get(ended.status, "response.completed"), ended, FrameKind.TOKEN)
+            self.stand("response.created", envelope.Standing("in_progress"), FrameKind.OPEN)
+        self.stand("response.in_progress", envelope.Standing("in_progress"), FrameKind.OPEN)
+        told: list[Item] = []
+        for item in items(self._reply, self._shape, self._stamp):
+            if self._is_steered(told, until):
+                break
+            self._item(item, len(told), chunk_size)
+            told.append(item)
+        output = [item.whole for item in told]
+        if self._is_steered(told, until):
+            usage = envelope.usage(self._reply, self._shape)
+            ended = envelope.Standing("incomplete", output, usage, envelope.REASONS["steered"])
+        else:
+            ended = envelope.ended(self._reply, self._shape, output)
+        self.stand(_ENDINGS.get(ended.status, "response.completed"), ended, FrameKind.TOKEN)
 
-    def _stand(self, name: str, standing: envelope.Standing, kind: FrameKind) -> None:
+    def _is_steered(self, told: Sequence[Item], until: int | None) -> bool:
+        """Whether it ends after these items."""
+        return until is not None and len(self.events) >= until and not any(item.is_call for item in told)
+
+    def _item(self, item: Item, index: int, chunk_size: int) -> None:
+        place = {"item_id": item.start["id"], "output_index": index}
+        self._event("output_item.added", item=item.start, output_index=index)
+        for stage in item.stages:
+            self._event(stage, **place)
+        for run in item.runs:
+            self._run(run, place, chunk_size)
+        self._event("output_item.done", item=item.whole, output_index=index)
+
+    def stand(self, name: str, standing: envelope.Standing, kind: FrameKind) -> None:
+        """An event that tells how the response stands."""
         response = envelope.response(self._reply, self._shape, self._stamp, standing)
-        self.events.append(Frame(_whole_event(name, response, len(self.events)), kind))
+        self.events.append(_whole_event(name, response, len(self.events), kind, self._framing))
 
     def _event(self, name: str, /, **members: Any) -> None:
         members["sequence_number"] = len(self.events)
         told = {"type": f"response.{name}", **dict(sorted(members.items()))}
-        self.events.append(Frame(sse.encode(orjson.dumps(told), told["type"].encode()), FrameKind.TOKEN))
+        self.events.append(_framed(told["type"].encode(), orjson.dumps(told), FrameKind.TOKEN, self._framing))
 
     def _run(self, run: Run, place: dict[str, Any], chunk_size: int) -> None:
         place = {**place, **run.place}
@@ -113,9 +167,9 @@ class _Writer:
             b"".join(b'"%b":%b,' % (key.encode(), orjson.dumps(place[key])) for key in keys if key in place)
             for keys in (("content_index",), ("item_id",), ("output_index",), ("summary_index",))
         )
-        opening = b'event: %b\ndata: {"type":"%b",%b"delta":' % (name, name, opening)
+        opening = b'%b{"type":"%b",%b"delta":' % (self._framing.lead(name), name, opening)
         numbered += b'"sequence_number":'
-        closing = (b"," + closing[:-1] if closing else b"") + b"}\n\n"
+        closing = (b"," + closing[:-1] if closing else b"") + self._framing.end
         pieces = slices(run.text, chunk_size)
         number = len(self.events)
         for piece, logprobs in zip(pieces, _logprobs(run, pieces), strict=True):

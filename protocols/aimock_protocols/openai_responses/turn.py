@@ -1,0 +1,121 @@
+"""One response of a session: from its request to its end (see `sessions.Turn`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import attrs
+import orjson
+
+from aimock_protocols import sse
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, Reply, Stamp, WireError
+from aimock_protocols.openai_responses import envelope, events
+from aimock_protocols.openai_responses.collapse import collapse
+from aimock_protocols.openai_responses.items import items
+from aimock_protocols.openai_responses.shape import Shape
+from aimock_protocols.openai_responses.steering import Steer
+from aimock_protocols.openai_responses.stream import breaking, frames, in_messages
+from aimock_protocols.sessions import Event, Move, Said, Speech
+
+
+class Answer(NamedTuple):
+    """What a response follows from besides its request."""
+
+    reply: Reply
+    stamp: Stamp
+    chunk_size: int
+
+    @property
+    def id(self) -> str:
+        return envelope.response_id(self.reply, self.stamp)
+
+    def output(self, shape: Shape) -> list[dict[str, Any]]:
+        """Its items."""
+        return [item.whole for item in items(self.reply, shape, self.stamp)]
+
+
+@attrs.define(eq=False)
+class ResponseTurn:
+    """A turn of a session."""
+
+    request: ChatRequest
+    shape: Shape
+    lane: str | None
+    before: bytes
+    """All items that come before the answer, those of earlier turns too: JSON."""
+    remembers: bool
+    carried: tuple[Steer, ...]
+    """Steering of an earlier response that is part of this one's input."""
+    _settle: Callable[[ResponseTurn, Answer | None, Stamp], Iterable[Move]]
+    """Told how it ended: with an answer, or without one that could be taken up."""
+    answer: Answer | None = None
+    """Once it is being given."""
+    steers: list[Steer] = attrs.field(factory=list)
+    """Those that are to end it."""
+    _begun: int = 0
+    """Events that were asked for, if not sent."""
+    _failure: Event | None = None
+    """What an error in its midst leaves to be said."""
+    is_optional: bool = attrs.field(default=False, init=False)
+
+    def frames(self, said: Said, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
+        if not isinstance(said, Reply):
+            kind = "audio" if isinstance(said, Speech) else "a transcription"
+            message = f"Fixture response is {kind}, which chat does not serve"
+            raise WireError(ErrorReply(message, "invalid_request_error", status=422))
+        self.answer = Answer(said, stamp, chunk_size)
+        return self._counted(frames(said, self.shape, stamp, chunk_size, in_messages(self.lane)))
+
+    def _counted(self, told: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in told:
+            self._begun += 1
+            yield frame
+
+    def broken(self, error: ErrorReply, stamp: Stamp) -> Frame:
+        reply, stamp = (Reply(), stamp) if self.answer is None else (self.answer.reply, self.answer.stamp)
+        told, failure = breaking(error, reply, self.shape, stamp, self._begun, in_messages(self.lane))
+        self._failure = Event(failure.data)
+        return told
+
+    def ended(self, stamp: Stamp) -> Iterable[Move]:
+        assert self.answer is not None
+        if self._failure is not None:
+            return [self._failure, *self._settle(self, None, stamp)]
+        if self.answer.reply.mid_stream_error is not None:
+            return self._settle(self, None, stamp)
+        return [*self._accepted(self._begun), *self._settle(self, self.answer, stamp)]
+
+    def cut(self, sent: int, stamp: Stamp) -> Iterable[Move]:
+        """It was steered: what is left to be said of it follows at once."""
+        assert self.answer is not None
+        reply, spoken, chunk_size = self.answer
+        told = list(frames(reply, self.shape, spoken, chunk_size, in_messages(self.lane), until=sent))
+        said = collapse(sse.encode(frame.data) for frame in told)
+        rest = [_renumbered(frame, len(self.steers)) for frame in told[sent:]]
+        self._begun = len(told)
+        answer = self.answer._replace(reply=said) if said.finish_reason == "steered" else self.answer
+        return [*self._accepted(sent), *rest, *self._settle(self, answer, stamp)]
+
+    def failed(self, error: ErrorReply, stamp: Stamp) -> Iterable[Move]:
+        return [*self.refused(error), *self._settle(self, None, stamp)]
+
+    def refused(self, error: ErrorReply) -> Iterator[Event]:
+        """What the client is told in place of a response; it gets back what was to steer it to this one."""
+        yield events.refused(error, self.lane)
+        for steer in self.carried:
+            yield events.steer_failed(steer, self.lane, "successor_creation_failed", error.message)
+
+    def numbered(self, place: int) -> int:
+        """The number of an event that comes so many places after those of its stream, and after the acknowledgements
+        of steering, which are numbered with them."""
+        return self._begun + len(self.steers) + place
+
+    def _accepted(self, number: int) -> list[Event]:
+        return [events.accepted(steer, self.lane, number + at) for at, steer in enumerate(self.steers)]
+
+
+def _renumbered(frame: Frame, by: int) -> Event:
+    told = orjson.loads(frame.data)
+    told["sequence_number"] += by
+    return Event(orjson.dumps(told))
