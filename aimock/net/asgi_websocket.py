@@ -1,28 +1,32 @@
-"""A dialogue performed as an ASGI WebSocket: the same steps as `aimock.net.dialogue` has them, each message sent by the
-server, which frames, compresses and answers pings in its own way."""
+"""A dialogue over an ASGI WebSocket.
+
+It is held by the same `WebSocket` as over a connection of ours: each message of ASGI stands for a frame, and goes to it
+and comes from it as one. Compression, pings and fragments are the server's business.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
 
 import attrs
 import trio
 
-from aimock.net.asgi import ASGIExchange, encoded, head_of, logger
-from aimock.net.dialogue import Break, Close, Play, Raw, Send, Step, Stop, Wait
-from aimock.net.exchange import Ending, Head, Outcome, Refusal, Request, Stream, Task, Upgrade, Whole
+from aimock.net import framing
+from aimock.net.asgi import ASGIExchange, encoded, head_of
+from aimock.net.exchange import Head, Outcome, Refusal, Request, Stream, Task, Upgrade, Whole
+from aimock.net.pacer import Pacer
+from aimock.net.transport import PeerGone
+from aimock.net.websocket import WebSocket
 
-_GOING_AWAY = 1001
-_INTERNAL_ERROR = 1011
-_REASON_BYTES = 123
-"""What a close frame has for it (RFC 6455 5.5)."""
+_TEXT, _BINARY, _CLOSE = 0x81, 0x82, 0x88
+"""First bytes of whole frames."""
 
-_ABNORMAL = 1006
-"""What ASGI servers say when a client left without a close frame."""
+_NORMAL, _ABNORMAL = 1000, 1006
+"""Close codes; by the latter ASGI servers say that a client left without a close frame."""
 
 
 class WebSocketExchange(ASGIExchange):
-    """The handshake, and the conversation if it comes to one."""
+    """The handshake, and the dialogue if it comes to one."""
 
     family = "websocket.http.response"
     leaving = "websocket.disconnect"
@@ -34,7 +38,8 @@ class WebSocketExchange(ASGIExchange):
         if isinstance(head, Refusal):
             await self._decline(self.setting.handler.refuse(None, head), None, since)
             return
-        answer = self.setting.handler.answer(Request(_asking(head)))
+        head = _asking(head)
+        answer = self.setting.handler.answer(Request(head))
         if isinstance(answer, Task):
             answer = await self.waited_for(answer)
             since = trio.current_time()
@@ -54,15 +59,30 @@ class WebSocketExchange(ASGIExchange):
         await self.send({"type": "websocket.close"})  # which the server makes a 403
 
     async def _open(self, upgrade: Upgrade) -> None:
-        outcome = Outcome.STOPPED
-        try:
-            headers = list(encoded(upgrade.headers))
-            with trio.CancelScope(shield=True):
-                await self.send({"type": "websocket.accept", "subprotocol": upgrade.subprotocol, "headers": headers})
-            outcome = await _Conversation(self, upgrade).run()
-        finally:
-            if upgrade.on_end is not None:
-                upgrade.on_end(outcome)
+        headers = list(encoded(upgrade.headers))
+        with trio.CancelScope(shield=True):  # cut off in it, the headers of other streams would be lost as well
+            await self.send({"type": "websocket.accept", "subprotocol": upgrade.subprotocol, "headers": headers})
+        limits = attrs.evolve(self.setting.limits, ping_interval=math.inf, pong_timeout=math.inf)
+        frames = framing.Framing(limits.message_bytes)
+        transport = _Messages(self)
+        pacer = Pacer()
+        socket = WebSocket(transport, upgrade, frames, limits, pacer)
+        async with trio.open_nursery() as beside:
+            beside.start_soon(pacer.run)
+            beside.start_soon(self._leave_with_server, socket)
+            try:
+                await socket.run(b"", b"")
+            except PeerGone:
+                transport.is_over = not isinstance(socket.outbox.failure, trio.TooSlowError)
+            beside.cancel_scope.cancel()
+        if not transport.is_over:
+            await self.flush()
+            await self.end(socket.ending)
+
+    async def _leave_with_server(self, socket: WebSocket) -> None:
+        if self.beneath is not None:
+            await self.beneath.until_shutdown()
+            socket.go_away()
 
 
 def _asking(head: Head) -> Head:
@@ -75,156 +95,70 @@ def _asking(head: Head) -> Head:
     )
 
 
-@attrs.define(eq=False)
-class _UnderWay:
-    """A play or a wait that has begun."""
+class _Messages:
+    """A transport whose bytes are frames, each an ASGI message."""
 
-    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
-    sent: int = 0
-
-
-class _Conversation:
-    """Performs the steps that a dialogue gives. Lists of them are performed one after the other, each as a whole."""
-
-    def __init__(self, exchange: ASGIExchange, upgrade: Upgrade) -> None:
+    def __init__(self, exchange: WebSocketExchange) -> None:
         self._exchange = exchange
-        self._is_binary = upgrade.is_binary
-        self._dialogue = upgrade.open()
-        self._under_way: dict[Play | Wait, _UnderWay] = {}
-        self._turn = trio.Lock()
-        self._end: Close | Break | Outcome | None = None
-        """What ended it; an outcome, if it was the client or time."""
+        self.is_over = False
+        """Whether goodbye was said, by either side."""
 
-    async def run(self) -> Outcome:
-        """How it ended, which the dialogue has been told by then."""
-        outcome = Outcome.STOPPED
-        try:
-            try:
-                async with trio.open_nursery() as self._tasks:
-                    self._tasks.start_soon(self._listen)
-                    if self._exchange.beneath is not None:
-                        self._tasks.start_soon(self._close_with_server)
-                    await self._perform(self._dialogue.opened())
-            except Exception:
-                logger.exception("a dialogue failed")
-                self._end = Close(_INTERNAL_ERROR)
-            outcome = await self._conclude()
-        finally:
-            self._stop_all(outcome)
-            self._dialogue.ended(outcome)
-        return outcome
+    async def receive(self) -> bytes:
+        message = await self._exchange.receive()
+        if message["type"] == "websocket.disconnect":
+            beneath = self._exchange.beneath
+            if message.get("code") == _ABNORMAL and not (beneath is not None and beneath.shook_hands):
+                raise PeerGone
+            self.is_over = True
+            return _masked(framing.close(_NORMAL))
+        text = message.get("text")
+        content = text.encode() if text is not None else message["bytes"]
+        return _masked(framing.framed(_TEXT if text is not None else _BINARY, content))
 
-    async def _listen(self) -> None:
-        while True:
-            message = await self._exchange.receive()
-            if message["type"] == self._exchange.leaving:
-                beneath = self._exchange.beneath
-                shook_hands = message.get("code") != _ABNORMAL or (beneath is not None and beneath.shook_hands)
-                self._finish(Outcome.DELIVERED if shook_hands else Outcome.CLIENT_LEFT)
-                return
-            text = message.get("text")
-            await self._perform(self._dialogue.received(text if text is not None else message["bytes"]))
+    def try_send(self, data: bytes | memoryview) -> int:
+        return 0  # ASGI sends nothing without waiting
 
-    async def _close_with_server(self) -> None:
-        assert self._exchange.beneath is not None
-        await self._exchange.beneath.until_shutdown()
-        self._finish(Close(_GOING_AWAY))
+    async def send_some(self, data: bytes | memoryview) -> int:
+        """Sends the first frame. What is none that a server may send goes on the wire as it is, if there is a way."""
+        sendable = _message(bytes(data))
+        if sendable is not None:
+            message, size = sendable
+            self.is_over = self.is_over or message["type"] == "websocket.close"
+            await self._exchange.send(message)
+        else:
+            size = len(data)
+            if self._exchange.beneath is not None:
+                await self._exchange.beneath.write(bytes(data))
+        await self._exchange.flush()
+        return size
 
-    # -- steps -----------------------------------------------------------------------------------------------------
+    def finish(self) -> None: ...
+    def reset(self) -> None: ...
+    def close(self) -> None: ...
 
-    async def _perform(self, steps: Iterable[Step]) -> None:
-        async with self._turn:
-            await self._perform_each(steps)
 
-    async def _perform_each(self, steps: Iterable[Step]) -> None:
-        for step in steps:
-            if self._end is not None:
-                return
-            match step:
-                case Send(data):
-                    await self._send(data)
-                case Play():
-                    self._under_way[step] = _UnderWay()
-                    self._tasks.start_soon(self._play, step, self._under_way[step], trio.current_time())
-                case Wait():
-                    self._under_way[step] = _UnderWay()
-                    self._tasks.start_soon(self._wait, step, self._under_way[step])
-                case Stop(what):
-                    await self._perform_each(self._stopped(what))
-                case Close() | Break():
-                    self._finish(step)
-                case Raw(data):
-                    if self._exchange.beneath is not None:
-                        with trio.CancelScope(shield=True):
-                            await self._exchange.beneath.write(data)
+def _message(data: bytes) -> tuple[dict[str, object], int] | None:
+    """The frame at the beginning of the data as ASGI has it, and its size; None if there is no proper one."""
+    first, length = data[0], data[1] if len(data) > 1 else 0
+    start = {126: 4, 127: 10}.get(length, 2)
+    size = start + (length if start == 2 else int.from_bytes(data[2:start], "big"))
+    payload = data[start:size]
+    if len(data) < max(2, size) or first not in (_TEXT, _BINARY, _CLOSE):
+        return None
+    try:
+        if first == _BINARY:
+            return {"type": "websocket.send", "bytes": payload}, size
+        if first == _TEXT:
+            return {"type": "websocket.send", "text": payload.decode()}, size
+        code = int.from_bytes(payload[:2], "big") if payload else _NORMAL
+        if code in framing.PROPER_CODES:
+            return {"type": "websocket.close", "code": code, "reason": payload[2:].decode()}, size
+    except UnicodeDecodeError:
+        pass
+    return None
 
-    async def _send(self, data: bytes) -> None:
-        """Half a message would spoil all that follows: once begun, only the limits on time end it."""
-        message = {"bytes": data} if self._is_binary else {"text": data.decode()}
-        try:
-            with trio.CancelScope(shield=True):
-                await self._exchange.send({"type": "websocket.send", **message})
-                await self._exchange.flush()
-        except trio.TooSlowError:
-            self._finish(Outcome.STOPPED)
 
-    async def _play(self, play: Play, under_way: _UnderWay, since: float) -> None:
-        with under_way.scope:
-            for offset, data in play.schedule:
-                if play.ends_at is not None and offset > play.ends_at:
-                    break
-                await trio.sleep_until(since + offset)
-                async with self._turn:
-                    under_way.sent += 1
-                    await self._send(data)
-            if play.ends_at is not None:
-                await trio.sleep_until(since + play.ends_at)
-            async with self._turn:
-                del self._under_way[play]
-                steps = play.on_end(Outcome.DELIVERED, under_way.sent)
-                await self._perform_each(steps if play.ending is Ending.CLEAN else (Break(play.ending),))
-
-    async def _wait(self, wait: Wait, under_way: _UnderWay) -> None:
-        with under_way.scope:
-            steps = await wait.run()
-            async with self._turn:
-                del self._under_way[wait]
-                await self._perform_each(steps)
-
-    def _stopped(self, what: Play | Wait) -> Iterable[Step]:
-        """What there is to do when a play or a wait was stopped; nothing, if it had ended."""
-        under_way = self._under_way.pop(what, None)
-        if under_way is None:
-            return ()
-        under_way.scope.cancel()
-        return what.on_end(Outcome.STOPPED, under_way.sent) if isinstance(what, Play) else what.on_stop()
-
-    # -- the end ---------------------------------------------------------------------------------------------------
-
-    def _finish(self, end: Close | Break | Outcome) -> None:
-        if self._end is None:
-            self._end = end
-            self._tasks.cancel_scope.cancel()
-
-    def _stop_all(self, outcome: Outcome) -> None:
-        while self._under_way:
-            what, under_way = self._under_way.popitem()
-            if isinstance(what, Play):
-                what.on_end(outcome, under_way.sent)
-
-    async def _conclude(self) -> Outcome:
-        """Ends the connection as it was to end. Raises TooSlowError."""
-        if self._end is Outcome.STOPPED:
-            raise trio.TooSlowError
-        if isinstance(self._end, Outcome):
-            return self._end
-        self._stop_all(Outcome.STOPPED)
-        if isinstance(self._end, Break):
-            await self._exchange.flush()
-            await self._exchange.end(self._end.ending)
-        elif self._end is not None:
-            reason = self._end.reason.encode()[:_REASON_BYTES].decode(errors="ignore")
-            await self._exchange.send({"type": "websocket.close", "code": self._end.code, "reason": reason})
-            with trio.move_on_after(self._exchange.setting.limits.linger):
-                await self._exchange.until_client_leaves()
-        return Outcome.DELIVERED
+def _masked(frame: bytes) -> bytes:
+    """A frame as clients send it (RFC 6455 5.3); a mask of zeros changes nothing in it."""
+    start = {126: 4, 127: 10}.get(frame[1], 2)
+    return frame[:1] + bytes((frame[1] | 0x80,)) + frame[2:start] + b"\0\0\0\0" + frame[start:]

@@ -25,7 +25,7 @@ _FIN = 0x80
 _COMPRESSED = 0x40
 _MAX_REASON_BYTES = 123
 
-_FROM_PEERS = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)))
+PROPER_CODES = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)))
 """Close codes that may come over the wire: RFC 6455 7.4, and what IANA's registry has since."""
 
 _WINDOW_BITS = r'=("?)(?:8|9|1[0-5])'
@@ -213,23 +213,23 @@ class Framing:
         if self._deflate is not None:
             first |= _COMPRESSED
             data = self._deflate.compress(data)
-        return _framed(first, data)
+        return framed(first, data)
 
 
 def pong(payload: bytes) -> bytes:
-    return _framed(_FIN | Opcode.PONG, payload)
+    return framed(_FIN | Opcode.PONG, payload)
 
 
 def close(code: int | None, reason: str = "") -> bytes:
     """A close frame; without a code, and with 1005 which stands for that, it is empty."""
     if code is None or code == NO_STATUS:
-        return _framed(_FIN | Opcode.CLOSE, b"")
+        return framed(_FIN | Opcode.CLOSE, b"")
     told = reason.encode("utf-8", "replace")[:_MAX_REASON_BYTES].decode("utf-8", "ignore").encode()
-    return _framed(_FIN | Opcode.CLOSE, struct.pack("!H", code) + told)
+    return framed(_FIN | Opcode.CLOSE, struct.pack("!H", code) + told)
 
 
-def _framed(first: int, payload: bytes) -> bytes:
-    """A server's frame: not masked, its length in the shortest form."""
+def framed(first: int, payload: bytes) -> bytes:
+    """A server's frame with this first byte: not masked, its length in the shortest form."""
     size = len(payload)
     if size < 126:
         return bytes((first, size)) + payload
@@ -246,7 +246,7 @@ def _closing(payload: bytes) -> Closing:
     if not payload:
         return Closing(None)
     code = int.from_bytes(payload[:2], "big")
-    if len(payload) == 1 or code not in _FROM_PEERS:
+    if len(payload) == 1 or code not in PROPER_CODES:
         raise Violation(PROTOCOL_ERROR, "A close frame with no proper code")
     try:
         return Closing(code, payload[2:].decode())

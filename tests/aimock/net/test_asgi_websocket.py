@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 import trio
 import trio_websocket
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aimock.net.asgi import Application
 from aimock.net.dialogue import Break, Close, Play, Raw, Send, Step, Stop, Wait
@@ -160,6 +161,7 @@ async def test_messages_of_both_kinds_are_heard(open_socket: OpenSocket, told: T
     socket = open_socket(told.upgrade(dialogue, is_binary=is_binary))
     socket.say("tëxt")
     socket.put({"type": "websocket.receive", "bytes": b"\x00\xff" if is_binary else b"bytes"})
+    await wait_all_tasks_blocked()
     socket.leave()
     await socket.returned.wait()
     assert dialogue.heard == ["tëxt", b"\x00\xff" if is_binary else b"bytes"]
@@ -315,8 +317,15 @@ class Live:
     server: HTTP2Server
     port: int
 
-    def connect(self, **options: Any) -> Any:
-        return trio_websocket.open_websocket("127.0.0.1", self.port, "/", use_ssl=False, **options)
+    @contextlib.asynccontextmanager
+    async def connect(self, **options: Any) -> AsyncIterator[trio_websocket.WebSocketConnection]:
+        """A client that says goodbye at the end, and closes its socket, which it forgets where the server was first."""
+        async with trio_websocket.open_websocket("127.0.0.1", self.port, "/", use_ssl=False, **options) as socket:
+            try:
+                yield socket
+                await socket.aclose()
+            finally:
+                await trio.aclose_forcefully(socket._stream)
 
 
 @pytest.fixture
@@ -332,6 +341,11 @@ async def serve(nursery: trio.Nursery, script: Script) -> Callable[..., Awaitabl
 
 
 Serve = Callable[..., Awaitable[Live]]
+
+
+async def read_all(socket: trio_websocket.WebSocketConnection) -> None:
+    while True:
+        await socket.get_message()
 
 
 async def test_a_real_client_is_echoed_and_says_goodbye(serve: Serve, told: Told, until: Until) -> None:
@@ -366,20 +380,25 @@ async def test_a_break_reaches_a_real_client_without_a_close_frame(
     live = await serve(told.upgrade(Scripted(first=(Send(b"bye"), Break(ending)))))
     async with live.connect() as socket:
         with pytest.raises(trio_websocket.ConnectionClosed) as closed:
-            while True:
-                await socket.get_message()
+            await read_all(socket)
     assert closed.value.reason.code == 1006
     await until(lambda: live.server.connections == 0)
     assert told.upgrades == [Outcome.DELIVERED]
 
 
-async def test_raw_bytes_are_written_as_they_are(serve: Serve, told: Told) -> None:
-    live = await serve(told.upgrade(Scripted(first=(Raw(b"\x81\x02ok"), Raw(b"\xff\xff\xff")))))
-    async with live.connect() as socket:
-        assert await socket.get_message() == "ok"
-        with pytest.raises(trio_websocket.ConnectionClosed) as closed:
-            await socket.get_message()
-    assert closed.value.reason.code == 1002
+async def test_faulty_frames_are_written_as_they_are(serve: Serve, told: Told, until: Until) -> None:
+    """Between messages, and half of one at the end."""
+    play = told.play((0.0, b"0123456789"), ending=Ending.FIN_MID_CHUNK)
+    live = await serve(told.upgrade(Scripted(first=(Raw(b"\x83\x02{}"), Send(b"ok"), Raw(b"\x88\x02\x03\xed"), play))))
+    async with await trio.open_tcp_stream("127.0.0.1", live.port) as tcp:
+        await tcp.send_all(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        received = b"".join([bytes(data) async for data in tcp])
+    assert received.partition(b"\r\n\r\n")[2] == b"\x83\x02{}\x81\x02ok\x88\x02\x03\xed\x81\x0a0123"
+    await until(lambda: bool(told.upgrades))
+    assert told.upgrades == [Outcome.DELIVERED]
 
 
 async def test_a_client_that_vanishes_is_told_apart_from_one_that_says_goodbye(
