@@ -21,8 +21,9 @@ from aimock.net.listen import open_listeners
 from tests.aimock.net.h2_client import H2Client
 
 if TYPE_CHECKING:
-    from tests.aimock.net.conftest import Script
+    from tests.aimock.net.conftest import Reader, Script
 
+    ReadSocket = Callable[[trio.SocketStream], Reader]
     Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 Reply = Callable[[str | bytes], Iterable[Step]]
@@ -309,6 +310,11 @@ async def test_a_handshake_is_refused_with_a_stream_or_cut(open_socket: OpenSock
     assert not socket.messages
 
 
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
 # -- by Hypercorn ------------------------------------------------------------------------------------------------------
 
 
@@ -391,10 +397,7 @@ async def test_faulty_frames_are_written_as_they_are(serve: Serve, told: Told, u
     play = told.play((0.0, b"0123456789"), ending=Ending.FIN_MID_CHUNK)
     live = await serve(told.upgrade(Scripted(first=(Raw(b"\x83\x02{}"), Send(b"ok"), Raw(b"\x88\x02\x03\xed"), play))))
     async with await trio.open_tcp_stream("127.0.0.1", live.port) as tcp:
-        await tcp.send_all(
-            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
+        await tcp.send_all(HANDSHAKE)
         received = b"".join([bytes(data) async for data in tcp])
     assert received.partition(b"\r\n\r\n")[2] == b"\x83\x02{}\x81\x02ok\x88\x02\x03\xed\x81\x0a0123"
     await until(lambda: bool(told.upgrades))
@@ -413,14 +416,12 @@ async def test_a_client_that_vanishes_is_told_apart_from_one_that_says_goodbye(
     assert told.plays == [(Outcome.CLIENT_LEFT, 1)]
 
 
-async def test_a_refusal_reaches_a_real_client(serve: Serve) -> None:
+async def test_a_refusal_is_an_http_response(serve: Serve, read_socket: ReadSocket) -> None:
     live = await serve(Whole(401, (("x-why", "key"),), b"no"))
-    with pytest.raises(trio_websocket.ConnectionRejected) as rejected:
-        async with live.connect():
-            pass
-    assert rejected.value.status_code == 401
-    assert rejected.value.body == b"no"
-    assert (b"x-why", b"key") in rejected.value.headers
+    async with await trio.open_tcp_stream("127.0.0.1", live.port) as tcp:
+        await tcp.send_all(HANDSHAKE)
+        response = await read_socket(tcp).response()
+    assert (response.status, response.headers["x-why"], response.body) == (401, "key", b"no")
 
 
 async def test_a_shutdown_says_goodbye(serve: Serve, told: Told) -> None:
