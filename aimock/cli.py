@@ -35,6 +35,7 @@ from aimock.config import (
 if TYPE_CHECKING:  # a wrong flag is told before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
     from aimock.quotas import Quota
+    from aimock.tls import TLS
 
 DEFAULT_PORT = 4010
 DEFAULT_FIXTURES = "./fixtures"
@@ -88,6 +89,10 @@ def _serve_parser() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         help="address to listen on (default 127.0.0.1; environment: AIMOCK_HOST)",
     )
+    add("--tls-cert", type=_text, metavar="FILE", help="serve HTTPS with this certificate (PEM), and its chain")
+    add("--tls-key", type=_text, metavar="FILE", help="the key of that certificate (PEM, not encrypted)")
+    add("--tls-self-signed", action="store_true", default=None, help="serve HTTPS with a certificate of its own")
+    add("--tls-ca-file", type=_text, metavar="FILE", help="where to write the CA that clients then have to trust")
     add(
         "-f",
         "--fixtures",
@@ -211,6 +216,25 @@ def _quota(flags: argparse.Namespace, from_file: Quota | None) -> Quota | None:
     return quota
 
 
+def _tls(flags: argparse.Namespace, from_file: TLS | None) -> TLS | None:
+    """Likewise; but a certificate goes with its key."""
+    if not (flags.tls_cert or flags.tls_key or flags.tls_self_signed or flags.tls_ca_file):
+        return from_file
+    from aimock.tls import Files, SelfSigned
+
+    if flags.tls_cert or flags.tls_key:
+        if flags.tls_self_signed or flags.tls_ca_file:
+            raise Failure("--tls-cert and --tls-key do not go with --tls-self-signed and --tls-ca-file")
+        if not (flags.tls_cert and flags.tls_key):
+            raise Failure("--tls-cert and --tls-key need each other")
+        return Files(flags.tls_cert, flags.tls_key)
+    if flags.tls_self_signed:
+        from_file = from_file if isinstance(from_file, SelfSigned) else SelfSigned()
+    if not isinstance(from_file, SelfSigned):
+        raise Failure("--tls-ca-file needs --tls-self-signed")
+    return SelfSigned(flags.tls_ca_file or from_file.ca_file)
+
+
 def _profile(flags: argparse.Namespace) -> StreamingProfile | None:
     if flags.profile is None:
         return None
@@ -271,6 +295,7 @@ def choose(words: Sequence[str]) -> Config:
     from_file = load_config(Path(flags.config)) if flags.config is not None else Config()
     from_flags = {
         "port": flags.port,
+        "tls": _tls(flags, from_file.tls),
         "host": flags.host or os.environ.get("AIMOCK_HOST") or None,
         "strict": flags.strict,
         "seed": flags.seed,

@@ -15,6 +15,7 @@ import attrs
 if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
     from aimock.quotas import Quota
+    from aimock.tls import TLS
     from aimock_protocols.sessions import Options
 
 
@@ -36,6 +37,7 @@ class Config:
 
     port: int | None = None
     host: str | None = None
+    tls: TLS | None = None
     strict: bool | None = None
     seed: int | None = None
     frozen_time: float | None = None
@@ -243,6 +245,33 @@ def _sources(value: Any) -> tuple[str, ...]:
     return tuple(paths)
 
 
+def _one_kind(required: Mapping[str, Any], optional: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "type": "object",
+        "properties": {**required, **optional},
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+@_expects(
+    {
+        "anyOf": [
+            _one_kind({"cert": _FILLED, "key": _FILLED}, {}),
+            _one_kind({"selfSigned": {"const": True}}, {"caFile": _FILLED}),
+        ]
+    }
+)
+def tls(value: Any) -> TLS:
+    """Checks `{"cert": FILE, "key": FILE}` or `{"selfSigned": true, "caFile": FILE}`. Raises ConfigError."""
+    from aimock.tls import TLSError, tls_from_json
+
+    try:
+        return tls_from_json(value)
+    except TLSError as error:
+        raise ConfigError(str(error)) from None
+
+
 class UnfitKeys(ValueError):
     """A list of API keys that cannot be used. The text goes after the name of the list, and shows no key."""
 
@@ -270,6 +299,7 @@ PORT = whole_number(0, 65535)
 _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "port": ("port", PORT),
     "host": ("host", _string),
+    "tls": ("tls", tls),
     "strict": ("strict", _boolean),
     "seed": ("seed", seed),
     "frozenTime": ("frozen_time", moment),
@@ -329,6 +359,8 @@ def load_config(path: Path) -> Config:
             raise ConfigError(f"{path}: {key}: expected {error}, got {shown}") from error
     if "fixtures" in values:
         values["fixtures"] = tuple(_located(source, path.parent) for source in values["fixtures"])
+    if "tls" in values:
+        values["tls"] = values["tls"].located(lambda file: _located(file, path.parent))
     return Config(**values)
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
 import functools
 import hashlib
 import logging
-import os
 import re
 import string
-import tempfile
 import threading
 import urllib.parse
 from collections.abc import Callable
@@ -19,6 +16,7 @@ from typing import Any
 
 import trio
 
+from aimock.cache import cache_directory, write_whole
 from aimock.fixtures import Fixture, FixtureSourceError, Problem, Severity, shown_source
 from aimock.fixtures.load import FixtureFileError, Reporter, SourceUnavailable, build_entries, parse_entries
 from aimock.net.addresses import literal
@@ -113,9 +111,7 @@ def parse_url(url: str) -> Target:
 
 def cache_file(url: str) -> Path:
     """Where the copy of a URL's fixtures is kept. Raises RuntimeError if the user has no home directory."""
-    top = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(top) if os.path.isabs(top) else Path.home() / ".cache"  # a relative one counts for nothing, says XDG
-    return base / "aimock" / "fixtures" / hashlib.sha256(url.encode()).hexdigest() / "fixtures.json"
+    return cache_directory() / "fixtures" / hashlib.sha256(url.encode()).hexdigest() / "fixtures.json"
 
 
 def _cached(url: str) -> list[Any] | None:
@@ -126,19 +122,10 @@ def _cached(url: str) -> list[Any] | None:
 
 
 def _keep(url: str, data: bytes) -> None:
-    """Puts the copy in its place in one step: whoever reads it meanwhile sees the old one or the new one, whole."""
     try:
         file = cache_file(url)
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, written = tempfile.mkstemp(dir=file.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as open_file:
-                open_file.write(data)
-            os.replace(written, file)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(written)
-            raise
+        write_whole(file, data)
     except (OSError, RuntimeError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
         logger.warning("%s: no copy is kept: %s", shown_source(url), reason)

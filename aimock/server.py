@@ -30,6 +30,7 @@ from aimock.config import PORT, ConfigError, UnfitKeys, number, profile, whole_n
 from aimock.config import api_keys as checked_keys
 from aimock.config import chaos as chaos_of
 from aimock.config import quota as quota_of
+from aimock.config import tls as tls_of
 from aimock.control import ControlError, injected_error
 from aimock.fixtures import Chaos, Fixture, StreamingProfile, entries_from_json, fixture_from, make_fixture
 from aimock.fixtures.findings import MATCH_KEYS
@@ -37,11 +38,11 @@ from aimock.fixtures.question import Transform
 from aimock.fixtures.structure import camel
 from aimock.journal import Journal
 from aimock.net.limits import Limits
-from aimock.net.listen import open_listeners, url_of
 from aimock.net.server import server_kind
 from aimock.quotas import Quota
 from aimock.settings import Settings
 from aimock.state import State
+from aimock.tls import TLS, listening
 from aimock_protocols.sessions import Options
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class AIMock:
         *,
         port: int = 0,
         host: str = "127.0.0.1",
+        tls: bool | tuple[str | Path, str | Path] | Mapping[str, Any] | None = None,
         fixtures: str | Path | Iterable[str | Path] = (),
         watch: bool = False,
         latency: float = 0.0,
@@ -83,7 +85,8 @@ class AIMock:
         sessions: Options | None = None,
     ) -> None:
         """`latency` in ms before each frame; `fixtures`: files, directories or URLs; `port` 0 takes a free one.
-        With `watch` they are read again when they change, URLs excepted.
+        With `watch` they are read again when they change, URLs excepted. `tls`: the PEM files of a certificate and its
+        key, or True for a certificate of the server's own, whose CA is then in `ca_file`; or as in a config file.
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
@@ -94,6 +97,7 @@ class AIMock:
             logs.show(log_level)
         self._host = host
         self._port = _checked("port", port, PORT)
+        self._tls = _tls(tls)
         self._limits = limits
         self._http2 = http2
         self._state = State(
@@ -119,6 +123,7 @@ class AIMock:
         )
         self._app: App | None = None
         self._url: str | None = None
+        self._ca_file: Path | None = None
         self._token: trio.lowlevel.TrioToken | None = None
         self._thread: threading.Thread | None = None
         self._stopping: trio.Event | None = None
@@ -137,7 +142,8 @@ class AIMock:
         return mock
 
     def start(self) -> str:
-        """Starts the server in a thread of its own and returns its URL. Raises OSError if it cannot listen."""
+        """Starts the server in a thread of its own and returns its URL. Raises OSError if it cannot listen,
+        and ValueError if it has no certificate that it could show."""
         if self._url is not None:
             raise RuntimeError("the server is already running")
         started: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -206,11 +212,11 @@ class AIMock:
             raise RuntimeError("the guest is already running" if guest._url is not None else "there is a guest already")
         self._do(lambda: app.use(guest._state))
         self._has_guest = True
-        guest._url, guest._token = url, self._token
+        guest._url, guest._token, guest._ca_file = url, self._token, self._ca_file
         try:
             yield
         finally:
-            guest._url = guest._token = None
+            guest._url = guest._token = guest._ca_file = None
             self._has_guest = False
             self._do(lambda: app.use(self._state))
 
@@ -223,26 +229,27 @@ class AIMock:
 
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        listeners = open_listeners(self._host, self._port)
         self._app = App(self._state)
-        kind = server_kind(http2=self._http2)
-        server = kind(self._app.counted(), self._limits, self._state.settings.wall_clock)
         failure: Exception | None = None
         watching = trio.CancelScope()
-        async with trio.open_nursery() as nursery:
-            await nursery.start(server.serve, listeners)
-            self._token = trio.lowlevel.current_trio_token()
-            self._url = url_of(listeners[0])
-            if self._watches:
-                nursery.start_soon(self._watch, watching)
-            try:
-                yield
-            except Exception as error:  # the caller's own, which leaves as it is and not in a group of the nursery's
-                failure = error
-            finally:
-                self._url = self._token = None
-                watching.cancel()
-                await server.shut_down(self._grace)
+        kind = server_kind(http2=self._http2)
+        with listening(self._host, self._port, self._tls, kind.alpn) as (listeners, security, url):
+            server = kind(self._app.counted(), self._limits, self._state.settings.wall_clock, security)
+            async with trio.open_nursery() as nursery:
+                await nursery.start(server.serve, listeners)
+                self._token = trio.lowlevel.current_trio_token()
+                self._url = url
+                self._ca_file = security.ca_file if security is not None else None
+                if self._watches:
+                    nursery.start_soon(self._watch, watching)
+                try:
+                    yield
+                except Exception as error:  # the caller's own, which leaves as it is, not in a group of the nursery's
+                    failure = error
+                finally:
+                    self._url = self._token = self._ca_file = None
+                    watching.cancel()
+                    await server.shut_down(self._grace)
         if failure is not None:
             raise failure
 
@@ -277,7 +284,7 @@ class AIMock:
 
     @property
     def url(self) -> str:
-        """`http://host:port`. Raises RuntimeError unless the server is running."""
+        """`http://host:port`, with TLS `https://…`. Raises RuntimeError unless the server is running."""
         if self._url is None:
             raise RuntimeError("the server is not running")
         return self._url
@@ -286,6 +293,11 @@ class AIMock:
     def base_url(self) -> str:
         """The same as `url`."""
         return self.url
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The CA that clients have to trust, while the server runs with a certificate of its own; else None."""
+        return self._ca_file
 
     @property
     def port(self) -> int:
@@ -467,7 +479,12 @@ LLMock = AIMock
 """The reference's name for it."""
 
 
-_CHECKS: dict[str, Callable[[Any], Any]] = {"streaming_profile": profile, "chaos": chaos_of, "quota": quota_of}
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "streaming_profile": profile,
+    "chaos": chaos_of,
+    "quota": quota_of,
+    "tls": tls_of,
+}
 
 
 def _given(name: str, value: Any) -> Any:
@@ -483,6 +500,17 @@ def _checked(name: str, value: Any, check: Callable[[Any], T]) -> T:
         return check(value)
     except ValueError as expected:
         raise ValueError(f"{name}: expected {expected}, got {value!r}") from None
+
+
+def _tls(given: bool | tuple[str | Path, str | Path] | Mapping[str, Any] | None) -> TLS | None:
+    if given is None or given is False:
+        return None
+    if given is True:
+        given = {"selfSigned": True}
+    elif isinstance(given, tuple) and len(given) == 2:
+        given = {"cert": str(given[0]), "key": str(given[1])}
+    choice: TLS = _given("tls", given)
+    return choice
 
 
 def _keys(api_keys: Sequence[str] | None) -> tuple[str, ...]:

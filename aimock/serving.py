@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator
@@ -11,9 +12,10 @@ import trio
 
 from aimock import logs
 from aimock.config import Config, Failure
-from aimock.net.listen import open_listeners, url_of
-from aimock.net.server import server_kind
+from aimock.net.certificates import CertificateError
+from aimock.net.server import ServerKind, server_kind
 from aimock.opening import Opening
+from aimock.tls import Entrance, exports, listening
 
 if TYPE_CHECKING:
     from aimock.app import App
@@ -37,13 +39,19 @@ def run(choice: Config, grace: float) -> int:
 async def _serve(choice: Config, grace: float) -> Failure | None:
     assert choice.host is not None
     assert choice.port is not None
-    try:
-        listeners = open_listeners(choice.host, choice.port)
-    except OSError as error:
-        return Failure(error.strerror or str(error))
-    url = url_of(listeners[0])
+    kind = server_kind(http2=bool(choice.http2))
+    with contextlib.ExitStack() as stack:
+        try:
+            entrance = stack.enter_context(listening(choice.host, choice.port, choice.tls, kind.alpn))
+        except (OSError, CertificateError) as error:
+            return Failure((isinstance(error, OSError) and error.strerror) or str(error))
+        return await _serve_at(entrance, kind, choice, grace)
+
+
+async def _serve_at(entrance: Entrance, kind: ServerKind, choice: Config, grace: float) -> Failure | None:
+    listeners, security, url = entrance
     opening = Opening()
-    server = server_kind(http2=bool(choice.http2))(opening, wall_clock=choice.wall_clock)
+    server = kind(opening, wall_clock=choice.wall_clock, security=security)
     failures: list[Failure] = []
     # Signals are heard before readiness is told: a supervisor may send SIGTERM the instant it reads that line.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -58,6 +66,11 @@ async def _serve(choice: Config, grace: float) -> Failure | None:
                     failures.append(failure)
                     nursery.cancel_scope.cancel()
                 else:
+                    if security is not None and security.ca_file is not None:
+                        lines = "\n".join(exports(security.ca_file))
+                        logger.info(
+                            "the CA of its certificate lies in %s; for SDKs to trust it:\n%s", security.ca_file, lines
+                        )
                     logger.info("aimock server listening on %s", url)
                     if choice.watch:
                         await _watch(app, validate=bool(choice.validate_on_load))

@@ -97,6 +97,7 @@ def setting() -> Setting:
         writer=ResponseWriter(lambda: 0.0),
         pacer=Pacer(),
         is_closing=lambda: False,
+        tell_change=lambda: None,
     )
 
 

@@ -113,7 +113,7 @@ class _Messages:
             return _masked(framing.close(_NORMAL))
         text = message.get("text")
         content = text.encode() if text is not None else message["bytes"]
-        return _masked(framing.framed(_TEXT if text is not None else _BINARY, content))
+        return _masked(framing.Framing(len(content)).message(content, is_binary=text is None))
 
     def try_send(self, data: bytes | memoryview) -> int:
         return 0  # ASGI sends nothing without waiting
@@ -133,6 +133,7 @@ class _Messages:
         return size
 
     def finish(self) -> None: ...
+    def cut(self) -> None: ...
     def reset(self) -> None: ...
     def close(self) -> None: ...
 

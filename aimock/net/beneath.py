@@ -85,22 +85,23 @@ class Beneath:
         """Ends it badly. With HTTP/2 that is a reset, and other streams of the connection live on."""
         if isinstance(self._protocol, H2Protocol):
             await self._reset_stream(self._protocol, _RESETS.get(ending, ErrorCodes.INTERNAL_ERROR))
-        elif ending is Ending.RST:
-            await self._reset_connection()
         else:
-            await self._protocol.send(Closed())
+            await self._end_connection(ending)
 
     async def announce_chunk(self) -> None:
         """The beginning of a chunk that does not come, where bodies are sent in chunks."""
         if isinstance(self._protocol, H11Protocol) and self._stream.scope["http_version"] == "1.1":
             await self._protocol.send(RawData(b"100\r\n"))
 
-    async def _reset_connection(self) -> None:
+    async def _end_connection(self, ending: Ending) -> None:
+        """By TCP alone: a farewell in TLS would be a good ending."""
         stream = self._server.stream
-        tcp = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
-        with contextlib.suppress(OSError, trio.ClosedResourceError):  # the client was first
-            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+        if ending is Ending.RST:
+            tcp = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+            with contextlib.suppress(OSError, trio.ClosedResourceError):  # the client was first
+                tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         await trio.aclose_forcefully(stream)
+        await self._protocol.send(Closed())
 
     async def _reset_stream(self, protocol: H2Protocol, code: ErrorCodes) -> None:
         stream_id = self._stream.stream_id

@@ -35,7 +35,7 @@ from aimock.net.exchange import (
 from aimock.net.fast_lane import FastLane, make_head
 from aimock.net.limits import Limits
 from aimock.net.pacer import PacedStream, Pacer
-from aimock.net.transport import PeerGone, Transport
+from aimock.net.transport import PeerGone, PlainText, Transport
 from aimock.net.wire import CONTINUE, ResponseWriter, slices
 
 _MAX_BUFFER_WHILE_ANSWERING = 64 * 1024
@@ -101,6 +101,8 @@ class Setting(NamedTuple):
     pacer: Pacer
     is_closing: Callable[[], bool]
     """Whether the server is shutting down: then every response is the last of its connection."""
+    tell_change: Callable[[], None]
+    """Called when a connection that was busy is idle or gone."""
 
 
 def take(buffer: bytes | bytearray, setting: Setting) -> Taken | Head | None:
@@ -132,6 +134,8 @@ class HTTPConnection:
         self._limits = setting.limits
         self._buffer = bytearray(received)
         self._idling: trio.CancelScope | None = None
+        self.idle_since: float | None = None
+        """Trio's time when it began to wait for a request of which nothing has come; None: it is busy."""
         self._socket: WebSocket | None = None
 
     async def run(self, *, park: bool, begun: Begun | None = None) -> After:
@@ -155,10 +159,15 @@ class HTTPConnection:
             raise
         return After.PARK
 
-    def go_away(self) -> None:
-        """Ends the connection if it waits for a request of which nothing has come, and, with a word, a WebSocket."""
+    def leave_if_idle(self) -> None:
+        """Ends the connection if it waits for a request of which nothing has come."""
         if self._idling is not None:
             self._idling.cancel()
+            self.idle_since = None
+
+    def go_away(self) -> None:
+        """Ends the connection if it is idle, and, with a word, if it is a WebSocket."""
+        self.leave_if_idle()
         if self._socket is not None:
             self._socket.go_away()
 
@@ -166,7 +175,11 @@ class HTTPConnection:
 
     async def _read_request(self) -> Request:
         if not self._buffer:
-            await self._wait_for_request()
+            try:
+                await self._wait_for_request()
+            except PlainText as found:
+                self._transport = found.transport
+                await self._refuse(None, Refusal(400, str(found)))
         taken = take(self._buffer, self._setting)
         while isinstance(taken, Head):
             await self._receive_body(taken)
@@ -180,9 +193,13 @@ class HTTPConnection:
     async def _wait_for_request(self) -> None:
         if self._setting.is_closing():
             raise _NoMore
-        with trio.CancelScope() as self._idling:
-            await self._receive(self._limits.idle_timeout)
-        self._idling = None
+        self.idle_since = trio.current_time()
+        self._setting.tell_change()
+        try:
+            with trio.CancelScope() as self._idling:
+                await self._receive(self._limits.idle_timeout)
+        finally:
+            self._idling = self.idle_since = None
         if not self._buffer:
             raise _NoMore
 
@@ -279,7 +296,7 @@ class HTTPConnection:
             answer = await self._wait_for(answer)
             since = trio.current_time()
         head = request.head
-        close = not head.keep_alive or self._setting.is_closing()
+        close = not head.keep_alive or self._setting.is_closing() or handshake.asks_for_websocket(head)
         if isinstance(answer, Whole):
             close = close or (answer.chunked and head.http_version != "1.1")
             await self._perform_whole(answer, head, close)
@@ -395,12 +412,16 @@ class HTTPConnection:
         elif ending is Ending.STALL:
             await self._discard()
         else:
-            await self._hang_up()
+            self._transport.cut()
+            await self._linger()
         raise _NoMore
 
     async def _hang_up(self) -> None:
-        """FIN, then patience: closing with unread bytes would be a reset, and a reset can overtake the answer."""
         self._transport.finish()
+        await self._linger()
+
+    async def _linger(self) -> None:
+        """Patience after a FIN: closing with unread bytes would be a reset, and a reset can overtake the answer."""
         with trio.move_on_after(self._limits.linger):
             await self._discard()
 

@@ -21,7 +21,8 @@ GOING_AWAY, PROTOCOL_ERROR, NO_STATUS, NOT_UTF8, TOO_BIG, INTERNAL_ERROR = 1001,
 
 PING = b"\x89\x00"
 
-_FIN = 0x80
+_TEXT, _BINARY, _CLOSE, _PONG = 0x81, 0x82, 0x88, 0x8A
+"""First bytes of whole messages: FIN, and an opcode."""
 _COMPRESSED = 0x40
 _MAX_REASON_BYTES = 123
 
@@ -74,6 +75,8 @@ class Deflate(PerMessageDeflate):
         """How much more the message that is coming may inflate to."""
         self._is_compressed = False
         """The message that is coming."""
+        self._is_open = False
+        """Whether some frames of it have come."""
         self._is_control = False
         """The frame that is coming."""
         self._inflater: zlib._Decompress | None = None
@@ -93,17 +96,21 @@ class Deflate(PerMessageDeflate):
         self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
     ) -> CloseReason | RsvBits:
         self._is_control = opcode.iscontrol()
-        if opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._is_compressed = rsv.rsv1
-        elif rsv.rsv1:
+        is_first = opcode in (Opcode.TEXT, Opcode.BINARY)
+        if (rsv.rsv1 and not is_first) or (is_first is self._is_open and not self._is_control):
             return CloseReason.PROTOCOL_ERROR
+        if is_first:
+            self._is_compressed = rsv.rsv1
         return RsvBits(True, False, False)
 
     def frame_inbound_payload_data(self, proto: FrameDecoder | FrameProtocol, data: bytes) -> bytes | CloseReason:
         return data if self._is_control or not self._is_compressed else self._inflate(data)
 
     def frame_inbound_complete(self, proto: FrameDecoder | FrameProtocol, fin: bool) -> bytes | CloseReason | None:
-        if self._is_control or not self._is_compressed or not fin:
+        if self._is_control:
+            return None
+        self._is_open = not fin
+        if not self._is_compressed or not fin:
             return None
         rest = self._inflate(b"\0\0\xff\xff") if self._inflater is not None else b""
         self._room = self._message_bytes
@@ -207,29 +214,28 @@ class Framing:
 
     # -- out -------------------------------------------------------------------------------------------------------
 
-    def message(self, data: bytes, *, is_binary: bool) -> bytes:
+    def message(self, data: bytes, is_binary: bool) -> bytes:
         """To be written in the order of the calls: what is compressed refers to what was before it."""
-        first = _FIN | (Opcode.BINARY if is_binary else Opcode.TEXT)
-        if self._deflate is not None:
-            first |= _COMPRESSED
-            data = self._deflate.compress(data)
-        return framed(first, data)
+        first = _BINARY if is_binary else _TEXT
+        if self._deflate is None:
+            return _framed(first, data)
+        return _framed(first | _COMPRESSED, self._deflate.compress(data))
 
 
 def pong(payload: bytes) -> bytes:
-    return framed(_FIN | Opcode.PONG, payload)
+    return _framed(_PONG, payload)
 
 
 def close(code: int | None, reason: str = "") -> bytes:
     """A close frame; without a code, and with 1005 which stands for that, it is empty."""
     if code is None or code == NO_STATUS:
-        return framed(_FIN | Opcode.CLOSE, b"")
+        return _framed(_CLOSE, b"")
     told = reason.encode("utf-8", "replace")[:_MAX_REASON_BYTES].decode("utf-8", "ignore").encode()
-    return framed(_FIN | Opcode.CLOSE, struct.pack("!H", code) + told)
+    return _framed(_CLOSE, struct.pack("!H", code) + told)
 
 
-def framed(first: int, payload: bytes) -> bytes:
-    """A server's frame with this first byte: not masked, its length in the shortest form."""
+def _framed(first: int, payload: bytes) -> bytes:
+    """A server's frame: not masked, its length in the shortest form."""
     size = len(payload)
     if size < 126:
         return bytes((first, size)) + payload
@@ -239,7 +245,7 @@ def framed(first: int, payload: bytes) -> bytes:
 
 
 _REASONS = {CloseReason.MESSAGE_TOO_BIG: "Message too big", CloseReason.INVALID_FRAME_PAYLOAD_DATA: "Bad compression"}
-"""Where wsproto says only that an extension failed."""
+"""Where wsproto would say only that an extension failed."""
 
 
 def _closing(payload: bytes) -> Closing:

@@ -14,7 +14,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import ClassVar, cast
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -26,8 +26,10 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 
 from aimock.net.asgi import Application
+from aimock.net.certificates import HTTP_1
 from aimock.net.exchange import Handler
 from aimock.net.limits import Limits
+from aimock.net.tls import Security
 
 logger = logging.getLogger("aimock")
 
@@ -38,20 +40,23 @@ Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
 class HTTP2Server:
-    """Serves one handler. `serve` runs it; `shut_down` ends it in good order. With `tls`, whose ALPN offers `h2`,
-    HTTP/2 is what client and server agree on; without, clients begin it themselves, or upgrade to it."""
+    """Serves one handler. `serve` runs it; `shut_down` ends it in good order. With `security`, client and server agree
+    on the protocol; without, clients begin HTTP/2 themselves, or upgrade to it."""
+
+    alpn: ClassVar = ("h2", *HTTP_1)
+    """What it speaks, the best first."""
 
     def __init__(
         self,
         handler: Handler,
         limits: Limits | None = None,
         wall_clock: Callable[[], float] = time.time,
-        tls: ssl.SSLContext | None = None,
+        security: Security | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._config = _config(self._limits)
         self._app = ASGIWrapper(Application(handler, self._limits, wall_clock))
-        self._tls = tls
+        self._security = security
         self._context = WorkerContext(None)
         self._room = trio.Semaphore(self._limits.connections)
         self._streams: set[Stream] = set()
@@ -96,11 +101,12 @@ class HTTP2Server:
 
     async def _welcome(self, tcp: trio.SocketStream) -> None:
         stream: Stream = tcp
-        if self._tls is not None:
-            stream = trio.SSLStream(tcp, self._tls, server_side=True, https_compatible=True)
+        if self._security is not None:
+            stream = trio.SSLStream(tcp, self._security.context, server_side=True, https_compatible=True)
         self._streams.add(stream)
         try:
-            await _Connection(self, stream).run()
+            if await self._shook_hands(stream):
+                await _Connection(self, stream).run()
         except Exception:
             logger.exception("a connection failed")
         finally:
@@ -109,6 +115,21 @@ class HTTP2Server:
                 self._last_left.set()
                 self._last_left = trio.Event()
             self._room.release()
+
+    async def _shook_hands(self, stream: Stream) -> bool:
+        if not isinstance(stream, trio.SSLStream):
+            return True
+        assert self._security is not None
+        try:
+            with trio.fail_after(self._limits.head_timeout):
+                await stream.do_handshake()
+        except trio.BrokenResourceError as error:
+            if isinstance(error.__cause__, ssl.SSLError):
+                self._security.tell_failure(error.__cause__.reason or str(error.__cause__))
+            return False
+        except trio.TooSlowError:
+            return False
+        return True
 
 
 class _Gate(trio.abc.Listener[trio.SocketStream]):
@@ -186,7 +207,7 @@ def _config(limits: Limits) -> Config:
     config.include_server_header = False
     config.keep_alive_timeout = limits.idle_timeout
     config.keep_alive_max_requests = sys.maxsize
-    config.ssl_handshake_timeout = limits.head_timeout
+    config.websocket_max_message_size = limits.message_bytes
     config.h11_max_incomplete_size = limits.head_bytes
     config.h2_max_header_list_size = limits.head_bytes
     return config

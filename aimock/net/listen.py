@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Sequence
 
 BACKLOG = 1024
 
+Listeners = Sequence[socket.socket]
 
-def open_listeners(host: str, port: int) -> list[socket.socket]:
+
+def open_listeners(host: str, port: int) -> Listeners:
     """Non-blocking listening sockets on every address that `host` has; port 0 takes one free port for all of them.
 
     Raises OSError, naming the address.
@@ -37,7 +40,8 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-def url_of(listener: socket.socket) -> str:
-    """`http://address:port` as bound, an IPv6 address in brackets."""
+def url_of(listener: socket.socket, *, secure: bool = False) -> str:
+    """`http://address:port` as bound, an IPv6 address in brackets; `https` if secure."""
     address, port = listener.getsockname()[:2]
-    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{address}]:{port}" if ":" in address else f"{scheme}://{address}:{port}"

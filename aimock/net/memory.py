@@ -92,6 +92,8 @@ class MemoryTransport:
         self._outgoing.finished = True
         self._outgoing.touch()
 
+    cut = finish
+
     def reset(self) -> None:
         self._outgoing.reset = True
         self.close()

@@ -49,11 +49,9 @@ class _Playing(NamedTuple):
 class Poller:
     """Holds the connections of one server that need no task."""
 
-    def __init__(self, setting: Setting, hand_over: Callable[[HandOver], None], changed: Callable[[], None]) -> None:
-        """`changed` is called when a connection that was busy is idle or gone."""
+    def __init__(self, setting: Setting, hand_over: Callable[[HandOver], None]) -> None:
         self._setting = setting
         self._hand_over = hand_over
-        self._changed = changed
         self._readiness = readiness.new()
         self._parked: dict[int, SocketTransport] = {}  # idle ones, by descriptor
         self._playing: dict[int, _Playing] = {}
@@ -219,7 +217,7 @@ class Poller:
             return
         transport.idle_since = trio.current_time()
         self._parked[descriptor] = transport
-        self._changed()
+        self._setting.tell_change()
         _report(under_way, Outcome.DELIVERED)
 
     def _listen(self, descriptor: int) -> None:
@@ -233,7 +231,7 @@ class Poller:
             self._hand_over(HandOver(transport, data, under_way))
         elif data is not None:
             self._end(descriptor, Outcome.CLIENT_LEFT)
-            self._changed()
+            self._setting.tell_change()
 
     def _interrupt(self, descriptor: int) -> _Playing:
         playing = self._playing.pop(descriptor)

@@ -5,20 +5,23 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import operator
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import trio
 
 from aimock.net import readiness
+from aimock.net.certificates import HTTP_1
 from aimock.net.connection import After, HTTPConnection, Setting
 from aimock.net.exchange import Handler
 from aimock.net.fast_lane import FastLane
 from aimock.net.limits import Limits
 from aimock.net.pacer import Pacer
 from aimock.net.poller import HandOver, Poller
+from aimock.net.tls import Security, TLSTransport
 from aimock.net.transport import SocketTransport, Transport
 from aimock.net.wire import ResponseWriter
 
@@ -34,10 +37,19 @@ _ACCEPT_RETRY = 0.1
 class HTTPServer:
     """Serves one handler. `serve` runs it; `shut_down` ends it in good order."""
 
+    alpn: ClassVar = HTTP_1
+    """What it speaks, the best first."""
+
     def __init__(
-        self, handler: Handler, limits: Limits | None = None, wall_clock: Callable[[], float] = time.time
+        self,
+        handler: Handler,
+        limits: Limits | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        security: Security | None = None,
     ) -> None:
+        """With `security` every connection speaks TLS."""
         limits = limits or Limits()
+        self._security = security
         self.pacer = Pacer()
         self._closing = False
         self._setting = Setting(
@@ -47,6 +59,7 @@ class HTTPServer:
             writer=ResponseWriter(wall_clock),
             pacer=self.pacer,
             is_closing=lambda: self._closing,
+            tell_change=self._tell_change,
         )
         self._active: set[HTTPConnection] = set()
         self._changed = trio.Event()
@@ -73,8 +86,8 @@ class HTTPServer:
             async with trio.open_nursery() as background:
                 background.start_soon(self.pacer.run)
                 async with trio.open_nursery() as self._connections:
-                    if listeners and readiness.can_be_waited_for():
-                        self._poller = Poller(self._setting, self._start_task, self._tell_change)
+                    if listeners and self._security is None and readiness.can_be_waited_for():
+                        self._poller = Poller(self._setting, self._start_task)
                         background.start_soon(self._poller.run)
                     for listener in listeners:
                         self._connections.start_soon(self._accept_all, listener)
@@ -121,9 +134,22 @@ class HTTPServer:
                 self._welcome(SocketTransport(sock))
 
     async def _wait_for_room(self) -> None:
-        while self.connections >= self._setting.limits.connections:
-            if self._poller is None or not self._poller.make_room():
+        while self._is_full():
+            await trio.lowlevel.checkpoint()  # whose request has come by now is awake too, reads it, and is not idle
+            if self._is_full() and not self._make_room():
                 await self._wait_for_change()
+
+    def _is_full(self) -> bool:
+        return self.connections >= self._setting.limits.connections
+
+    def _make_room(self) -> bool:
+        """Ends the connection that has been idle longest. Whether there is room already."""
+        if self._poller is not None:
+            return self._poller.make_room()
+        idle = [(since, connection) for connection in self._active if (since := connection.idle_since) is not None]
+        if idle:
+            min(idle, key=operator.itemgetter(0))[1].leave_if_idle()
+        return False
 
     def _welcome(self, transport: SocketTransport) -> None:
         if self._poller is not None:
@@ -133,6 +159,8 @@ class HTTPServer:
 
     def start_connection(self, transport: Transport) -> None:
         """Serves a connection that did not come by a listener (or cannot be parked) in a task of its own."""
+        if self._security is not None:
+            transport = TLSTransport(transport, self._security, self._setting.limits.head_timeout)
         self._start(HTTPConnection(transport, self._setting), None, None)
 
     def _start_task(self, work: HandOver) -> None:
@@ -169,7 +197,10 @@ class HTTPServer:
         await self._changed.wait()
 
 
-def server_kind(*, http2: bool) -> type[HTTPServer | HTTP2Server]:
+ServerKind = type["HTTPServer | HTTP2Server"]
+
+
+def server_kind(*, http2: bool) -> ServerKind:
     """The class of servers that speak HTTP/1.1, or HTTP/2 as well."""
     if not http2:
         return HTTPServer

@@ -22,11 +22,19 @@ class PeerGone(Exception):
     """The peer has closed or reset the connection, or the network has."""
 
 
+class PlainText(Exception):
+    """The client does not speak TLS where it is spoken; the text is for it to read, over the `transport` below."""
+
+    def __init__(self, transport: Transport, message: str) -> None:
+        super().__init__(message)
+        self.transport = transport
+
+
 class Transport(Protocol):
     """A stream of bytes each way. A read and a write may wait at the same time; two reads, or two writes, may not."""
 
     async def receive(self) -> bytes:
-        """Some bytes; empty at the end of what the peer sends. Raises PeerGone."""
+        """Some bytes; empty at the end of what the peer sends. Raises PeerGone; the first time, perhaps PlainText."""
 
     def try_send(self, data: bytes | memoryview) -> int:
         """How many of the bytes could be taken without waiting, perhaps none. Raises PeerGone."""
@@ -36,6 +44,9 @@ class Transport(Protocol):
 
     def finish(self) -> None:
         """Sends FIN: the peer reads to the end of what was written. Reading goes on."""
+
+    def cut(self) -> None:
+        """The same without a farewell, as when the network breaks: TLS has one, TCP has not. Reading goes on."""
 
     def reset(self) -> None:
         """Ends the connection with RST: what the peer has not read yet may be lost."""
@@ -93,6 +104,8 @@ class SocketTransport:
     def finish(self) -> None:
         with contextlib.suppress(OSError):  # the peer was first
             self.socket.shutdown(socket.SHUT_WR)
+
+    cut = finish
 
     def reset(self) -> None:
         with contextlib.suppress(OSError):  # the peer was first

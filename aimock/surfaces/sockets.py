@@ -27,6 +27,7 @@ from aimock.surfaces.timing import timed
 from aimock_protocols import sessions
 from aimock_protocols.canonical import ErrorReply, Frame, Reply, Stamp, WireError
 from aimock_protocols.json_bodies import dumped
+from aimock_protocols.members import member
 from aimock_protocols.sessions import Connecting, Move, Session, SocketProtocol, Turn
 
 logger = logging.getLogger("aimock")
@@ -36,6 +37,7 @@ Steps = list[Step]
 _STRICT_MISS = 1008
 """A close code after which no SDK connects again."""
 
+_NOT_TRANSCRIBED = ErrorReply("Fixture response is not a transcription type", "server_error", status=500)
 _RATE_LIMITED = ErrorReply("Chaos: rate limit exceeded", "rate_limit_error", code="rate_limit_exceeded", status=429)
 _REFUSALS = {
     FaultName.DROP: ErrorReply("Chaos: request dropped", "server_error", code="chaos_drop", status=500),
@@ -117,12 +119,17 @@ class SocketSurface(Pipeline[Steps, Speaking]):
     # -- the pipeline's steps --------------------------------------------------------------------------------------
 
     def _match(self, exchange: Exchange, asked: Asked) -> tuple[Asked, Found | Missed]:
-        """As everywhere, but that a fixture of a kind that cannot be said in the turn is not used up by it."""
+        """As everywhere, but that a fixture of a kind that cannot be said in the turn is not used up by it, and is not
+        meant by one that is optional."""
         state = exchange.state
         strict = pipeline.strict_turns_of(state)
         found = state.book.match(asked.question, state.counters, strict_turns=strict, consume=False)
-        if isinstance(found, Found) and _can_say(found.fixture.response, asked):
+        if isinstance(found, Missed):
+            return asked, found
+        if _can_say(found.fixture.response, asked):
             state.book.count(found.fixture, asked.question, state.counters)
+        elif asked.form.turn.is_optional:
+            return asked, Missed(0)
         return asked, found
 
     def _settle(self, exchange: Exchange, asked: Asked) -> Steps | None:
@@ -143,7 +150,8 @@ class SocketSurface(Pipeline[Steps, Speaking]):
     def _say(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Steps:
         said = said_by(response, transcribes=_transcribes(asked))
         if said is None:
-            return self._fail(exchange, asked, unservable(response.kind), fixture)
+            error = _NOT_TRANSCRIBED if _transcribes(asked) else unservable(response.kind)
+            return self._fail(exchange, asked, error, fixture)
         if isinstance(said, Reply):
             said = as_the_model_says(exchange, asked.chat.model, said)
         speaking = asked.form
@@ -152,6 +160,9 @@ class SocketSurface(Pipeline[Steps, Speaking]):
             frames = turn.frames(said, exchange.stamp, chunk_size(exchange, fixture))
         except WireError as refusal:
             return self._fail(exchange, asked, refusal.reply, fixture)
+        warning = member(turn, "warning")
+        if warning:
+            logger.warning("%s: %s", exchange.plan.label, warning)
         entry = exchange.record(200, fixture)
         scheduled, ending, ends_at, on_end = timed(exchange, fixture, frames, asked.question, turn.broken, entry)
         is_whole = ends_at is None
@@ -354,7 +365,7 @@ def _sent(scheduled: Iterable[tuple[float, Frame]], turn: Turn, stamp: Stamp) ->
 
 
 def _transcribes(asked: Asked) -> bool:
-    return asked.chat.endpoint in ("realtime-transcription", "realtime-translation")
+    return asked.chat.endpoint in ("transcription", "realtime-transcription", "realtime-translation")
 
 
 def _can_say(response: Response, asked: Asked) -> bool:

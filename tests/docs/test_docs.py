@@ -366,13 +366,22 @@ def check_turns() -> None:
 
 
 def check_openai_routes() -> None:
-    elsewhere = ("openai_responses", "openai_compatible:")
+    elsewhere = ("openai_responses", "openai_compatible:", "openai_realtime")
     served = [each for each in PROTOCOLS if each.name.startswith("openai_") and not each.name.startswith(elsewhere)]
     check("openai-routes", [f"{each.method} {each.template}" for api in served for each in (*api.routes, *api.sides)])
 
 
 def check_responses_routes() -> None:
     check("responses-routes", routes_of("openai_responses"))
+
+
+def check_realtime_routes() -> None:
+    (served,) = [each for each in PROTOCOLS if each.name == "openai_realtime"]
+    sockets = [f"WS {template}" for template in served.sockets]
+    below = {f"{side.method} {side.template}" for side in served.sides}
+    documented = firsts("realtime-routes")
+    bases = ("/v1", "", "/openai/v1", "/openai")
+    assert {each.replace(" ", f" {base}", 1) for each in documented for base in bases} == {*sockets, *below}
 
 
 def check_anthropic_routes() -> None:
@@ -397,6 +406,11 @@ def check_bedrock_families() -> None:
 
 def check_gemini_routes() -> None:
     in_every_version("gemini-routes", "gemini")
+
+
+def check_gemini_live_routes() -> None:
+    (live,) = (each for each in PROTOCOLS if each.name == "gemini_live")
+    check("gemini-live-routes", [*live.sockets, *(f"{side.method} {side.template}" for side in live.sides)])
 
 
 def check_interactions_routes() -> None:

@@ -23,6 +23,7 @@ from aimock_protocols import (
 )
 from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
 from aimock_protocols.cohere import v1 as cohere_v1
+from protocol_cases.responses_client import Client
 from recorded import independent_reader
 
 
@@ -94,6 +95,12 @@ def ask_responses() -> Callable[..., ChatRequest]:
         return openai_responses.decode(Head(path="/v1/responses"), {}, orjson.dumps(body))
 
     return ask
+
+
+@pytest.fixture
+def client() -> Client:
+    """A client of Responses by WebSocket."""
+    return Client()
 
 
 @pytest.fixture(scope="session")

@@ -225,6 +225,13 @@ def test_service_tiers(told: Callable[..., Any], tier: Any, shown: str) -> None:
     assert told(Reply(), service_tier=tier)["service_tier"] == shown
 
 
+@pytest.mark.parametrize(
+    ("sent", "shown"), [("conv_1", {"id": "conv_1"}), ({"id": "conv_1"}, {"id": "conv_1"}), ({}, None), ("", None)]
+)
+def test_conversations_are_repeated_if_they_have_an_id(told: Callable[..., Any], sent: Any, shown: Any) -> None:
+    assert told(Reply(), conversation=sent).get("conversation") == shown
+
+
 def test_in_the_background_there_is_nothing_yet(told: Callable[..., Any]) -> None:
     response = told(Reply((Text("Hi"),)), background=True)
     assert [response[name] for name in ("status", "background", "output", "usage", "completed_at")] == [

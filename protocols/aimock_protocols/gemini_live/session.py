@@ -207,6 +207,8 @@ class LiveSession:
         """Asks for an answer, if one is wanted and nothing is in its way; first for what was said."""
         if self._turn is not None or self._called is not None or not self._is_wanted or self._is_over:
             return []
+        if not (self._pending or self._history):  # forgotten, for there was no answer
+            return []
         if self._unheard:
             model, is_vertex = self._settings.model, bool(self.is_vertex)
             self._turn = TranscriptionTurn(self._unheard.pop(0), model, is_vertex, self)

@@ -75,9 +75,9 @@ class Setup:
     def updated(self, update: Mapping[str, Any]) -> Setup:
         """With what a contextUpdate sets: the system instruction, or the tools, which may be none. Raises WireError."""
         settings = dict(self.settings)
-        if "systemInstruction" in update:
+        if update.get("systemInstruction") is not None:
             settings["systemInstruction"] = update["systemInstruction"]
-        if "tools" in update:
+        if update.get("tools") is not None:
             settings["tools"] = many(
                 one(update, "tools", "context_update.tools"), "tools", "context_update.tools.tools"
             )

@@ -25,7 +25,7 @@ class Secret:
 def mint(secret: Secret, memory: Memory, stamp: Stamp, size: int) -> str:
     """A key for this, which the memory now knows."""
     value = _PREFIX + stamp.hexadecimal(32, "client secret")
-    memory.put(f"secret {value}", secret, size)
+    memory.put(value, secret, size)
     return value
 
 
@@ -34,7 +34,7 @@ def recalled(key: str | None, memory: Memory, now: float) -> Secret | None:
     that has expired."""
     if key is None or not key.startswith(_PREFIX):
         return None
-    secret: Any = memory.get(f"secret {key}")
+    secret: Any = memory.get(key)
     if not isinstance(secret, Secret):
         return None
     if now >= secret.expires_at:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aimock_protocols.canonical import WireError
 from aimock_protocols.openai_platform import missing, refusal
 from aimock_protocols.openai_realtime.checks import (
     Check,
@@ -256,7 +257,7 @@ _CHECKS: Mapping[str, Check] = {
 def updated(config: Config, change: Config, *, needs_type: bool = True, is_open: bool = False) -> Config:
     """A config with a change of it. Raises WireError, and then nothing has changed.
 
-    `is_open` says that members that OpenAI does not know are the business of another provider, and ignored.
+    `is_open` says that what OpenAI does not understand is the business of another provider, and ignored.
     """
     if needs_type and "type" not in change:
         raise missing("session.type")
@@ -266,8 +267,16 @@ def updated(config: Config, change: Config, *, needs_type: bool = True, is_open:
         raise refusal(message, "session.type", "invalid_session_config")
     told = {name: value for name, value in change.items() if name not in OWN}
     if is_open:
-        told = {name: value for name, value in told.items() if name in _CONVERSATION}
+        told = {name: value for name, value in told.items() if _is_understood(name, value)}
     return merged(config, _CHECKS[kind](told, "session"))
+
+
+def _is_understood(name: str, value: Any) -> bool:
+    try:
+        _CONVERSATION[name](value, name)
+    except (KeyError, WireError):
+        return False
+    return True
 
 
 def merged(config: Config, change: Config) -> Config:

@@ -116,15 +116,16 @@ class Session:
     def opened(self, stamp: Stamp) -> Iterable[Move]:
         return self._tell(self.mint(stamp).event("session.created", session=self._session()))
 
-    def received(self, message: str | bytes, stamp: Stamp) -> Iterable[Move]:
+    def received(self, message: str | bytes, stamp: Stamp) -> Iterator[Move]:
+        """Worked out move by move: what was heard last in a message finds done what was heard first."""
         mint = self.mint(stamp)
         event_id = None
         try:
             event = read_event(message)
             event_id = event.get("event_id") if isinstance(event.get("event_id"), str) else None
-            return list(self._handler(event)(self, event, mint))
+            yield from self._handler(event)(self, event, mint)
         except WireError as error:
-            return self._tell(mint.error(error.reply, event_id))
+            yield from self._tell(mint.error(error.reply, event_id))
 
     def _handler(self, event: ServerEvent) -> Callable[[Session, ServerEvent, Mint], Iterable[Move]]:
         if "type" not in event:
@@ -170,7 +171,7 @@ class Session:
         if detection is None:
             self._hearing.is_speech = False
             return ()
-        return [move for one in heard for move in self._note(one, detection, mint)]
+        return (move for one in heard for move in self._note(one, detection, mint))
 
     def _attend(self, detection: Config) -> None:
         """Hears as the session is told to."""

@@ -106,7 +106,6 @@ class TranslationTurn:
     """What was said, in another language."""
 
     is_optional = False
-    warning: str | None = None
 
     def __init__(self, session: TranslationSession, model: str) -> None:
         self.request = asks(model, {"type": "session.input_audio_buffer.append"}, _ENDPOINT)

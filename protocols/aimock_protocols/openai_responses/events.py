@@ -20,13 +20,14 @@ _REQUIRED = {
 """What answers each call, and what of the call tells which one is meant."""
 
 
-def refused(error: ErrorReply, lane: str | None) -> Event:
-    """An error in place of a response. The connection lives on."""
+def refused(error: ErrorReply, lane: str | None, carried: Iterable[Steer] = ()) -> list[Event]:
+    """An error in place of a response, and given back what was to steer another one to it. The connection lives on."""
     told = told_error(error)
     headers = retry_headers(error)
     if headers:
         told["headers"] = dict(headers)
-    return _event("error", lane, status=error.status, error=told)
+    given_back = (steer_failed(steer, lane, "successor_creation_failed", error.message) for steer in carried)
+    return [_event("error", lane, status=error.status, error=told), *given_back]
 
 
 def accepted(steer: Steer, lane: str | None, number: int) -> Event:

@@ -44,8 +44,8 @@ MOST_WAITING = 256
 """Requests that wait; OpenAI does not tell its number."""
 
 _LANE = re.compile(r"[A-Za-z0-9_.-]{1,256}")
-_MEANINGLESS = ("stream", "background")
-"""Members that a request has over HTTP alone."""
+_ENVELOPE = ("generate", "background")
+"""Members that a request has here alone, and one that has no meaning here."""
 
 
 @attrs.define(eq=False)
@@ -54,8 +54,6 @@ class _Asked:
 
     sent: dict[str, Any]
     lane: str | None
-    generates: bool
-    """Whether it wants an answer, rather than to prepare for others."""
 
 
 @attrs.define(eq=False)
@@ -103,9 +101,9 @@ class ResponsesSession:
                 raise refusal(expected, "type", "invalid_message_type")
             lane = _read_lane(sent)
             self._admit(lane)
-            self._waiting.append(_Asked(sent, lane, _read_generates(sent)))
+            self._waiting.append(_Asked(sent, lane))
         except WireError as refused:
-            return [events.refused(refused.reply, lane)]
+            return events.refused(refused.reply, lane)
         return self._advance(stamp)
 
     def _admit(self, lane: str | None) -> None:
@@ -138,15 +136,12 @@ class ResponsesSession:
     def _begin(self, asked: _Asked, stamp: Stamp) -> Iterable[Move]:
         carried = self._carried(asked)
         try:
-            turn = self._turn(asked, carried)
+            generates = _generates(asked.sent)
+            turn = self._turn(asked, carried, generates)
         except WireError as refused:
             self._evict(asked.lane, asked.sent)
-            given_back = (
-                events.steer_failed(steer, asked.lane, "successor_creation_failed", refused.reply.message)
-                for steer in carried
-            )
-            return [events.refused(refused.reply, asked.lane), *given_back]
-        if not asked.generates:
+            return events.refused(refused.reply, asked.lane, carried)
+        if not generates:
             return self._prepare(turn, stamp)
         self._active[asked.lane] = turn
         return [turn]
@@ -159,13 +154,13 @@ class ResponsesSession:
         carried, latest.steers = tuple(latest.steers), []
         return carried
 
-    def _turn(self, asked: _Asked, carried: tuple[Steer, ...]) -> ResponseTurn:
+    def _turn(self, asked: _Asked, carried: tuple[Steer, ...], generates: bool) -> ResponseTurn:
         """Raises WireError."""
-        sent = asked.sent
+        sent = {name: value for name, value in asked.sent.items() if name not in _ENVELOPE} | {"stream": True}
         if carried:
             steering = [item for steer in carried for item in as_items(steer.input)]
             sent["input"] = [*steering, *as_items(read_input(sent))]
-        request = complete_request(sent) if asked.generates else chat_request(sent)
+        request = complete_request(sent) if generates else chat_request(sent)
         if self._is_strict and not request.model and sent.get("prompt") is None:
             raise missing("model")
         items = [*self._earlier(sent), *as_items(read_input(sent))]
@@ -265,7 +260,7 @@ class ResponsesSession:
                 yield events.pending(steer, turn.lane, turn.numbered(place), output)
             return
         successor = {**turn.request.native, "input": [], "previous_response_id": answer.id}
-        self._waiting.appendleft(_Asked(successor, turn.lane, generates=True))
+        self._waiting.appendleft(_Asked(successor, turn.lane))
 
 
 def _given_back(steers: Iterable[Steer], lane: str | None) -> list[Move]:
@@ -284,13 +279,9 @@ def _read_lane(sent: dict[str, Any]) -> str | None:
     return lane
 
 
-def _read_generates(sent: dict[str, Any]) -> bool:
-    """Whether a request wants output; what only a WebSocket has is taken out of it, and it is for a stream. Raises
-    WireError."""
-    for name in _MEANINGLESS:
-        sent.pop(name, None)
-    sent["stream"] = True
-    generates = read_optional(sent, "generate", bool, "a boolean")
-    sent.pop("generate", None)
+def _generates(sent: dict[str, Any]) -> bool:
+    """Whether a request wants an answer, rather than to prepare for others. Raises WireError."""
     caching = sent.get("prompt_cache_options")
-    return generates is not False and not (isinstance(caching, dict) and caching.get("prewarm") is True)
+    if isinstance(caching, dict) and caching.get("prewarm") is True:
+        return False
+    return read_optional(sent, "generate", bool, "a boolean") is not False

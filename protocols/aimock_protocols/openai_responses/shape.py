@@ -138,8 +138,10 @@ def _members(settings: dict[str, tuple[Any, tuple[type, ...]]], native: dict[str
         elif type(default) is dict:
             value = default | dict(value or {})
         told[name] = value
-    if settings is _OWNER and native.get("conversation") is not None:
-        told["conversation"] = {"id": conversation_id(native)}
+    if settings is _OWNER:
+        conversation = conversation_id(native)
+        if conversation is not None:
+            told["conversation"] = {"id": conversation}
     return orjson.dumps(told)[1:-1]
 
 

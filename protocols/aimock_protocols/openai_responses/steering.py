@@ -10,7 +10,7 @@ import orjson
 from aimock_protocols.openai_platform import missing, read_optional, refusal
 
 _MEMBERS = frozenset({"previous_response_id", "input"})
-_PARTS = frozenset({"input_text", "input_image", "input_file"})
+_PARTS = ("input_text", "input_image", "input_file")
 """Types of the parts that a message may have."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
@@ -17,6 +17,7 @@ from aimock.net.exchange import Answer, Head, Refusal, Request, Whole
 from aimock.net.limits import Limits
 from aimock.net.listen import open_listeners
 from aimock.net.server import HTTPServer
+from aimock.net.tls import Security
 from aimock.net.transport import PeerGone
 
 MOMENT = 1795200000.0
@@ -151,12 +152,16 @@ async def start_stage(nursery: trio.Nursery) -> StartStage:
     """`await start_stage(answers, limits…)` gives a server in memory; with `listeners`, one on their sockets."""
 
     async def start(
-        answers: Callable[[Request], Answer] = echo, *, listeners: list[socket.socket] | None = None, **limits: Any
+        answers: Callable[[Request], Answer] = echo,
+        *,
+        listeners: Sequence[socket.socket] = (),
+        security: Security | None = None,
+        **limits: Any,
     ) -> Stage:
         script = Script(answers)
-        server = HTTPServer(script, Limits(**limits), lambda: MOMENT)
+        server = HTTPServer(script, Limits(**limits), lambda: MOMENT, security)
         address = listeners[0].getsockname()[:2] if listeners else None
-        await nursery.start(server.serve, listeners or ())
+        await nursery.start(server.serve, listeners)
         return Stage(server, script, address)
 
     return start

@@ -19,6 +19,7 @@ from aimock.net.exchange import Answer, Cut, Ending, Outcome, Request, Stream, T
 from aimock.net.http2 import HTTP2Server
 from aimock.net.limits import Limits
 from aimock.net.listen import open_listeners
+from aimock.net.tls import Security
 from tests.aimock.net.h2_client import H2Client, Seen
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ async def start(nursery: trio.Nursery, script: Script) -> StartStage:
         if answers is not None:
             script.answers = answers if callable(answers) else lambda request: answers
         listeners = open_listeners("127.0.0.1", 0)
-        server = HTTP2Server(script, Limits(**limits), lambda: MOMENT, tls)
+        server = HTTP2Server(script, Limits(**limits), lambda: MOMENT, tls and Security(tls))
         await nursery.start(server.serve, listeners)
         return Stage(server, script, listeners[0].getsockname()[:2])
 
@@ -135,7 +136,7 @@ async def test_over_tls_both_sides_agree_on_one(start: StartStage, protocol: str
     ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.issue_cert("127.0.0.1").configure_cert(ours)
     authority.configure_trust(theirs)
-    ours.set_alpn_protocols(["h2", "http/1.1"])
+    ours.set_alpn_protocols(HTTP2Server.alpn)
     theirs.set_alpn_protocols([protocol])
     stage = await start(stream(b"a"), ours)
     async with await stage.connect() as plain:

@@ -321,9 +321,10 @@ class Parked:
             writer=ResponseWriter(lambda: 0.0),
             pacer=self.pacer,
             is_closing=lambda: False,
+            tell_change=lambda: None,
         )
         self.handed_over: list[HandOver] = []
-        self.poller = Poller(setting, self.handed_over.append, lambda: None)
+        self.poller = Poller(setting, self.handed_over.append)
         self._stack = stack
 
     def park(self, *sent: bytes) -> socket.socket:
