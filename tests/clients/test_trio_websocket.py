@@ -17,6 +17,11 @@ from aimock_protocols.registry import PROTOCOLS
 
 HELLO = "Hello, world"
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
+]
+
 
 @pytest.fixture(autouse=True)
 def _sockets_collected() -> Iterator[None]:
