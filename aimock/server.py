@@ -19,7 +19,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sniffio
 import trio
@@ -38,12 +38,15 @@ from aimock.fixtures.question import Transform
 from aimock.fixtures.structure import camel
 from aimock.journal import Journal
 from aimock.net.limits import Limits
-from aimock.net.server import HTTPServer
+from aimock.net.server import server_kind
 from aimock.quotas import Quota
 from aimock.settings import Settings
 from aimock.state import State
 from aimock.tls import TLS, listening
 from aimock_protocols.sessions import Options
+
+if TYPE_CHECKING:
+    from aimock.asgi import ASGIApp
 
 T = TypeVar("T")
 
@@ -78,6 +81,7 @@ class AIMock:
         limits: Limits | None = None,
         metrics: bool = False,
         api_keys: Sequence[str] | None = None,
+        http2: bool = False,
         sessions: Options | None = None,
     ) -> None:
         """`latency` in ms before each frame; `fixtures`: files, directories or URLs; `port` 0 takes a free one.
@@ -95,6 +99,7 @@ class AIMock:
         self._port = _checked("port", port, PORT)
         self._tls = _tls(tls)
         self._limits = limits
+        self._http2 = http2
         self._state = State(
             Settings(
                 latency=_checked("latency", latency, number(0)),
@@ -227,8 +232,9 @@ class AIMock:
         self._app = App(self._state)
         failure: Exception | None = None
         watching = trio.CancelScope()
-        with listening(self._host, self._port, self._tls) as (listeners, security, url):
-            server = HTTPServer(self._app.counted(), self._limits, self._state.settings.wall_clock, security)
+        kind = server_kind(http2=self._http2)
+        with listening(self._host, self._port, self._tls, kind.alpn) as (listeners, security, url):
+            server = kind(self._app.counted(), self._limits, self._state.settings.wall_clock, security)
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.serve, listeners)
                 self._token = trio.lowlevel.current_trio_token()
@@ -247,12 +253,34 @@ class AIMock:
         if failure is not None:
             raise failure
 
+    def asgi(self) -> ASGIApp:
+        """This mock as an ASGI application, for a server that runs Trio or a client that calls applications itself.
+
+        It need not be started, and has no address of its own. Where the server tells of its start and its end, the
+        methods run in its loop meanwhile, and `watch` is heeded; else they run where they are called.
+        """
+        from aimock import asgi  # for those who serve it so
+
+        self._is_mounted = True
+        return asgi.app_of(self._state, self._limits, self._live)
+
+    async def _live(self) -> None:
+        """While somebody else serves it."""
+        self._token = trio.lowlevel.current_trio_token()
+        try:
+            if self._watches:
+                await sources.watch(self._state)
+            await trio.sleep_forever()
+        finally:
+            self._token = None
+
     async def _watch(self, scope: trio.CancelScope) -> None:
         with scope:
             await sources.watch(self._state)
 
     _grace: float = GRACE
     _has_guest: bool = False
+    _is_mounted: bool = False
 
     @property
     def url(self) -> str:
@@ -401,8 +429,9 @@ class AIMock:
 
     @property
     def journal(self) -> Journal:
-        """The live journal. Raises RuntimeError unless the server is running."""
-        _ = self.url
+        """The live journal. Raises RuntimeError unless the server is running, or an ASGI application."""
+        if not self._is_mounted:
+            _ = self.url
         return self._state.journal
 
     def get_requests(self) -> list[dict[str, Any]]:
