@@ -26,15 +26,6 @@ from live_driver import (
     text,
 )
 
-
-@pytest.fixture
-def driver() -> Driver:
-    """A session for text."""
-    driver = Driver()
-    assert driver.set_up() == [{"setupComplete": {}}]
-    return driver
-
-
 # -- answers ---------------------------------------------------------------------------------------------------------
 
 

@@ -24,15 +24,6 @@ from live_driver import (
 )
 from talking import NO_FIXTURE
 
-
-@pytest.fixture
-def driver() -> Driver:
-    """A session for text."""
-    driver = Driver()
-    assert driver.set_up() == [{"setupComplete": {}}]
-    return driver
-
-
 # -- errors ----------------------------------------------------------------------------------------------------------
 
 

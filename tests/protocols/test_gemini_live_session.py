@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from aimock_protocols.canonical import Text
+from aimock_protocols.canonical import Text, ToolCall
 from aimock_protocols.sessions import Close, Options
 from live_driver import (
     ANSWERED,
@@ -26,15 +26,6 @@ from live_driver import (
     results,
     user,
 )
-
-
-@pytest.fixture
-def driver() -> Driver:
-    """A session for text."""
-    driver = Driver()
-    assert driver.set_up() == [{"setupComplete": {}}]
-    return driver
-
 
 # -- setup -----------------------------------------------------------------------------------------------------------
 
@@ -389,6 +380,7 @@ def test_transparent_handles_count_messages() -> None:
 
 
 def test_the_same_stamp_says_the_same() -> None:
+    called = reply(ToolCall("f", "{}"))
     told = [Driver() for _ in range(2)]
-    first, second = (orjson.dumps(driver.set_up(sessionResumption={}) + driver.ask("w", CALLED)) for driver in told)
+    first, second = (orjson.dumps(driver.set_up(sessionResumption={}) + driver.ask("w", called)) for driver in told)
     assert first == second
