@@ -13,7 +13,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
 from openai.types.realtime import ClientSecretCreateResponse
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from aimock import AIMock
 from aimock_protocols.sessions import Options
@@ -307,6 +307,17 @@ def test_a_key_for_a_browser(mock: AIMock, client: OpenAI, opened: Open) -> None
     assert isinstance(made, ClientSecretCreateResponse)
     begun = opened(mock, key=made.value, model="gpt-realtime-mini").recv()["session"]
     assert begun["instructions"] == "From the key."
+
+
+def test_a_key_opens_a_server_that_asks_for_keys(opened: Open) -> None:
+    with AIMock(api_keys=["sk-mine"]) as mock:
+        with OpenAI(
+            base_url=f"{mock.url}/v1", api_key="sk-mine", http_client=DefaultHttpxClient(verify=False)
+        ) as client:
+            made = client.realtime.client_secrets.create()
+        assert opened(mock, key=made.value).recv()["type"] == "session.created"
+        with pytest.raises(InvalidStatus, match="401"):
+            opened(mock, key="ek_" + "0" * 32)
 
 
 def test_calls_by_telephone_are_hung_up(client: OpenAI) -> None:
