@@ -165,7 +165,11 @@ def test_the_fixtures_audio(mock: AIMock, opened: Open) -> None:
 @pytest.mark.parametrize("where", [{"base": "/v1"}, {"base": ""}, {"base": "/openai/v1"}, {"azure": True}])
 def test_wherever_clients_look_for_it(mock: AIMock, opened: Open, where: dict[str, Any]) -> None:
     mock.on_message("hello", {"content": "Hi."})
-    assert text_of(opened(mock, **where).answer("hello")) == "Hi."
+    socket = opened(mock, **where)
+    assert text_of(socket.answer("hello")) == "Hi."
+    parts = [event for event in socket.told if event["type"] == "response.content_part.done"]
+    assert all(("content" in event) is ("openai" in where.get("base", "") or "azure" in where) for event in parts)
+    assert mock.get_requests()[0]["path"] == "/v1/realtime"
 
 
 def test_a_tool_is_called_and_answered(mock: AIMock, opened: Open) -> None:
