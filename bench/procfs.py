@@ -35,12 +35,17 @@ def core_nanoseconds(core: int) -> int:
 
 def peak_resident_bytes(pid: int) -> int:
     """The most memory that the family ever held resident (the sum of each member's own peak)."""
-    return sum(_peak_of(member) for member in family(pid))
+    return sum(_status_of(member, "VmHWM:") for member in family(pid))
 
 
-def _peak_of(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
+    """What the family holds resident now."""
+    return sum(_status_of(member, "VmRSS:") for member in family(pid))
+
+
+def _status_of(pid: int, name: str) -> int:
     for line in _read(PROC / str(pid) / "status").splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
     return 0
 

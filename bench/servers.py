@@ -55,6 +55,9 @@ class Running:
     def cpu_nanoseconds(self) -> int:
         return procfs.cpu_nanoseconds(self.pid)
 
+    def resident_mib(self) -> float:
+        return procfs.resident_bytes(self.pid) / 2**20
+
     def peak_resident_mib(self) -> float:
         return procfs.peak_resident_bytes(self.pid) / 2**20
 

@@ -25,6 +25,7 @@ from bench.servers import REPOSITORY
 
 FRAME_END = b"\n\n"
 _LF = 0x0A
+_TEXT_FRAME = 0x81
 _SO_TIMESTAMPNS = 35  # of Linux; the socket module has no name for it
 _TIMESPEC = struct.Struct("qq")
 _BUFFER_BYTES = 256 * 1024
@@ -40,7 +41,7 @@ class Listening:
 
     port: int
     request: str
-    """That each stream is asked for with."""
+    """That each stream is asked for with: bytes as Latin-1."""
     streams: int
     counted: int
     """Frames of a stream that have a time of their own."""
@@ -56,6 +57,8 @@ class Listening:
     """After which, from its request, a stream is given up."""
     stalled_request: str = ""
     """What one more client asks that reads nothing of the answer; empty: there is none."""
+    handshake: str = ""
+    """What first makes a WebSocket of each connection; then the frames are its text frames. Empty: they are events."""
 
     @property
     def duration(self) -> float:
@@ -114,10 +117,14 @@ class DidNotStream(CannotRun):
 class _Stream:
     """One connection, and what came on it."""
 
-    __slots__ = ("ended_in_lf", "frames", "heard", "receive", "sent", "socket")
+    __slots__ = ("count", "ended_in_lf", "frames", "head", "heard", "missing", "receive", "sent", "socket")
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, handshake: str = "") -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.count = self._count_events
+        if handshake:
+            shake_hands(self.socket, handshake)
+            self.count = self._count_frames
         self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.socket.setblocking(False)
         self.receive = self.socket.recvmsg_into
@@ -126,6 +133,38 @@ class _Stream:
         self.heard: list[tuple[float, int]] = []
         """(Unix time, number of frames that came with it)."""
         self.ended_in_lf = False
+        self.head = b""
+        """The beginning of a WebSocket frame's header."""
+        self.missing = 0
+        """Bytes of a WebSocket frame that are still to come."""
+
+    def _count_events(self, buffer: bytearray, size: int) -> int:
+        """How many end in the first `size` bytes of the buffer."""
+        count = buffer.count(FRAME_END, 0, size)
+        if buffer[0] == _LF and self.ended_in_lf:
+            count += 1  # the network split the end of a frame
+        self.ended_in_lf = buffer[size - 1] == _LF
+        if not count and size >= 12 and buffer.startswith(b"HTTP/") and buffer[9:12] != b"200":
+            raise ConnectionError(f"expected a 200, got {bytes(buffer[: min(size, 500)])!r}")
+        return count
+
+    def _count_frames(self, buffer: bytearray, size: int) -> int:
+        """How many text frames begin there. A server's are not masked (RFC 6455 5.1)."""
+        data, at, count = self.head + buffer[:size], self.missing, 0
+        self.head = b""
+        while at < len(data):
+            length, start = data[at + 1] if at + 1 < len(data) else 0, at + 2
+            if length >= 126:
+                start += 2 if length == 126 else 8
+                length = int.from_bytes(data[at + 2 : start], "big")
+            if start > len(data):
+                self.head = bytes(data[at:])
+                at = len(data)
+                break
+            count += data[at] == _TEXT_FRAME
+            at = start + length
+        self.missing = at - len(data)
+        return count
 
     def offsets(self) -> list[float]:
         """Of each frame that came, from the request."""
@@ -154,13 +193,8 @@ class _Reader:
             arrived = stamp
         if not size:
             raise ConnectionError(f"closed by the server after {stream.frames} of {self.expected} frames")
-        count = buffer.count(FRAME_END, 0, size)
-        if buffer[0] == _LF and stream.ended_in_lf:
-            count += 1  # the network split the end of a frame
-        stream.ended_in_lf = buffer[size - 1] == _LF
+        count = stream.count(buffer, size)
         if not count:
-            if size >= 12 and buffer.startswith(b"HTTP/") and buffer[9:12] != b"200":
-                raise ConnectionError(f"expected a 200, got {bytes(buffer[: min(size, 500)])!r}")
             return False
         stream.frames += count
         stream.heard.append((arrived, count))
@@ -172,7 +206,7 @@ class _Reader:
 def listen(to: Listening) -> Heard:
     """Asks for all streams and reads them to their end. Raises ConnectionError if one is not as expected."""
     with contextlib.ExitStack() as stack:
-        streams = [_Stream(to.port) for _ in range(to.streams)]
+        streams = [_Stream(to.port, to.handshake) for _ in range(to.streams)]
         for stream in streams:
             stack.enter_context(stream.socket)
         if to.stalled_request:
@@ -203,6 +237,19 @@ def _listen(to: Listening, streams: list[_Stream]) -> Heard:
                     poll.unregister(descriptor)
     busy = (time.process_time() - cpu) / (time.time() - began)
     return _judge(to, streams, reader, busy)
+
+
+def shake_hands(connection: socket.socket, handshake: str) -> None:
+    """Makes a WebSocket of the connection. Raises ConnectionError."""
+    connection.sendall(handshake.encode("latin-1"))
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        data = connection.recv(4096)
+        if not data:
+            break
+        answer += data
+    if not answer.startswith(b"HTTP/1.1 101 "):
+        raise ConnectionError(f"expected a 101, got {answer[:500]!r}")
 
 
 def _ask_and_stall(port: int, request: bytes) -> socket.socket:

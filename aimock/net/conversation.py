@@ -7,14 +7,16 @@ has something to say) comes before the next. What takes time is left to the pace
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import trio
 
 from aimock.net.dialogue import Break, Close, Dialogue, Play, Send, Step, Stop, Wait
 from aimock.net.exchange import Ending, Outcome
+from aimock.net.framing import Framing
 from aimock.net.outbox import Outbox
 from aimock.net.pacer import JOINED_BYTES, Paced, Pacer
 
@@ -25,9 +27,9 @@ class Line(Protocol):
     """The connection, as its conversation sees it. The last three end the conversation: they call `stop`."""
 
     outbox: Outbox
-
-    def framed(self, message: bytes, is_binary: bool | None) -> bytes:
-        """To be written at once: frames must be made in the order in which they leave."""
+    framing: Framing
+    is_binary: bool
+    """Whether messages leave in binary frames, if nothing else is said."""
 
     def start(self, task: Callable[[], Awaitable[None]]) -> None:
         """Runs it beside the conversation, for as long as that lasts."""
@@ -49,14 +51,10 @@ class _Moment(bytes):
 _THE_END = _Moment()
 
 
-def _timed(play: Play) -> Iterator[tuple[float, bytes]]:
-    """The messages, and the moment of the ending, if it has one of its own."""
-    for due, message in play.schedule:
-        if play.ends_at is not None and due > play.ends_at:
-            break
-        yield due, message
-    if play.ends_at is not None:
-        yield play.ends_at, _THE_END
+def _up_to(end: float, schedule: Iterable[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
+    """The messages that are due by then, and the moment itself."""
+    yield from itertools.takewhile(lambda piece: piece[0] <= end, schedule)
+    yield end, _THE_END
 
 
 class Playing(Paced):
@@ -68,9 +66,10 @@ class Playing(Paced):
         self.play = play
         self._line = line
         self._sent = 0
-        self._marks: list[int] = []
+        self._marks: Sequence[int] = ()
         """Of messages that the outbox did not pass on at once: where they end in all that it was ever given."""
-        super().__init__(_timed(play), start)
+        schedule = play.schedule if play.ends_at is None else _up_to(play.ends_at, play.schedule)
+        super().__init__(iter(schedule), start)
 
     @property
     def sent(self) -> int:
@@ -81,37 +80,37 @@ class Playing(Paced):
 
     def write_due(self, now: float) -> bool:
         outbox = self._line.outbox
-        if not outbox.is_clear:
+        if self.pending is None or not outbox.is_clear:
             return False
-        late: list[bytes] = []
-        marks: list[int] = []
-        size = outbox.given
-        while self.pending is not None and self.due <= now and size - outbox.given < JOINED_BYTES:
-            frame, is_whole = self._next_frame()
-            late.append(frame)
-            size += len(frame)
-            if is_whole:
-                marks.append(size)
-        self._sent += len(marks)
-        outbox.write(b"".join(late))
-        self._marks = [] if outbox.is_clear else marks
-        return self.pending is not None and outbox.is_clear
+        sent, given = self._sent, outbox.given
+        frames = [self._next_frame()]
+        size = len(frames[0])
+        while self.pending is not None and self.due <= now and size < JOINED_BYTES:
+            frames.append(self._next_frame())
+            size += len(frames[-1])
+        if outbox.write(b"".join(frames)):
+            self._marks = ()
+            return self.pending is not None
+        ends = itertools.accumulate(map(len, frames), initial=given)
+        self._marks = tuple(ends)[1 : 1 + self._sent - sent]  # only the last may be none, or not whole
+        return False
 
-    def _next_frame(self) -> tuple[bytes, bool]:
-        """The pending message framed, and whether it is a whole one."""
+    def _next_frame(self) -> bytes:
+        """The pending message, framed; half of it, if that is how the play ends; nothing, if it is none."""
         message = self.pending
         self._advance()
         if message is None or message is _THE_END:
-            return b"", False
+            return b""
         try:
-            frame = self._line.framed(message, None)
-        except Exception as error:  # it is none
+            frame = self._line.framing.message(message, self._line.is_binary)
+        except Exception as error:
             self.failure, self.pending = error, None
-            return b"", False
+            return b""
         is_last = (self.pending is None and self.failure is None) or self.pending is _THE_END
         if is_last and self.play.ending is Ending.FIN_MID_CHUNK:
-            return frame[: (len(frame) + 1) // 2], False
-        return frame, True
+            return frame[: (len(frame) + 1) // 2]
+        self._sent += 1
+        return frame
 
 
 class Conversation:
@@ -181,7 +180,8 @@ class Conversation:
     def _take(self, step: Step) -> None:
         if isinstance(step, Send):
             self._catch_up()
-            self._line.outbox.write(self._line.framed(step.data, step.is_binary))
+            is_binary = self._line.is_binary if step.is_binary is None else step.is_binary
+            self._line.outbox.write(self._line.framing.message(step.data, is_binary))
         elif isinstance(step, Play):
             self._catch_up()
             self._plays[step] = playing = Playing(step, self._line, self._since)

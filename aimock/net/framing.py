@@ -21,7 +21,8 @@ GOING_AWAY, PROTOCOL_ERROR, NO_STATUS, NOT_UTF8, TOO_BIG, INTERNAL_ERROR = 1001,
 
 PING = b"\x89\x00"
 
-_FIN = 0x80
+_TEXT, _BINARY, _CLOSE, _PONG = 0x81, 0x82, 0x88, 0x8A
+"""First bytes of whole messages: FIN, and an opcode."""
 _COMPRESSED = 0x40
 _MAX_REASON_BYTES = 123
 
@@ -213,25 +214,24 @@ class Framing:
 
     # -- out -------------------------------------------------------------------------------------------------------
 
-    def message(self, data: bytes, *, is_binary: bool) -> bytes:
+    def message(self, data: bytes, is_binary: bool) -> bytes:
         """To be written in the order of the calls: what is compressed refers to what was before it."""
-        first = _FIN | (Opcode.BINARY if is_binary else Opcode.TEXT)
-        if self._deflate is not None:
-            first |= _COMPRESSED
-            data = self._deflate.compress(data)
-        return _framed(first, data)
+        first = _BINARY if is_binary else _TEXT
+        if self._deflate is None:
+            return _framed(first, data)
+        return _framed(first | _COMPRESSED, self._deflate.compress(data))
 
 
 def pong(payload: bytes) -> bytes:
-    return _framed(_FIN | Opcode.PONG, payload)
+    return _framed(_PONG, payload)
 
 
 def close(code: int | None, reason: str = "") -> bytes:
     """A close frame; without a code, and with 1005 which stands for that, it is empty."""
     if code is None or code == NO_STATUS:
-        return _framed(_FIN | Opcode.CLOSE, b"")
+        return _framed(_CLOSE, b"")
     told = reason.encode("utf-8", "replace")[:_MAX_REASON_BYTES].decode("utf-8", "ignore").encode()
-    return _framed(_FIN | Opcode.CLOSE, struct.pack("!H", code) + told)
+    return _framed(_CLOSE, struct.pack("!H", code) + told)
 
 
 def _framed(first: int, payload: bytes) -> bytes:

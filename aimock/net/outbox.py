@@ -47,26 +47,28 @@ class Outbox:
     def has_room(self) -> bool:
         return self.given - self.taken <= ROOM or self.failure is not None
 
-    def write(self, data: bytes) -> None:
-        """Does not raise: that the peer is gone is told by `on_broken`."""
+    def write(self, data: bytes) -> bool:
+        """Whether it has all been sent. Does not raise: that the peer is gone is told by `on_broken`."""
         if self.failure is not None:
-            return
-        was_clear = self.is_clear
+            return False
+        was_clear = self.given == self.taken
         self.given += len(data)
         if was_clear:
             try:
                 sent = self._transport.try_send(data)
             except PeerGone as error:
                 self.fail(error)
-                return
+                return False
             self.taken += sent
+            if sent == len(data):
+                return True
             data = data[sent:]
-        if data:
-            if self._waiting is None:
-                self._waiting = collections.deque()
-            self._waiting.append(data)
-            if was_clear:
-                self._on_full()
+        if self._waiting is None:
+            self._waiting = collections.deque()
+        self._waiting.append(data)
+        if was_clear:
+            self._on_full()
+        return False
 
     def fail(self, error: Exception) -> None:
         """Nothing more can be sent, or need be."""

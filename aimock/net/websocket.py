@@ -31,15 +31,16 @@ class WebSocket:
     """A connection after its upgrade."""
 
     __slots__ = (
-        "_conversation", "_dialogue", "_framing", "_is_closing", "_limits", "_listening", "_nursery", "_outcome",
-        "_transport", "_upgrade", "ending", "outbox",
+        "_conversation", "_dialogue", "_is_closing", "_limits", "_listening", "_nursery", "_on_end", "_outcome",
+        "_transport", "ending", "framing", "is_binary", "outbox",
     )  # fmt: skip
 
     def __init__(self, transport: Transport, upgrade: Upgrade, framing: Framing, limits: Limits, pacer: Pacer) -> None:
         self._transport = transport
-        self._upgrade = upgrade
-        self._framing = framing
         self._limits = limits
+        self._on_end = upgrade.on_end
+        self.framing = framing
+        self.is_binary = upgrade.is_binary
         self._dialogue = upgrade.open()
         self._conversation = Conversation(self._dialogue, self, pacer)
         self._nursery: trio.Nursery
@@ -104,7 +105,7 @@ class WebSocket:
         """Whether there may be more to hear."""
         turn = since = trio.current_time()
         try:
-            for received in self._framing.receive(data):
+            for received in self.framing.receive(data):
                 if isinstance(received, Closing):
                     self._answer_goodbye(received)
                     return False
@@ -125,9 +126,6 @@ class WebSocket:
         return True
 
     # -- out -------------------------------------------------------------------------------------------------------
-
-    def framed(self, message: bytes, is_binary: bool | None) -> bytes:
-        return self._framing.message(message, is_binary=self._upgrade.is_binary if is_binary is None else is_binary)
 
     def start(self, task: Callable[[], Awaitable[None]]) -> None:
         self._nursery.start_soon(task)
@@ -179,7 +177,7 @@ class WebSocket:
 
     def _tell_end(self) -> None:
         self._conversation.stop(self._outcome)
-        for told in (self._dialogue.ended, self._upgrade.on_end):
+        for told in (self._dialogue.ended, self._on_end):
             try:
                 if told is not None:
                     told(self._outcome)

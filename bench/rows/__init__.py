@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.plan import Plan
 from bench.report import Row
-from bench.rows import cold, cpu, every, fidelity, match, memory, micro, protocols
+from bench.rows import cold, cpu, every, fidelity, match, memory, micro, protocols, sockets
 
 ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "cpu": cpu.measure,
@@ -15,4 +15,5 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "cold": cold.measure,
     "memory": memory.measure,
     "fidelity": fidelity.measure,
+    "sockets": sockets.measure,
 }

@@ -74,7 +74,7 @@ SHARED = 0.03
 
 
 @dataclass(frozen=True)
-class _Slice:
+class Slice:
     """One cell, once, on one server."""
 
     heard: Heard
@@ -87,12 +87,12 @@ class _Slice:
 
 
 @dataclass(frozen=True)
-class _Metric:
+class Metric:
     """One line of a cell."""
 
     name: str
     unit: str
-    of: Callable[[_Slice], float]
+    of: Callable[[Slice], float]
     targets: Callable[[Cell], tuple[float | None, Judged]] = lambda cell: (None, Judged.AGAINST_REFERENCE)
 
     def row(self, cell: Cell) -> Row:
@@ -104,27 +104,27 @@ def _less_late(cell: Cell) -> tuple[float | None, Judged]:
     return LATENESS_TARGET, Judged.AGAINST_REFERENCE
 
 
-_LATENESS = (
-    _Metric(
+LATENESS = (
+    Metric(
         "frame lateness, median",
         "ms",
         lambda slice: slice.heard.lateness[0] * 1e3,
         lambda cell: (SINGLE_STREAM_TARGET, Judged.ALONE) if cell == SINGLE else _less_late(cell),
     ),
-    _Metric("frame lateness, 99th percentile", "ms", lambda slice: slice.heard.lateness[1] * 1e3, _less_late),
+    Metric("frame lateness, 99th percentile", "ms", lambda slice: slice.heard.lateness[1] * 1e3, _less_late),
 )
 _METRICS = (
-    _Metric("duration off by, median", "%", lambda slice: slice.heard.duration_error[0] * 100, _less_late),
-    _Metric(
+    Metric("duration off by, median", "%", lambda slice: slice.heard.duration_error[0] * 100, _less_late),
+    Metric(
         "duration off by, 99th percentile",
         "%",
         lambda slice: slice.heard.duration_error[1] * 100,
         lambda cell: (DURATION_TARGET, Judged.ALONE),
     ),
-    *_LATENESS,
-    _Metric("first frame off by, median", "ms", lambda slice: slice.heard.ttft_error[0] * 1e3),
-    _Metric("CPU per frame", "µs", lambda slice: slice.cpu),
-    _Metric(
+    *LATENESS,
+    Metric("first frame off by, median", "ms", lambda slice: slice.heard.ttft_error[0] * 1e3),
+    Metric("CPU per frame", "µs", lambda slice: slice.cpu),
+    Metric(
         "peak memory",
         "MiB",
         lambda slice: slice.memory,
@@ -139,11 +139,11 @@ def measure(plan: Plan) -> list[Row]:
     long = fixtures.paced(plan.directory / "fidelity-stalled", [DISTURBED.pacing, WARM_UP, STALLED])
     bench = _Bench(plan, directory, long)
     rows = {(cell, metric): metric.row(cell) for cell in CELLS for metric in _METRICS}
-    beside = {metric: Row(f"{DISTURBED} beside a stalled client: {metric.name}", metric.unit) for metric in _LATENESS}
+    beside = {metric: Row(f"{DISTURBED} beside a stalled client: {metric.name}", metric.unit) for metric in LATENESS}
     disturbance = Row("… the median over that without", "×", target=DISTURBED_TARGET, judged=Judged.ALONE)
     for _ in plan.progress("fidelity", min(plan.rounds, ROUNDS)):
         for server in plan.servers:
-            alone: dict[Cell, _Slice] = {}
+            alone: dict[Cell, Slice] = {}
             for cell in CELLS:
                 heard = bench.run(server, cell)
                 if heard is None:
@@ -156,7 +156,7 @@ def measure(plan: Plan) -> list[Row]:
                 continue
             for metric, row in beside.items():
                 row.add(server.name, metric.of(disturbed))
-            disturbance.add(server.name, _LATENESS[0].of(disturbed) / _LATENESS[0].of(alone[DISTURBED]))
+            disturbance.add(server.name, LATENESS[0].of(disturbed) / LATENESS[0].of(alone[DISTURBED]))
         for cell in CONTROLLED:
             bench.run(CONTROL, cell)
     disturbance.notes += bench.notes()
@@ -170,21 +170,21 @@ class _Bench:
         self._plan = plan
         self._directory = directory
         self._stalled_directory = stalled_directory
-        self._slices: list[tuple[Server, Cell, _Slice]] = []
+        self._slices: list[tuple[Server, Cell, Slice]] = []
         self._failures: dict[str, None] = {}
 
-    def run(self, server: Server, cell: Cell, *, stalled: bool = False) -> _Slice | None:
+    def run(self, server: Server, cell: Cell, *, stalled: bool = False) -> Slice | None:
         """None, and a note, if the server does not get through it."""
         cores = self._plan.cores
         with running(server, self._stalled_directory if stalled else self._directory, core=cores.server) as up:
             if server is not CONTROL:
                 check(up.port, traffic(plain_head, WARM_UP.prompt, fixtures.ANSWER, streamed=True))
             try:
-                hear(_listening(up, WARM_UP, WARM_UP_STREAMS, WARM_UP_RAMP), core=cores.load)
-                listening = _listening(up, cell.pacing, cell.streams, RAMP)
+                hear(listening_to(up, WARM_UP, WARM_UP_STREAMS, WARM_UP_RAMP), core=cores.load)
+                listening = listening_to(up, cell.pacing, cell.streams, RAMP)
                 if stalled:
                     listening = replace(listening, stalled_request=_request(STALLED))
-                heard = _timed(up, listening, cores)
+                heard = timed(up, listening, cores)
             except DidNotStream as reason:
                 self._failures[f"{server.name} failed at {cell}: {reason}"] = None
                 return None
@@ -213,7 +213,7 @@ class _Bench:
         for cell in CONTROLLED:
             control = [slice for server, of, slice in self._slices if server is CONTROL and of == cell]
             if control:
-                middle, worst = (median(map(metric.of, control)) for metric in _LATENESS)
+                middle, worst = (median(map(metric.of, control)) for metric in LATENESS)
                 notes.append(
                     f"control, {cell}: frame lateness of a loop that only sends, median {middle:.2f} ms,"
                     f" 99th percentile {worst:.2f} ms"
@@ -221,11 +221,11 @@ class _Bench:
         return notes
 
 
-def _timed(server: Running, listening: Listening, cores: Cores) -> _Slice:
+def timed(server: Running, listening: Listening, cores: Cores) -> Slice:
     began, before, core_before = time.perf_counter_ns(), server.cpu_nanoseconds(), core_nanoseconds(cores.server)
     heard = hear(listening, core=cores.load)
     cpu, core = server.cpu_nanoseconds() - before, core_nanoseconds(cores.server) - core_before
-    return _Slice(
+    return Slice(
         heard,
         cpu=cpu / 1000 / max(1, heard.frames),
         memory=server.peak_resident_mib(),
@@ -233,7 +233,7 @@ def _timed(server: Running, listening: Listening, cores: Cores) -> _Slice:
     )
 
 
-def _listening(server: Running, pacing: Pacing, streams: int, ramp: float) -> Listening:
+def listening_to(server: Running, pacing: Pacing, streams: int, ramp: float) -> Listening:
     duration = pacing.ttft / 1000 + (pacing.counted - 1) / pacing.tps
     return Listening(
         port=server.port,

@@ -332,6 +332,36 @@ def test_errors(secure: AIMock, talk: Talk, response: Any, code: int, reason: st
     assert caught.value.details == reason
 
 
+def test_a_connection_that_breaks(secure: AIMock, talk: Talk) -> None:
+    """Chunks are what the model says; what ends a turn is none."""
+    secure.on({"userMessage": "one"}, {"content": "a" * 40}, chunk_size=20, truncate_after_chunks=3)
+    secure.on({"userMessage": "two"}, {"content": "a" * 40}, chunk_size=20, truncate_after_chunks=2)
+    told: Messages = []
+
+    async def work(session: Any) -> None:
+        assert text_of(await asked(session, "one")) == "a" * 40
+        await session.send_client_content(turns=user("two"))
+        async for message in session.receive():
+            told.append(message)
+
+    with pytest.raises(errors.APIError) as caught:
+        talk(work, **TEXT)
+    assert caught.value.code == 1006
+    assert text_of(told) == "a" * 40
+    assert secure.get_requests()[-1]["response"]["interruptReason"] == "truncateAfterChunks"
+
+
+def test_a_strict_server_ends_the_session(secure: AIMock, talk: Talk) -> None:
+    secure.strict = True
+
+    async def work(session: Any) -> None:
+        await asked(session, "hello")
+
+    with pytest.raises(errors.APIError) as caught:
+        talk(work, **TEXT)
+    assert (caught.value.code, caught.value.details) == (1008, "Strict mode: no fixture matched")
+
+
 def test_a_client_is_asked_to_leave(secure: AIMock, talk: Talk) -> None:
     secure.on({"userMessage": "one"}, {"error": {"message": "Leave.", "type": "GO_AWAY"}, "retryAfter": 10})
 

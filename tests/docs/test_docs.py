@@ -404,6 +404,11 @@ def check_gemini_routes() -> None:
     in_every_version("gemini-routes", "gemini")
 
 
+def check_gemini_live_routes() -> None:
+    (live,) = (each for each in PROTOCOLS if each.name == "gemini_live")
+    check("gemini-live-routes", [*live.sockets, *(f"{side.method} {side.template}" for side in live.sides)])
+
+
 def check_interactions_routes() -> None:
     in_every_version("interactions-routes", "gemini_interactions")
 
@@ -460,7 +465,7 @@ def check_chaos_keys() -> None:
     headers = [each for row in TABLES["chaos-keys"] for each in code(row[1]) if each.startswith("x-")]
     assert headers == list(steering._CHAOS)
     flags = [flag for row in TABLES["chaos-keys"] for flag in code(row[2])]
-    assert flags == [f"--chaos-{kind}" for kind in (*cli.CHAOS_FLAGS, "fault")]
+    assert flags == [f"--chaos-{kind}" for kind in (*cli.CHAOS_FLAGS, "fault", "websocket")]
 
 
 def check_faults() -> None:

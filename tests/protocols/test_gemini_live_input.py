@@ -11,7 +11,8 @@ import pytest
 from aimock_protocols.canonical import Reply, Text
 from aimock_protocols.gemini_live.listening import AUDIO_INPUT
 from aimock_protocols.sessions import Close, Options, Transcript
-from live_driver import MISS, VERTEX, Driver, Head, Held
+from live_driver import VERTEX, Driver, Head, Held
+from talking import NO_FIXTURE
 
 RATE = 16000
 HELLO = Reply((Text("Hello!"),))
@@ -175,9 +176,10 @@ def test_speech_interrupts_the_model() -> None:
 
 def test_two_turns_in_one_message() -> None:
     driver = session(hears=True)
-    told = driver.say(audio(sound(100), bytes(32000), sound(100), bytes(32000)), HELLO, HELLO)
-    assert kinds(told) == [*ANSWERED, *ANSWERED]
+    told = driver.say(audio(sound(100), bytes(32000), sound(100), bytes(32000)), HELLO)
+    assert kinds(told) == [*BROKEN_OFF, *ANSWERED]
     assert len(driver.requests) == 2
+    assert [message["content"] for message in driver.messages] == [AUDIO_INPUT, AUDIO_INPUT]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_on_vertex_a_transcription_is_finished() -> None:
     assert transcribed == [{"text": "Hi."}, {"finished": True}]
 
 
-@pytest.mark.parametrize("known", [MISS, HELLO])
+@pytest.mark.parametrize("known", [NO_FIXTURE, HELLO])
 def test_where_no_fixture_knows_what_was_said_the_answer_follows_all_the_same(known: Any) -> None:
     driver = session(inputAudioTranscription={})
     driver.say(audio(sound(100)))

@@ -10,7 +10,8 @@ import pytest
 
 from aimock_protocols.canonical import ErrorReply, FrameKind, MidStreamError, Part, Reply, Text, ToolCall
 from aimock_protocols.sessions import Close, Event, Options, Speech, Transcript
-from live_driver import MISS, VERTEX, Driver, Head, Held
+from live_driver import VERTEX, Driver, Head, Held
+from talking import NO_FIXTURE
 
 HELLO = Reply((Text("Hello!"),))
 CALL = ToolCall("get_weather", '{"city":"Paris"}', "call_1")
@@ -109,7 +110,7 @@ def test_the_bare_path_is_whose_model_it_is(path: str, model: str, is_vertex: bo
 
 @pytest.mark.parametrize("in_text", [False, True])
 def test_frames_are_binary_unless_told_otherwise(in_text: bool) -> None:
-    session = Driver(Options(in_text_frames=in_text)).session
+    session = Driver(Options(in_text_frames=in_text)).talk.session
     assert session.is_binary is not in_text
     assert session.subprotocol is None
 
@@ -585,7 +586,7 @@ def test_transparent_handles_count_messages() -> None:
 @pytest.mark.parametrize(
     ("error", "close"),
     [
-        (MISS, Close(1008, "No fixture matched")),
+        (NO_FIXTURE, Close(1008, "No fixture matched")),
         (ErrorReply("Bad.", status=400), Close(1007, "Bad.")),
         (ErrorReply("Who?", status=401), Close(1008, "Who?")),
         (ErrorReply("No.", status=403), Close(1008, "No.")),
@@ -632,7 +633,7 @@ def compatible() -> Driver:
 @pytest.mark.parametrize(
     ("failure", "told"),
     [
-        (MISS, error(5, "No fixture matched", "NOT_FOUND")),
+        (NO_FIXTURE, error(5, "No fixture matched", "NOT_FOUND")),
         (ErrorReply("Bad.", status=400), error(3, "Bad.", "INVALID_ARGUMENT")),
         (ErrorReply("Who?", "auth", status=401), error(16, "Who?", "auth")),
         (ErrorReply("No.", status=403), error(7, "No.", "PERMISSION_DENIED")),
@@ -661,11 +662,10 @@ def test_bad_messages_are_answered(compatible: Driver) -> None:
 def test_nothing_is_asked_where_all_was_forgotten(compatible: Driver) -> None:
     """A client says that its turn is complete, and so interrupts an answer of which there is none after all."""
     compatible.ask("one")
-    (turn,) = compatible.under_way
-    compatible.session.received('{"clientContent":{"turnComplete":true}}', compatible.stamp())
-    assert [*turn.failed(MISS, compatible.stamp())] == [
-        Event(orjson.dumps(error(5, "No fixture matched", "NOT_FOUND")))
-    ]
+    (turn,) = compatible.talk.held
+    stamp = compatible.talk.stamp()
+    compatible.talk.session.received('{"clientContent":{"turnComplete":true}}', stamp)
+    assert [*turn.failed(NO_FIXTURE, stamp)] == [Event(orjson.dumps(error(5, "No fixture matched", "NOT_FOUND")))]
 
 
 def test_every_content_is_answered(compatible: Driver) -> None:

@@ -287,7 +287,7 @@ def test_what_we_compress_a_window_of_the_size_agreed_can_inflate(bits: int, tak
     framing = Framing(MEGABYTE, deflate(f"permessage-deflate; server_max_window_bits={bits}{takeover}"))
     inflater = zlib.decompressobj(-bits)
     for data in (b"", b"", b"hello", b"x" * 70_000, bytes(range(256)) * 999, b""):
-        frame = framing.message(data, is_binary=True)
+        frame = framing.message(data, True)
         assert frame[0] == BINARY | RSV1
         payload = frame[{126: 4, 127: 10}.get(frame[1], 2) :]
         if takeover:
@@ -303,7 +303,7 @@ def test_what_we_compress_a_window_of_the_size_agreed_can_inflate(bits: int, tak
     [(0, "8100"), (125, "817d"), (126, "817e007e"), (65_535, "817effff"), (65_536, "817f0000000000010000")],
 )
 def test_lengths_are_as_short_as_can_be(size: int, header: str) -> None:
-    assert Framing(0).message(b"x" * size, is_binary=False) == bytes.fromhex(header) + b"x" * size
+    assert Framing(0).message(b"x" * size, False) == bytes.fromhex(header) + b"x" * size
 
 
 def test_close_frames() -> None:
