@@ -211,7 +211,6 @@ def test_a_client_that_leaves_is_in_the_journal(mock: AIMock, http: dict[str, An
             assert answer.status_code == 200
         assert client.get("/health").status_code == 200  # HTTPX does not tell that it reads no further: not yet
     wait(lambda: bool(mock.get_requests()[-1]["response"].get("interrupted")))
-    assert mock.get_requests()[-1]["response"]["interruptReason"] == "client_disconnect"
 
 
 Wait = Callable[[Callable[[], bool]], None]
