@@ -32,7 +32,8 @@ from aimock_protocols.sessions import Connecting, Move, Session, SocketProtocol,
 
 logger = logging.getLogger("aimock")
 
-Steps = list[Step]
+Steps = Iterable[Step]
+"""Read as they are performed: what a session says next may hang on what became of what it said before."""
 
 _STRICT_MISS = 1008
 """A close code after which no SDK connects again."""
@@ -279,8 +280,8 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         if instead is not None:
             exchange.record(0, fixture)
             return [Raw(instead), Break(Ending.FIN)]
-        before: Steps = [Send(MALFORMED_BODY)] if fault.name is FaultName.MALFORMED else []
-        return before + self._serve(exchange, asked, found)
+        answer = self._serve(exchange, asked, found)
+        return [Send(MALFORMED_BODY), *answer] if fault.name is FaultName.MALFORMED else answer
 
 
 class SessionDialogue:
@@ -309,18 +310,16 @@ class SessionDialogue:
         self.speaking.pop(id(speaking.turn), None)
         return self._steps(moves)
 
-    def _steps(self, moves: Iterable[Move]) -> Steps:
-        steps: Steps = []
+    def _steps(self, moves: Iterable[Move]) -> Iterator[Step]:
         for move in moves:
             if isinstance(move, sessions.Event):
-                steps.append(Send(move.data))
+                yield Send(move.data)
             elif isinstance(move, sessions.Close):
-                steps.append(Close(move.code, move.reason))
+                yield Close(move.code, move.reason)
             elif isinstance(move, sessions.Cancel):
-                steps += self._cancelled(move.turn)
+                yield from self._cancelled(move.turn)
             else:
-                steps += self._begun(move)
-        return steps
+                yield from self._begun(move)
 
     def _begun(self, turn: Turn) -> Steps:
         """A turn is answered as its request would be: what that is decides its randomness too."""

@@ -469,7 +469,7 @@ def check_chaos_keys() -> None:
     headers = [each for row in TABLES["chaos-keys"] for each in code(row[1]) if each.startswith("x-")]
     assert headers == list(steering._CHAOS)
     flags = [flag for row in TABLES["chaos-keys"] for flag in code(row[2])]
-    assert flags == [f"--chaos-{kind}" for kind in (*cli.CHAOS_FLAGS, "fault")]
+    assert flags == [f"--chaos-{kind}" for kind in (*cli.CHAOS_FLAGS, "fault", "websocket")]
 
 
 def check_faults() -> None:
