@@ -76,6 +76,8 @@ class TLSTransport:
         """Ciphertext that the connection has not taken yet."""
         self._held = 0
         """How many bytes of what is being sent are encrypted there, and count as sent when it is empty."""
+        self._is_writing = False
+        """Whether a task waits for the connection to take the first of them: what comes meanwhile is added behind."""
         self._finishing = False
 
     async def receive(self) -> bytes:
@@ -126,13 +128,17 @@ class TLSTransport:
 
     async def _send_below(self) -> None:
         while not self._flush():
-            sent = await self._below.send_some(self._unsent)
+            self._is_writing = True
+            try:
+                sent = await self._below.send_some(self._unsent)
+            finally:
+                self._is_writing = False
             self._unsent = self._unsent[sent:]
 
     def _flush(self) -> bool:
-        """Sends ciphertext without waiting. Whether none is left. Raises PeerGone."""
+        """Sends ciphertext without waiting, unless somebody else waits to. Whether none is left. Raises PeerGone."""
         self._unsent += self._outgoing.read()
-        while self._unsent and (sent := self._below.try_send(self._unsent)):
+        while self._unsent and not self._is_writing and (sent := self._below.try_send(self._unsent)):
             self._unsent = self._unsent[sent:]
         return not self._unsent
 

@@ -50,6 +50,12 @@ def aimock_listen_address() -> tuple[str, int]:
     return "127.0.0.1", 0
 
 
+@pytest.fixture(scope="session")
+def aimock_tls() -> Any:
+    """What `AIMock(tls=…)` takes. Override it to have HTTPS: `True`, or the files of a certificate and its key."""
+    return None
+
+
 @pytest.fixture
 def aimock_config() -> Mapping[str, Any]:
     """What holds for all tests that see this fixture: override it, in any scope, with keywords of the marker."""
@@ -57,7 +63,9 @@ def aimock_config() -> Mapping[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def aimock_session(aimock_listen_address: tuple[str, int], pytestconfig: pytest.Config) -> Iterator[SharedMock]:
+def aimock_session(
+    aimock_listen_address: tuple[str, int], aimock_tls: Any, pytestconfig: pytest.Config
+) -> Iterator[SharedMock]:
     """The server that all tests share. What it is given, every test has; nothing of it is reset."""
     from aimock.pytest_plugin.bound import SharedMock
 
@@ -66,7 +74,9 @@ def aimock_session(aimock_listen_address: tuple[str, int], pytestconfig: pytest.
     with pytest.MonkeyPatch.context() as patch:
         environment.forget_ambient(patch)
         with _told_plainly("the server"):
-            shared = SharedMock(host=host, port=port, fixtures=run.fixtures, strict=run.strict, seed=run.seed)
+            shared = SharedMock(
+                host=host, port=port, tls=aimock_tls, fixtures=run.fixtures, strict=run.strict, seed=run.seed
+            )
             shared.start()
     try:
         yield shared
@@ -90,7 +100,7 @@ def aimock(
         chosen = settings.of_test(node, aimock_config, request.config.stash[_SETTINGS])
         mock = BoundMock(aimock_session, node.nodeid, chosen.fixtures, chosen.common_fixtures, **chosen.options)
     with aimock_session.hosting(mock):
-        environment.patch(monkeypatch, mock.url, sdks=chosen.env)
+        environment.patch(monkeypatch, mock.url, mock.ca_file, sdks=chosen.env)
         part = node.stash[_PART] = _Part(mock)
         yield mock
         found = mock.findings(unused=part.passed)  # of a test that broke off nobody expects that it used them all

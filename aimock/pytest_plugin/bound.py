@@ -78,7 +78,7 @@ class WatchedMock(AIMock):
     @property
     def environment(self) -> dict[str, str]:
         """The variables that point the SDKs here: for a subprocess, or for a client that outlives a test."""
-        return environment.of_sdks(self.url)
+        return environment.of_sdks(self.url, self.ca_file)
 
     def load_fixtures(self, path: str | Path) -> Self:
         """A file or a directory; a file may also hold a bare list of entries, or one. What is wrong in it is logged,

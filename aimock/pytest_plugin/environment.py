@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,12 +69,18 @@ _TAKEN_AWAY = (
 """They would send an SDK elsewhere, or a secret along."""
 
 
-def of_sdks(url: str) -> dict[str, str]:
-    """The variables that point every SDK at the server, each with its value; `url` without a path."""
-    return {name: value.format(url=url) for name, value in _TOLD.items()}
+def of_sdks(url: str, ca_file: Path | None = None) -> dict[str, str]:
+    """The variables that point every SDK at the server, each with its value; `url` without a path. With `ca_file`
+    also those by which they trust it."""
+    told = {name: value.format(url=url) for name, value in _TOLD.items()}
+    if ca_file is None:
+        return told
+    from aimock.net.tls import TRUST_VARIABLES
+
+    return told | dict.fromkeys(TRUST_VARIABLES, str(ca_file))
 
 
-def patch(monkeypatch: pytest.MonkeyPatch, url: str, *, sdks: bool) -> None:
+def patch(monkeypatch: pytest.MonkeyPatch, url: str, ca_file: Path | None = None, *, sdks: bool) -> None:
     """Sets the variables until the test ends: those of the SDKs only if so wanted."""
     forget_ambient(monkeypatch)
     _bypass_proxies(monkeypatch, url)
@@ -81,7 +88,7 @@ def patch(monkeypatch: pytest.MonkeyPatch, url: str, *, sdks: bool) -> None:
         return
     for name in _TAKEN_AWAY:
         monkeypatch.delenv(name, raising=False)
-    for name, value in of_sdks(url).items():
+    for name, value in of_sdks(url, ca_file).items():
         monkeypatch.setenv(name, value)
     for name, value in _TOLD_IF_ABSENT.items():
         if name not in os.environ:

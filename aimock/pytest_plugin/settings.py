@@ -114,7 +114,7 @@ def of_test(node: pytest.Item, config: Any, run: RunSettings) -> Chosen:
     return Chosen(own, common, env, chosen)
 
 
-_OF_THE_SERVER = frozenset({"host", "port", "limits", "log_level", "metrics", "api_keys", "watch"})
+_OF_THE_SERVER = frozenset({"host", "port", "tls", "limits", "log_level", "metrics", "api_keys", "watch"})
 """Keywords of `AIMock` that are about the server as such, which no test has for itself."""
 
 

@@ -27,15 +27,18 @@ from aimock.surfaces.timing import timed
 from aimock_protocols import sessions
 from aimock_protocols.canonical import ErrorReply, Frame, Reply, Stamp, WireError
 from aimock_protocols.json_bodies import dumped
+from aimock_protocols.members import member
 from aimock_protocols.sessions import Connecting, Move, Session, SocketProtocol, Turn
 
 logger = logging.getLogger("aimock")
 
-Steps = list[Step]
+Steps = Iterable[Step]
+"""Read as they are performed: what a session says next may hang on what became of what it said before."""
 
 _STRICT_MISS = 1008
 """A close code after which no SDK connects again."""
 
+_NOT_TRANSCRIBED = ErrorReply("Fixture response is not a transcription type", "server_error", status=500)
 _RATE_LIMITED = ErrorReply("Chaos: rate limit exceeded", "rate_limit_error", code="rate_limit_exceeded", status=429)
 _REFUSALS = {
     FaultName.DROP: ErrorReply("Chaos: request dropped", "server_error", code="chaos_drop", status=500),
@@ -117,12 +120,17 @@ class SocketSurface(Pipeline[Steps, Speaking]):
     # -- the pipeline's steps --------------------------------------------------------------------------------------
 
     def _match(self, exchange: Exchange, asked: Asked) -> tuple[Asked, Found | Missed]:
-        """As everywhere, but that a fixture of a kind that cannot be said in the turn is not used up by it."""
+        """As everywhere, but that a fixture of a kind that cannot be said in the turn is not used up by it, and is not
+        meant by one that is optional."""
         state = exchange.state
         strict = pipeline.strict_turns_of(state)
         found = state.book.match(asked.question, state.counters, strict_turns=strict, consume=False)
-        if isinstance(found, Found) and _can_say(found.fixture.response, asked):
+        if isinstance(found, Missed):
+            return asked, found
+        if _can_say(found.fixture.response, asked):
             state.book.count(found.fixture, asked.question, state.counters)
+        elif asked.form.turn.is_optional:
+            return asked, Missed(0)
         return asked, found
 
     def _settle(self, exchange: Exchange, asked: Asked) -> Steps | None:
@@ -143,7 +151,8 @@ class SocketSurface(Pipeline[Steps, Speaking]):
     def _say(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Steps:
         said = said_by(response, transcribes=_transcribes(asked))
         if said is None:
-            return self._fail(exchange, asked, unservable(response.kind), fixture)
+            error = _NOT_TRANSCRIBED if _transcribes(asked) else unservable(response.kind)
+            return self._fail(exchange, asked, error, fixture)
         if isinstance(said, Reply):
             said = as_the_model_says(exchange, asked.chat.model, said)
         speaking = asked.form
@@ -152,6 +161,9 @@ class SocketSurface(Pipeline[Steps, Speaking]):
             frames = turn.frames(said, exchange.stamp, chunk_size(exchange, fixture))
         except WireError as refusal:
             return self._fail(exchange, asked, refusal.reply, fixture)
+        warning = member(turn, "warning")
+        if warning:
+            logger.warning("%s: %s", exchange.plan.label, warning)
         entry = exchange.record(200, fixture)
         scheduled, ending, ends_at, on_end = timed(exchange, fixture, frames, asked.question, turn.broken, entry)
         is_whole = ends_at is None
@@ -268,8 +280,8 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         if instead is not None:
             exchange.record(0, fixture)
             return [Raw(instead), Break(Ending.FIN)]
-        before: Steps = [Send(MALFORMED_BODY)] if fault.name is FaultName.MALFORMED else []
-        return before + self._serve(exchange, asked, found)
+        answer = self._serve(exchange, asked, found)
+        return [Send(MALFORMED_BODY), *answer] if fault.name is FaultName.MALFORMED else answer
 
 
 class SessionDialogue:
@@ -298,18 +310,16 @@ class SessionDialogue:
         self.speaking.pop(id(speaking.turn), None)
         return self._steps(moves)
 
-    def _steps(self, moves: Iterable[Move]) -> Steps:
-        steps: Steps = []
+    def _steps(self, moves: Iterable[Move]) -> Iterator[Step]:
         for move in moves:
             if isinstance(move, sessions.Event):
-                steps.append(Send(move.data))
+                yield Send(move.data)
             elif isinstance(move, sessions.Close):
-                steps.append(Close(move.code, move.reason))
+                yield Close(move.code, move.reason)
             elif isinstance(move, sessions.Cancel):
-                steps += self._cancelled(move.turn)
+                yield from self._cancelled(move.turn)
             else:
-                steps += self._begun(move)
-        return steps
+                yield from self._begun(move)
 
     def _begun(self, turn: Turn) -> Steps:
         """A turn is answered as its request would be: what that is decides its randomness too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 import struct
@@ -16,6 +17,7 @@ import trustme
 from google import genai
 from google.genai import errors, types
 from google.oauth2.credentials import Credentials
+from websockets.sync.client import connect
 
 from aimock import AIMock
 from aimock_protocols.sessions import Options
@@ -259,7 +261,7 @@ def test_manual_activity(secure: AIMock, talk: Talk) -> None:
 
 def test_an_answer_is_interrupted(secure: AIMock, talk: Talk) -> None:
     """The first would take a minute."""
-    secure.on({"userMessage": "one"}, {"content": "a" * 1000}, latency=1200, chunk_size=20)
+    secure.on({"userMessage": "one"}, {"content": "a" * 1000}, chunk_size=20, streaming_profile={"ttft": 1, "tps": 1})
     secure.on({"userMessage": "two"}, {"content": "Done."})
 
     async def work(session: Any) -> list[Messages]:
@@ -332,6 +334,36 @@ def test_errors(secure: AIMock, talk: Talk, response: Any, code: int, reason: st
     assert caught.value.details == reason
 
 
+def test_a_connection_that_breaks(secure: AIMock, talk: Talk) -> None:
+    """Chunks are what the model says; what ends a turn is none."""
+    secure.on({"userMessage": "one"}, {"content": "a" * 40}, chunk_size=20, truncate_after_chunks=3)
+    secure.on({"userMessage": "two"}, {"content": "a" * 40}, chunk_size=20, truncate_after_chunks=2)
+    told: Messages = []
+
+    async def work(session: Any) -> None:
+        assert text_of(await asked(session, "one")) == "a" * 40
+        await session.send_client_content(turns=user("two"))
+        async for message in session.receive():
+            told.append(message)
+
+    with pytest.raises(errors.APIError) as caught:
+        talk(work, **TEXT)
+    assert caught.value.code == 1006
+    assert text_of(told) == "a" * 40
+    assert secure.get_requests()[-1]["response"]["interruptReason"] == "truncateAfterChunks"
+
+
+def test_a_strict_server_ends_the_session(secure: AIMock, talk: Talk) -> None:
+    secure.strict = True
+
+    async def work(session: Any) -> None:
+        await asked(session, "hello")
+
+    with pytest.raises(errors.APIError) as caught:
+        talk(work, **TEXT)
+    assert (caught.value.code, caught.value.details) == (1008, "Strict mode: no fixture matched")
+
+
 def test_a_client_is_asked_to_leave(secure: AIMock, talk: Talk) -> None:
     secure.on({"userMessage": "one"}, {"error": {"message": "Leave.", "type": "GO_AWAY"}, "retryAfter": 10})
 
@@ -363,3 +395,20 @@ def test_an_ephemeral_token(secure: AIMock, talk: Talk) -> None:
         with pytest.raises(errors.APIError) as caught:
             talk(work, key, "other", version="v1alpha")
     assert caught.value.code == 1008
+
+
+@pytest.mark.parametrize("in_text", [False, True])
+def test_as_the_sdk_for_node_asks(in_text: bool) -> None:
+    """Its base URL without a slash at the end gives two at the beginning of the path, and its key is in the query."""
+    path = "//ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=AIzaSecret"
+    with AIMock(sessions=Options(in_text_frames=in_text)) as mock:
+        mock.on({"userMessage": "hello"}, {"content": "Hi."})
+        with connect(mock.url.replace("http", "ws", 1) + path) as socket:
+            socket.send('{"setup":{"model":"models/m","generationConfig":{"responseModalities":["TEXT"]}}}')
+            socket.recv()
+            socket.send(b'{"clientContent":{"turns":[{"parts":[{"text":"hello"}]}],"turnComplete":true}}')
+            said = socket.recv()
+        shown = json.dumps(mock.get_requests()[-1])
+    assert type(said) is (str if in_text else bytes)
+    assert json.loads(said) == {"serverContent": {"modelTurn": {"parts": [{"text": "Hi."}]}}}
+    assert "AIzaSecret" not in shown

@@ -366,13 +366,18 @@ def check_turns() -> None:
 
 
 def check_openai_routes() -> None:
-    elsewhere = ("openai_responses", "openai_compatible:")
+    elsewhere = ("openai_responses", "openai_compatible:", "openai_realtime")
     served = [each for each in PROTOCOLS if each.name.startswith("openai_") and not each.name.startswith(elsewhere)]
     check("openai-routes", [f"{each.method} {each.template}" for api in served for each in (*api.routes, *api.sides)])
 
 
 def check_responses_routes() -> None:
     check("responses-routes", routes_of("openai_responses"))
+
+
+def check_realtime_routes() -> None:
+    (served,) = [each for each in PROTOCOLS if each.name == "openai_realtime"]
+    check("realtime-routes", [f"WS {template}" for template in served.sockets] + routes_of("openai_realtime"))
 
 
 def check_anthropic_routes() -> None:
@@ -397,6 +402,11 @@ def check_bedrock_families() -> None:
 
 def check_gemini_routes() -> None:
     in_every_version("gemini-routes", "gemini")
+
+
+def check_gemini_live_routes() -> None:
+    (live,) = (each for each in PROTOCOLS if each.name == "gemini_live")
+    check("gemini-live-routes", [*live.sockets, *(f"{side.method} {side.template}" for side in live.sides)])
 
 
 def check_interactions_routes() -> None:
@@ -455,7 +465,7 @@ def check_chaos_keys() -> None:
     headers = [each for row in TABLES["chaos-keys"] for each in code(row[1]) if each.startswith("x-")]
     assert headers == list(steering._CHAOS)
     flags = [flag for row in TABLES["chaos-keys"] for flag in code(row[2])]
-    assert flags == [f"--chaos-{kind}" for kind in (*cli.CHAOS_FLAGS, "fault")]
+    assert flags == [f"--chaos-{kind}" for kind in (*cli.CHAOS_FLAGS, "fault", "websocket")]
 
 
 def check_faults() -> None:

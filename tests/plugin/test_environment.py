@@ -166,3 +166,30 @@ def test_what_a_shell_says_to_aimock_does_not_reach_the_tests(
             assert os.environ["AIMOCK_API_KEYS"] == "secret"
     """)
     suite.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+def test_https(suite: pytest.Pytester) -> None:
+    suite.makepyfile("""
+        import os
+
+        import httpx
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def aimock_tls():
+            return True
+
+        def test_one(aimock, aimock_session):
+            assert aimock.url.startswith("https://127.0.0.1:")
+            assert "127.0.0.1" in os.environ["NO_PROXY"].split(",")
+            assert os.environ["SSL_CERT_FILE"] == str(aimock.ca_file)
+            assert aimock_session.environment["NODE_EXTRA_CA_CERTS"] == str(aimock.ca_file)
+            assert httpx.get(aimock.url + "/health").status_code == 200
+
+        @pytest.mark.aimock(tls=True)
+        def test_two():
+            pass
+    """)
+    result = suite.runpytest_inprocess()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*@pytest.mark.aimock: tls: unknown key*"])

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from aimock_protocols.canonical import ErrorReply, Reply, Text, ToolCall
 from aimock_protocols.sessions import Close, Options, Speech, Transcript
-from live_driver import DEVELOPER, MISS, VERTEX, Answer, Driver, Head, Held
+from live_driver import DEVELOPER, VERTEX, Answer, Driver, Head, Held
+from talking import NO_FIXTURE
 
 NAMES = [
     *("setup", "clientContent", "client_content", "realtimeInput", "realtime_input", "toolResponse", "contextUpdate"),
@@ -85,7 +86,7 @@ SAID = REPLIES | SPEECHES | st.builds(Transcript, TEXTS)
 ANSWERS: st.SearchStrategy[Answer] = st.one_of(
     SAID,
     st.builds(Held, SAID, st.integers(0, 5)),
-    st.sampled_from([MISS, ErrorReply("x", status=429), ErrorReply("Go.", "GO_AWAY")]),
+    st.sampled_from([NO_FIXTURE, ErrorReply("x", status=429), ErrorReply("Go.", "GO_AWAY")]),
 )
 OPTIONS = st.builds(
     Options, hears=st.booleans(), is_compatible=st.booleans(), silence_ms_per_character=st.integers(0, 50)

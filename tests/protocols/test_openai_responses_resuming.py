@@ -9,12 +9,7 @@ import orjson
 import pytest
 
 from aimock_protocols import openai_responses
-from aimock_protocols.canonical import (
-    ChatRequest,
-    ErrorReply,
-    SideRequest,
-    Stamp,
-)
+from aimock_protocols.canonical import ChatRequest, ErrorReply, SideRequest, Stamp
 from protocol_cases.responses_client import CALL, ENDINGS, HELLO, Client, messages, numbers, refusal, types
 
 # -- what was said before ----------------------------------------------------------------------------------------------

@@ -12,15 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimock_protocols import openai_responses, sse
-from aimock_protocols.canonical import (
-    ChatRequest,
-    ErrorReply,
-    MidStreamError,
-    Reply,
-    Text,
-    ToolCall,
-    WireError,
-)
+from aimock_protocols.canonical import ChatRequest, ErrorReply, MidStreamError, Reply, Text, ToolCall, WireError
 from aimock_protocols.openai_responses.session import MOST_IN_FLIGHT, MOST_LANES, MOST_WAITING
 from aimock_protocols.sessions import Said, Speech, Transcript
 from protocol_cases.responses import REPLIES

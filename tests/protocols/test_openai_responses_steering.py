@@ -5,27 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import orjson
 import pytest
 
 from aimock_protocols import openai_responses
-from aimock_protocols.canonical import (
-    ErrorReply,
-    SideRequest,
-)
+from aimock_protocols.canonical import ErrorReply, MidStreamError, SideRequest
 from aimock_protocols.sessions import Cancel
-from protocol_cases.responses_client import (
-    CALL,
-    HELLO,
-    TWO,
-    Client,
-    messages,
-    numbers,
-    stamp_at,
-    types,
-)
-
-# -- steering ----------------------------------------------------------------------------------------------------------
+from protocol_cases.responses_client import CALL, HELLO, TWO, Client, messages, numbers, stamp_at, types
 
 
 @pytest.mark.parametrize(
@@ -125,6 +112,29 @@ def test_a_response_may_end_before_it_is_cut(client: Client) -> None:
     assert types(told) == ["steer.accepted", "steer.accepted"]
     assert numbers(told) == [9, 10]
     assert messages(client.turns[0])[-2:] == [("user", "Be short.")] * 2
+
+
+@pytest.mark.parametrize("sent", [3, 4, 5])
+def test_an_error_that_is_under_way_is_told_to_its_end(client: Client, sent: int) -> None:
+    client.create()
+    reply = attrs.evolve(HELLO, mid_stream_error=MidStreamError(3, ErrorReply("Overloaded.")))
+    client.play(client.begin(reply), sent)
+    client.send("response.steer", previous_response_id=client.told[0]["response"]["id"], input="Be short.")
+    told = client.take()
+    assert types(told)[3:] == ["error", "failed", "steer.failed"]
+    assert client.turns == []
+
+
+def test_an_error_that_the_server_made_is_told_to_its_end(client: Client) -> None:
+    client.create()
+    playing = client.begin(HELLO)
+    client.play(playing, 3)
+    playing.frames = iter([playing.turn.broken(ErrorReply("Overloaded."), stamp_at(51))])
+    client.play(playing, 1)
+    client.send("response.steer", previous_response_id=client.told[0]["response"]["id"], input="Be short.")
+    told = client.take()
+    assert numbers(told)[:-1] == list(range(5))
+    assert types(told)[3:] == ["error", "failed", "steer.failed"]
 
 
 def test_a_lane_that_goes_elsewhere_gives_steering_back(client: Client) -> None:

@@ -121,18 +121,6 @@ def server_content(**members: Any) -> dict[str, Any]:
     return {"serverContent": members}
 
 
-def spoken(messages: Iterable[Message]) -> list[Part]:
-    """What messages say, text that follows text joined."""
-    parts = (part for message in messages for part in message.said)
-    said: list[Part] = []
-    for part in parts:
-        if isinstance(part, Text) and said and isinstance(said[-1], Text):
-            said[-1] = Text(said[-1].text + part.text)
-        else:
-            said.append(part)
-    return said
-
-
 # -- what a model says -------------------------------------------------------------------------------------------------
 
 

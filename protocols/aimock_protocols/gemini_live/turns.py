@@ -9,10 +9,21 @@ import attrs
 import orjson
 
 from aimock_protocols.arguments import on_one_line
-from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, FrameKind, Reply, Stamp, ToolCall, WireError
+from aimock_protocols.canonical import (
+    ChatRequest,
+    ErrorReply,
+    Frame,
+    FrameKind,
+    Part,
+    Reply,
+    Stamp,
+    ToolCall,
+    WireError,
+)
+from aimock_protocols.collapsing import joined
 from aimock_protocols.gemini_live import closing
 from aimock_protocols.gemini_live.listening import AUDIO_INPUT
-from aimock_protocols.gemini_live.speaking import Manner, Message, answer, server_content, spoken
+from aimock_protocols.gemini_live.speaking import Manner, Message, answer, server_content
 from aimock_protocols.midstream import until_error
 from aimock_protocols.sessions import Move, Said, Speech, Transcript
 from aimock_protocols.slicing import slices
@@ -66,7 +77,7 @@ class AnswerTurn:
             return self._session.answered(self, stamp)
         del self._messages[sent:]
         if isinstance(self.said, Reply):
-            self.said = Reply(tuple(spoken(self._messages)), usage=self.said.usage)
+            self.said = Reply(self._spoken(), usage=self.said.usage)
         return self._session.interrupted(self, stamp)
 
     def failed(self, error: ErrorReply, stamp: Stamp) -> Iterable[Move]:
@@ -75,12 +86,16 @@ class AnswerTurn:
     @property
     def calls(self) -> list[ToolCall]:
         """The calls that were sent."""
-        return [part for message in self._messages for part in message.said if isinstance(part, ToolCall)]
+        return [part for part in self._spoken() if isinstance(part, ToolCall)]
+
+    def _spoken(self) -> tuple[Part, ...]:
+        """What was sent of the answer."""
+        return joined(part for message in self._messages for part in message.said)
 
     def contents(self) -> tuple[Content, ...]:
         """What is part of the history from now on: what was asked, and as much of the answer as was sent."""
         parts: list[dict[str, Any]] = []
-        for part in spoken(self._messages):
+        for part in self._spoken():
             if isinstance(part, ToolCall):
                 arguments = orjson.Fragment(on_one_line(part.arguments))
                 parts.append({"functionCall": {"id": part.id, "name": part.name, "args": arguments}})

@@ -36,7 +36,6 @@ class TranscriptionTurn:
     def __init__(self, host: Host, item: Item, model: str, native: dict[str, Any], *, is_optional: bool) -> None:
         self.request = asks(model, native)
         self.is_optional = is_optional
-        self.warning: str | None = None
         self._host = host
         self._item = item
         self._model = model

@@ -9,7 +9,7 @@ import attrs
 import orjson
 
 from aimock_protocols import sse
-from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, Reply, Stamp, WireError
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, FrameKind, Reply, Stamp, WireError
 from aimock_protocols.openai_responses import envelope, events
 from aimock_protocols.openai_responses.collapse import collapse
 from aimock_protocols.openai_responses.items import items
@@ -53,8 +53,10 @@ class ResponseTurn:
     """Once it is being given."""
     steers: list[Steer] = attrs.field(factory=list)
     """Those that are to end it."""
+    _told: list[Frame] = attrs.field(factory=list)
+    """All its events."""
     _begun: int = 0
-    """Events that were asked for, if not sent."""
+    """Those that were asked for, if not sent."""
     _failure: Event | None = None
     """What an error in its midst leaves to be said."""
     is_optional: bool = attrs.field(default=False, init=False)
@@ -65,9 +67,10 @@ class ResponseTurn:
             message = f"Fixture response is {kind}, which chat does not serve"
             raise WireError(ErrorReply(message, "invalid_request_error", status=422))
         self.answer = Answer(said, stamp, chunk_size)
-        return self._counted(frames(said, self.shape, stamp, chunk_size, in_messages(self.lane)))
+        self._told = list(frames(said, self.shape, stamp, chunk_size, in_messages(self.lane)))
+        return self._counted(self._told)
 
-    def _counted(self, told: Iterator[Frame]) -> Iterator[Frame]:
+    def _counted(self, told: Iterable[Frame]) -> Iterator[Frame]:
         for frame in told:
             self._begun += 1
             yield frame
@@ -75,6 +78,7 @@ class ResponseTurn:
     def broken(self, error: ErrorReply, stamp: Stamp) -> Frame:
         reply, stamp = (Reply(), stamp) if self.answer is None else (self.answer.reply, self.answer.stamp)
         told, failure = breaking(error, reply, self.shape, stamp, self._begun, in_messages(self.lane))
+        self._told = [*self._told[: self._begun], told]
         self._failure = Event(failure.data)
         return told
 
@@ -84,16 +88,18 @@ class ResponseTurn:
             return [self._failure, *self._settle(self, None, stamp)]
         if self.answer.reply.mid_stream_error is not None:
             return self._settle(self, None, stamp)
-        return [*self._accepted(self._begun), *self._settle(self, self.answer, stamp)]
+        return [*self._accepted(len(self._told)), *self._settle(self, self.answer, stamp)]
 
     def cut(self, sent: int, stamp: Stamp) -> Iterable[Move]:
-        """It was steered: what is left to be said of it follows at once."""
+        """It was steered: what is left to be said of it follows at once. It may have come to its end all the same."""
         assert self.answer is not None
+        left = self._told[sent:]
+        if all(frame.kind is FrameKind.CLOSE for frame in left):  # nothing, or an error
+            return [*(Event(frame.data) for frame in left), *self.ended(stamp)]
         reply, spoken, chunk_size = self.answer
-        told = list(frames(reply, self.shape, spoken, chunk_size, in_messages(self.lane), until=sent))
+        told = self._told = list(frames(reply, self.shape, spoken, chunk_size, in_messages(self.lane), until=sent))
         said = collapse(sse.encode(frame.data) for frame in told)
         rest = [_renumbered(frame, len(self.steers)) for frame in told[sent:]]
-        self._begun = len(told)
         answer = self.answer._replace(reply=said) if said.finish_reason == "steered" else self.answer
         return [*self._accepted(sent), *rest, *self._settle(self, answer, stamp)]
 
@@ -103,7 +109,7 @@ class ResponseTurn:
     def numbered(self, place: int) -> int:
         """The number of an event that comes so many places after those of its stream, and after the acknowledgements
         of steering, which are numbered with them."""
-        return self._begun + len(self.steers) + place
+        return len(self._told) + len(self.steers) + place
 
     def _accepted(self, number: int) -> list[Event]:
         return [events.accepted(steer, self.lane, number + at) for at, steer in enumerate(self.steers)]

@@ -18,10 +18,11 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from aimock.net import memory
 from aimock.net.certificates import CertificateError, from_files, self_signed, server_context
 from aimock.net.exchange import Answer, Cut, Ending, Outcome, Request, Slicing, Stream, Task, Whole
 from aimock.net.memory import MemoryClient
-from aimock.net.tls import Security
+from aimock.net.tls import Security, TLSTransport
 from aimock.net.transport import PeerGone
 from secure_client import Ragged, SecureClient, certificate, security, trusting
 
@@ -262,6 +263,39 @@ async def test_what_a_refused_client_still_sends_is_read(
     assert not client.client._outgoing.arrivals, "all of it"
     await trio.sleep(3)
     assert stage.server.connections == 0
+
+
+async def test_reading_does_not_disturb_a_write_that_waits(autojump_clock: MockClock) -> None:
+    """A reader of the connection sends what TLS answers of its own accord, but never what a writer is sending."""
+    to_server, to_client = memory._Pipe(None), memory._Pipe(None)
+    transport = TLSTransport(memory.MemoryTransport(to_server, to_client), security(), 5)
+    client = SecureClient(MemoryClient(to_client, to_server))
+    seen = b""
+    body = BODY[:300_000]
+
+    async def write() -> None:
+        unsent = memoryview(body)
+        while unsent:
+            unsent = unsent[await transport.send_some(unsent) :]
+
+    async def read() -> None:
+        while await transport.receive():
+            pass
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await client.shake_hands()
+        await wait_all_tasks_blocked()
+        await client.catch_up()
+        to_client._capacity = 1000
+        nursery.start_soon(write)
+        while len(seen) < len(body):
+            arrival = await client.receive()
+            assert arrival is not None
+            seen += arrival.data
+            client.send(b"x")
+        nursery.cancel_scope.cancel()
+    assert seen == body
 
 
 # -- who does not shake hands ------------------------------------------------------------------------------------------
