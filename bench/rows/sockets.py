@@ -15,11 +15,13 @@ from dataclasses import replace
 from bench import fixtures
 from bench.plan import Plan
 from bench.report import Judged, Row
-from bench.rows.fidelity import LATENESS, RAMP, ROUNDS, Cell, Slice, listening_to, timed
+from bench.rows.fidelity import LATENESS, ROUNDS, WARM_UP_RAMP, WARM_UP_STREAMS, Cell, Slice, listening_to, timed
 from bench.servers import OURS, Running, running
 from bench.streams import Listening, shake_hands
 
 CELL = Cell(1000, 20)
+RAMP = 1.0
+"""Seconds over which the turns are spread: each costs more to begin than a completion, and that is not the question."""
 OVER_HTTP_TARGET = 1.25
 """The latenesses of sockets over those of streams."""
 SOCKETS = 1000
@@ -51,7 +53,7 @@ def measure(plan: Plan) -> list[Row]:
         slices: list[Slice] = []
         for change in (_as_it_is, _over_sockets):
             with running(OURS, directory, core=plan.cores.server) as up:
-                timed(up, replace(change(listening_to(up, CELL.pacing, CELL.streams, RAMP)), streams=50), plan.cores)
+                timed(up, change(listening_to(up, CELL.pacing, WARM_UP_STREAMS, WARM_UP_RAMP)), plan.cores)
                 slices.append(timed(up, change(listening_to(up, CELL.pacing, CELL.streams, RAMP)), plan.cores))
         for metric in LATENESS:
             streamed, said = map(metric.of, slices)

@@ -373,6 +373,21 @@ async def test_both_kinds_are_received(start_stage: StartStage, autojump_clock: 
     assert talk.heard == ["text", b"bytes"]
 
 
+@pytest.mark.parametrize("extensions", [[], [PerMessageDeflate()]], ids=["plain", "compressed"])
+async def test_a_message_of_twenty_megabytes(
+    extensions: list[PerMessageDeflate], start_stage: StartStage, autojump_clock: MockClock
+) -> None:
+    """wire-websocket-framing §5: fifteen of audio, in base64."""
+    message = "0123456789abcdef" * (20 << 16)
+    talk = Talk(lambda message: [Send(message.encode())] if isinstance(message, str) else [])
+    stage = await start_stage(talk.answers)
+    socket = await memory.open_websocket(stage.server, extensions=extensions)
+    socket.say(message)
+    heard = await socket.receive()
+    assert heard is not None
+    assert heard.event == TextMessage(message)
+
+
 # -- dialogues at fault ------------------------------------------------------------------------------------------------
 
 
