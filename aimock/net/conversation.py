@@ -178,37 +178,42 @@ class Conversation:
             self._failed()
 
     def _take(self, step: Step) -> None:
+        before = len(self._steps)
+        self._catch_up()
+        if len(self._steps) > before:  # first comes what follows from a play that was over before
+            self._steps.insert(before, iter((step,)))
+            return
+        if self._is_over:
+            return
         if isinstance(step, Send):
-            self._catch_up()
             is_binary = self._line.is_binary if step.is_binary is None else step.is_binary
             self._line.outbox.write(self._line.framing.message(step.data, is_binary))
         elif isinstance(step, Play):
-            self._catch_up()
             self._plays[step] = playing = Playing(step, self._line, self._since)
             self._go_on(playing)
         elif isinstance(step, Wait):
             self._waits[step] = scope = trio.CancelScope()
             self._line.start(functools.partial(self._await, step, scope))
         elif isinstance(step, Stop):
-            self._catch_up()
             self._end(step.what)
         elif isinstance(step, Close):
             self._line.close(step.code, step.reason)
         elif isinstance(step, Break):
             self._line.break_off(step.ending)
         else:
-            self._catch_up()
             self._line.outbox.write(step.data)
 
     def _catch_up(self) -> None:
-        """Writes what is due of the plays, but has not had its turn yet."""
+        """Writes what is due of the plays, but has not had its turn yet; up to the first that has steps to follow."""
         if not self._plays or not self._line.outbox.is_clear:
             return
-        now = trio.current_time()
+        now, before = trio.current_time(), len(self._steps)
         due = [playing for playing in self._plays.values() if playing.due <= now]
         for playing in sorted(due, key=lambda playing: playing.due):
             self._pacer.drop(playing)
             self._go_on(playing)
+            if self._is_over or len(self._steps) > before:
+                return
 
     def _end(self, what: Play | Wait) -> None:
         if isinstance(what, Play):

@@ -196,6 +196,44 @@ async def test_what_is_over_cannot_be_stopped(start_stage: StartStage, autojump_
     assert ends.told == [(DELIVERED, 1)]
 
 
+def failing_later() -> Iterator[tuple[float, bytes]]:
+    yield 0.5, b"a"
+    raise ValueError("oh")
+
+
+@pytest.mark.parametrize(
+    ("first", "end", "told"),
+    [
+        (Play([(0.5, b"a")], Ends(), Ending.FIN), [], (STOPPED, 0)),
+        (Play([(0.5, b"a")], lambda outcome, sent: [Close(1000)]), ["b", closed(1000)], (DELIVERED, 1)),
+        (Play(failing_later(), Ends()), [closed(1011, "Internal error")], (STOPPED, 0)),
+    ],
+    ids=["FIN", "close", "failure"],
+)
+async def test_nothing_comes_after_an_end_that_is_late(
+    first: Play,
+    end: list[Event | str],
+    told: tuple[Outcome, int],
+    start_stage: StartStage,
+    autojump_clock: MockClock,
+) -> None:
+    """Of plays and messages that are due when the first of them ends the connection. What is due before a close frame
+    is said before it; a connection that breaks is broken."""
+    other = Ends()
+
+    def reply(message: str | bytes) -> Iterator[Step]:
+        autojump_clock.jump(1)
+        yield Send(b"never")
+        yield Play([(0, b"never")], Ends())
+
+    talk = Talk(reply, greet=lambda: [first, Play([(0.6, b"b")], other)])
+    stage = await start_stage(talk.answers)
+    socket = await memory.open_websocket(stage.server)
+    socket.say("go")
+    assert [said for _, said in await everything(socket)] == ["a", *end, "FIN"]
+    assert other.told == [told]
+
+
 ENDINGS: dict[str, tuple[Ending, float | None, list[tuple[float, str | bytes]]]] = {
     "FIN": (Ending.FIN, None, [(1, b"\x81\x03one"), (2, b"\x81\x05three"), (2, "FIN")]),
     "FIN before the end": (Ending.FIN, 1.5, [(1, b"\x81\x03one"), (1.5, "FIN")]),
