@@ -127,6 +127,7 @@ def _serve_parser() -> argparse.ArgumentParser:
         "--fixture-counts-max", type=_whole(whole_number(0)), metavar="N", help="test ids counted; 0: all (default 500)"
     )
     add("--metrics", action="store_true", default=None, help="count requests, and answer GET /metrics")
+    add("--http2", action="store_true", default=None, help="speak HTTP/2 beside HTTP/1.1, through Hypercorn")
     add("--log-level", choices=LOG_LEVELS, help="silent, warn, info (default) or debug")
     add("--version", action="version", version=f"aimock {__version__}")
     add("--help", action="help", help="show this and exit")
@@ -287,8 +288,10 @@ def _ambient_keys() -> tuple[str, ...] | None:
         raise Failure(f"AIMOCK_API_KEYS{error}") from error
 
 
-def _chosen(flags: argparse.Namespace) -> Config:
-    """Flags over environment over config file over defaults."""
+def choose(words: Sequence[str]) -> Config:
+    """What the words of a command line choose, over environment, over config file, over defaults. Raises Failure or
+    ConfigError."""
+    flags = _serve_parser().parse_args(words)
     from_file = load_config(Path(flags.config)) if flags.config is not None else Config()
     from_flags = {
         "port": flags.port,
@@ -310,6 +313,7 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "journal_max": flags.journal_max,
         "fixture_counts_max": flags.fixture_counts_max,
         "metrics": flags.metrics,
+        "http2": flags.http2,
         "api_keys": _ambient_keys(),
     }
     defaults = {
@@ -327,6 +331,7 @@ def _chosen(flags: argparse.Namespace) -> Config:
         "journal_max": 1000,
         "fixture_counts_max": 500,
         "metrics": False,
+        "http2": False,
         "api_keys": (),
     }
     chosen: dict[str, Any] = {}
@@ -337,7 +342,7 @@ def _chosen(flags: argparse.Namespace) -> Config:
 
 
 def _serve(words: Sequence[str]) -> int:
-    choice = _chosen(_serve_parser().parse_args(words))
+    choice = choose(words)
     gc.disable()  # until all is imported and loaded there is nothing to collect, and looking for it takes its time
     try:
         from aimock import serving  # the event loop and all that: --help and a wrong flag need none of it

@@ -54,6 +54,7 @@ class Config:
     journal_max: int | None = None
     fixture_counts_max: int | None = None
     metrics: bool | None = None
+    http2: bool | None = None
     api_keys: tuple[str, ...] | None = attrs.field(default=None, repr=False)
     beta: str | None = None
     vad: str | None = None
@@ -315,6 +316,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "journal.max": ("journal_max", whole_number(0)),
     "journal.fixtureCountsMax": ("fixture_counts_max", whole_number(0)),
     "metrics": ("metrics", _boolean),
+    "http2": ("http2", _boolean),
     "auth.apiKeys": ("api_keys", api_keys),
     "realtime.beta": ("beta", _one_of("reject", "shim")),
     "realtime.vad": ("vad", _one_of("off", "energy")),

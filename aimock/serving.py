@@ -13,7 +13,7 @@ import trio
 from aimock import logs
 from aimock.config import Config, Failure
 from aimock.net.certificates import CertificateError
-from aimock.net.server import HTTPServer
+from aimock.net.server import ServerKind, server_kind
 from aimock.opening import Opening
 from aimock.tls import Entrance, exports, listening
 
@@ -39,18 +39,19 @@ def run(choice: Config, grace: float) -> int:
 async def _serve(choice: Config, grace: float) -> Failure | None:
     assert choice.host is not None
     assert choice.port is not None
+    kind = server_kind(http2=bool(choice.http2))
     with contextlib.ExitStack() as stack:
         try:
-            entrance = stack.enter_context(listening(choice.host, choice.port, choice.tls))
+            entrance = stack.enter_context(listening(choice.host, choice.port, choice.tls, kind.alpn))
         except (OSError, CertificateError) as error:
             return Failure((isinstance(error, OSError) and error.strerror) or str(error))
-        return await _serve_at(entrance, choice, grace)
+        return await _serve_at(entrance, kind, choice, grace)
 
 
-async def _serve_at(entrance: Entrance, choice: Config, grace: float) -> Failure | None:
+async def _serve_at(entrance: Entrance, kind: ServerKind, choice: Config, grace: float) -> Failure | None:
     listeners, security, url = entrance
     opening = Opening()
-    server = HTTPServer(opening, wall_clock=choice.wall_clock, security=security)
+    server = kind(opening, wall_clock=choice.wall_clock, security=security)
     failures: list[Failure] = []
     # Signals are heard before readiness is told: a supervisor may send SIGTERM the instant it reads that line.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -105,14 +105,14 @@ class Entrance(NamedTuple):
 
 
 @contextlib.contextmanager
-def listening(host: str, port: int, tls: TLS | None) -> Iterator[Entrance]:
+def listening(host: str, port: int, tls: TLS | None, alpn: Sequence[str] = HTTP_1) -> Iterator[Entrance]:
     """Raises OSError, naming the address, and CertificateError."""
     with contextlib.ExitStack() as stack:
         listeners = open_listeners(host, port)
         for listener in listeners:
             stack.callback(listener.close)
         hosts = [host, *(listener.getsockname()[0] for listener in listeners)]
-        security = stack.enter_context(secured(tls, hosts, port))
+        security = stack.enter_context(secured(tls, hosts, port, alpn))
         yield Entrance(listeners, security, url_of(listeners[0], secure=security is not None))
 
 

@@ -237,7 +237,7 @@ class HTTPConnection:
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > self._limits.body_bytes:
-                    await self._refuse(head, _too_large(self._limits))
+                    await self._refuse(head, too_large(self._limits))
             elif isinstance(event, h11.EndOfMessage):
                 assert head is not None
                 self._buffer += parser.trailing_data[0]
@@ -255,7 +255,7 @@ class HTTPConnection:
         head.http_version = event.http_version.decode("ascii")
         head.keep_alive = _keeps_alive(event)
         if int(head.headers.get("content-length", "0")) > self._limits.body_bytes:
-            await self._refuse(head, _too_large(self._limits))
+            await self._refuse(head, too_large(self._limits))
         return head
 
     async def _receive(self, patience: float) -> None:
@@ -363,13 +363,13 @@ class HTTPConnection:
         if answer.slicing is None:
             await self._pour(unsent)
             return
-        with _reporting(answer.on_end) as report:
+        with reporting(answer.on_end) as report:
             pieces = slices(iter([(0.0, unsent.data)]), answer.slicing)
             await self._play(PacedStream(self._transport, pieces, trio.current_time(), separate=True))
             report.outcome = Outcome.DELIVERED
 
     async def _perform_stream(self, under_way: UnderWay) -> None:
-        with _reporting(under_way.on_end) as report:
+        with reporting(under_way.on_end) as report:
             await self._play(under_way.stream)
             report.outcome = Outcome.DELIVERED  # what follows is the ending, as told
         if under_way.ending is not Ending.CLEAN:
@@ -377,7 +377,7 @@ class HTTPConnection:
 
     async def _pour(self, unsent: Unsent) -> None:
         """Sends what waits for nothing but the client's reading."""
-        with _reporting(unsent.on_end) as report:
+        with reporting(unsent.on_end) as report:
             await self._send(unsent.data)
             report.outcome = Outcome.DELIVERED
 
@@ -446,7 +446,7 @@ class _Report:
 
 
 @contextlib.contextmanager
-def _reporting(on_end: Callable[[Outcome], None] | None) -> Iterator[_Report]:
+def reporting(on_end: Callable[[Outcome], None] | None) -> Iterator[_Report]:
     """Tells `on_end` how the performance inside ended."""
     report = _Report()
     try:
@@ -470,5 +470,5 @@ def _shown_target(request: h11.Request) -> str:
     return request.target.partition(b"?")[0][:200].decode("ascii", "replace")
 
 
-def _too_large(limits: Limits) -> Refusal:
+def too_large(limits: Limits) -> Refusal:
     return Refusal(413, f"Request body is larger than {limits.body_bytes} bytes")

@@ -26,7 +26,7 @@ _TEXT, _BINARY, _CLOSE, _PONG = 0x81, 0x82, 0x88, 0x8A
 _COMPRESSED = 0x40
 _MAX_REASON_BYTES = 123
 
-_FROM_PEERS = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)))
+PROPER_CODES = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)))
 """Close codes that may come over the wire: RFC 6455 7.4, and what IANA's registry has since."""
 
 _WINDOW_BITS = r'=("?)(?:8|9|1[0-5])'
@@ -252,7 +252,7 @@ def _closing(payload: bytes) -> Closing:
     if not payload:
         return Closing(None)
     code = int.from_bytes(payload[:2], "big")
-    if len(payload) == 1 or code not in _FROM_PEERS:
+    if len(payload) == 1 or code not in PROPER_CODES:
         raise Violation(PROTOCOL_ERROR, "A close frame with no proper code")
     try:
         return Closing(code, payload[2:].decode())

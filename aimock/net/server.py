@@ -9,10 +9,12 @@ import operator
 import socket
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import trio
 
 from aimock.net import readiness
+from aimock.net.certificates import HTTP_1
 from aimock.net.connection import After, HTTPConnection, Setting
 from aimock.net.exchange import Handler
 from aimock.net.fast_lane import FastLane
@@ -23,6 +25,9 @@ from aimock.net.tls import Security, TLSTransport
 from aimock.net.transport import SocketTransport, Transport
 from aimock.net.wire import ResponseWriter
 
+if TYPE_CHECKING:
+    from aimock.net.http2 import HTTP2Server
+
 logger = logging.getLogger("aimock")
 
 _ACCEPT_RETRY = 0.1
@@ -31,6 +36,9 @@ _ACCEPT_RETRY = 0.1
 
 class HTTPServer:
     """Serves one handler. `serve` runs it; `shut_down` ends it in good order."""
+
+    alpn: ClassVar = HTTP_1
+    """What it speaks, the best first."""
 
     def __init__(
         self,
@@ -187,3 +195,15 @@ class HTTPServer:
     async def _wait_for_change(self) -> None:
         """Until some connection that was busy is idle or gone."""
         await self._changed.wait()
+
+
+ServerKind = type["HTTPServer | HTTP2Server"]
+
+
+def server_kind(*, http2: bool) -> ServerKind:
+    """The class of servers that speak HTTP/1.1, or HTTP/2 as well."""
+    if not http2:
+        return HTTPServer
+    from aimock.net.http2 import HTTP2Server  # it takes a tenth of a second to import
+
+    return HTTP2Server

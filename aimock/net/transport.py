@@ -14,7 +14,8 @@ import trio
 
 RECEIVE_BYTES = 64 * 1024
 
-_LINGER_ZERO = struct.pack("ii", 1, 0)
+LINGER_ZERO = struct.pack("ii", 1, 0)
+"""The value of SO_LINGER with which closing is a reset."""
 
 
 class PeerGone(Exception):
@@ -108,7 +109,7 @@ class SocketTransport:
 
     def reset(self) -> None:
         with contextlib.suppress(OSError):  # the peer was first
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
         self.close()
 
     def close(self) -> None:

@@ -44,6 +44,15 @@ def header_lines(headers: Headers) -> bytes:
     return text.encode("latin-1", "replace")
 
 
+def http_date(now: int) -> str:
+    """Unix seconds as in a Date header (RFC 9110 5.6.7)."""
+    t = time.gmtime(now)
+    return (
+        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year}"
+        f" {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
+    )
+
+
 def may_have_body(status: int) -> bool:
     """Whether a response with this status carries a body (RFC 9110 6.4.1)."""
     return status >= 200 and status not in (204, 304)
@@ -96,11 +105,7 @@ class ResponseWriter:
         if now != self._second:
             self._second = now
             self._openings.clear()
-            t = time.gmtime(now)
-            self._date_line = (
-                f"date: {_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year}"
-                f" {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT\r\n"
-            ).encode()
+            self._date_line = f"date: {http_date(now)}\r\n".encode()
         kept = self._openings.get(id(headers))
         if kept is not None and kept[0] is headers and kept[1] == status:
             return kept[2]
@@ -134,6 +139,12 @@ def _pieces(answer: Stream, opening: bytes, chunked: bool) -> Iterator[tuple[flo
     clean = chunked and answer.ending is Ending.CLEAN
     if clean or answer.ends_at is not None:
         yield offset, LAST_CHUNK if clean else b""
+
+
+def body_pieces(answer: Stream) -> Iterator[tuple[float, bytes]]:
+    """The response's body as timed pieces, up to its ending, for whoever frames it himself. Some may be empty."""
+    pieces = _pieces(answer, b"", chunked=False)
+    return pieces if answer.slicing is None else slices(pieces, answer.slicing)
 
 
 def _chunk(data: bytes) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import ssl
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,10 +17,19 @@ from aimock_protocols.registry import PROTOCOLS
 
 HELLO = "Hello, world"
 
-pytestmark = [  # the client leaves its socket to the garbage collector, where the server was first to close
+pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _sockets_collected() -> Iterator[None]:
+    """The client leaves its socket to the garbage collector where the server was first to close."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="module")
