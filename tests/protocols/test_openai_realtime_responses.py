@@ -329,6 +329,8 @@ def test_a_response_can_be_cancelled_anywhere(count: int) -> None:
         if len(output) > 1:
             assert output[1]["status"] == ("completed" if has_begun else "incomplete")
     assert [item.id for item in talking.session.conversation] == told  # type: ignore[attr-defined]
+    begun = [event["item"]["id"] for event in talking.events if event["type"] == "conversation.item.added"]
+    assert begun == told
     ends = [
         (event["type"], event.get("item_id") or event["item"]["id"])
         for event in talking.events
