@@ -472,10 +472,13 @@ def test_usage_is_the_fixtures_or_an_estimate() -> None:
 
 def test_what_was_heard_is_counted_as_audio() -> None:
     talking = writing(text_reply("x"))
-    talking.send({"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(48000)).decode()})
+    second = base64.b64encode(bytes(48000)).decode()
+    talking.send({"type": "input_audio_buffer.append", "audio": second})
     talking.send({"type": "input_audio_buffer.commit"})
+    spoken = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": second}]}
+    talking.send({"type": "conversation.item.create", "item": spoken})
     talking.send(ASK)
-    assert talking.last("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 10
+    assert talking.last("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 20
 
 
 def test_what_was_not_heard_is_forgotten() -> None:
