@@ -24,6 +24,8 @@ _COMPATIBLE_ENDINGS = (
     "/chat/completions",
     "/embeddings",
     "/responses",
+    "/realtime",
+    "/realtime/translations",
     "/audio/speech",
     "/audio/transcriptions",
     "/audio/translations",

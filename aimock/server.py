@@ -24,13 +24,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import sniffio
 import trio
 
-from aimock import logs, sources
+from aimock import choices, logs, sources
 from aimock.app import App
-from aimock.config import PORT, ConfigError, UnfitKeys, number, profile, whole_number
-from aimock.config import api_keys as checked_keys
-from aimock.config import chaos as chaos_of
-from aimock.config import quota as quota_of
-from aimock.config import tls as tls_of
+from aimock.config import PORT, number, whole_number
 from aimock.control import ControlError, injected_error
 from aimock.fixtures import Chaos, Fixture, StreamingProfile, entries_from_json, fixture_from, make_fixture
 from aimock.fixtures.findings import MATCH_KEYS
@@ -42,7 +38,7 @@ from aimock.net.server import server_kind
 from aimock.quotas import Quota
 from aimock.settings import Settings
 from aimock.state import State
-from aimock.tls import TLS, listening
+from aimock.tls import listening
 from aimock_protocols.sessions import Options
 
 if TYPE_CHECKING:
@@ -96,27 +92,29 @@ class AIMock:
         if log_level is not None:
             logs.show(log_level)
         self._host = host
-        self._port = _checked("port", port, PORT)
-        self._tls = _tls(tls)
+        self._port = choices.checked("port", port, PORT)
+        self._tls = choices.tls(tls)
         self._limits = limits
         self._http2 = http2
         self._state = State(
             Settings(
-                latency=_checked("latency", latency, number(0)),
-                chunk_size=_checked("chunk_size", max(1, chunk_size), whole_number(1)),
-                replay_speed=_checked("replay_speed", replay_speed, number(0, exclusive=True)),
-                streaming_profile=None if streaming_profile is None else _given("streaming_profile", streaming_profile),
-                chaos=_given("chaos", {} if chaos is None else chaos),
-                quota=None if quota is None else _given("quota", quota),
+                latency=choices.checked("latency", latency, number(0)),
+                chunk_size=choices.checked("chunk_size", max(1, chunk_size), whole_number(1)),
+                replay_speed=choices.checked("replay_speed", replay_speed, number(0, exclusive=True)),
+                streaming_profile=None
+                if streaming_profile is None
+                else choices.given("streaming_profile", streaming_profile),
+                chaos=choices.given("chaos", {} if chaos is None else chaos),
+                quota=choices.given("quota", quota),
                 strict=strict,
                 request_transform=request_transform,
-                journal_max_entries=_checked("journal_max_entries", journal_max_entries, whole_number(0)),
-                fixture_counts_max_test_ids=_checked(
+                journal_max_entries=choices.checked("journal_max_entries", journal_max_entries, whole_number(0)),
+                fixture_counts_max_test_ids=choices.checked(
                     "fixture_counts_max_test_ids", fixture_counts_max_test_ids, whole_number(0)
                 ),
                 seed=seed,
                 metrics=metrics,
-                api_keys=_keys(api_keys),
+                api_keys=choices.keys(api_keys),
                 sessions=sessions or Options(),
                 wall_clock=wall_clock,
             )
@@ -321,7 +319,7 @@ class AIMock:
 
     def set_chaos(self, chaos: Mapping[str, Any] | Chaos, *, test_id: str | None = None) -> Self:
         """Replaces the server's chaos, for one test id or for all. Raises ValueError."""
-        wanted = _given("chaos", chaos)
+        wanted = choices.given("chaos", chaos)
         self._do(lambda: self._state.chaos.install(wanted, test_id))
         return self
 
@@ -477,47 +475,6 @@ class AIMock:
 
 LLMock = AIMock
 """The reference's name for it."""
-
-
-_CHECKS: dict[str, Callable[[Any], Any]] = {
-    "streaming_profile": profile,
-    "chaos": chaos_of,
-    "quota": quota_of,
-    "tls": tls_of,
-}
-
-
-def _given(name: str, value: Any) -> Any:
-    """What a config file has as an object, checked as it would be there. Raises ValueError."""
-    try:
-        return _CHECKS[name](value)
-    except ConfigError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def _checked(name: str, value: Any, check: Callable[[Any], T]) -> T:
-    try:
-        return check(value)
-    except ValueError as expected:
-        raise ValueError(f"{name}: expected {expected}, got {value!r}") from None
-
-
-def _tls(given: bool | tuple[str | Path, str | Path] | Mapping[str, Any] | None) -> TLS | None:
-    if given is None or given is False:
-        return None
-    if given is True:
-        given = {"selfSigned": True}
-    elif isinstance(given, tuple) and len(given) == 2:
-        given = {"cert": str(given[0]), "key": str(given[1])}
-    choice: TLS = _given("tls", given)
-    return choice
-
-
-def _keys(api_keys: Sequence[str] | None) -> tuple[str, ...]:
-    try:
-        return checked_keys(api_keys) if api_keys is not None else ()
-    except UnfitKeys as error:
-        raise ValueError(f"api_keys{error}") from None
 
 
 def _run_in(token: trio.lowlevel.TrioToken, act: Callable[[], T]) -> T:

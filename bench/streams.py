@@ -119,12 +119,9 @@ class _Stream:
 
     __slots__ = ("count", "ended_in_lf", "frames", "head", "heard", "missing", "receive", "sent", "socket")
 
-    def __init__(self, port: int, handshake: str = "") -> None:
+    def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self.count = self._count_events
-        if handshake:
-            shake_hands(self.socket, handshake)
-            self.count = self._count_frames
         self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.socket.setblocking(False)
         self.receive = self.socket.recvmsg_into
@@ -137,6 +134,13 @@ class _Stream:
         """The beginning of a WebSocket frame's header."""
         self.missing = 0
         """Bytes of a WebSocket frame that are still to come."""
+
+    def switch(self, handshake: str) -> None:
+        """Makes a WebSocket of it. Raises ConnectionError."""
+        self.socket.settimeout(30)
+        shake_hands(self.socket, handshake)
+        self.socket.setblocking(False)
+        self.count = self._count_frames
 
     def _count_events(self, buffer: bytearray, size: int) -> int:
         """How many end in the first `size` bytes of the buffer."""
@@ -206,9 +210,12 @@ class _Reader:
 def listen(to: Listening) -> Heard:
     """Asks for all streams and reads them to their end. Raises ConnectionError if one is not as expected."""
     with contextlib.ExitStack() as stack:
-        streams = [_Stream(to.port, to.handshake) for _ in range(to.streams)]
+        streams = [_Stream(to.port) for _ in range(to.streams)]
         for stream in streams:
             stack.enter_context(stream.socket)
+        if to.handshake:
+            for stream in streams:
+                stream.switch(to.handshake)
         if to.stalled_request:
             stack.enter_context(_ask_and_stall(to.port, to.stalled_request.encode("latin-1")))
         time.sleep(_SETTLE)

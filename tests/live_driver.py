@@ -9,8 +9,19 @@ import attrs
 
 from aimock.memories import Memories
 from aimock_protocols import gemini_live
-from aimock_protocols.canonical import ENTROPY_BYTES, ChatRequest, ErrorReply, Frame, Memory, Stamp
-from aimock_protocols.sessions import Connecting, Options, Said, Session
+from aimock_protocols.canonical import (
+    ENTROPY_BYTES,
+    ChatRequest,
+    ErrorReply,
+    Frame,
+    Memory,
+    Part,
+    Reply,
+    Stamp,
+    Text,
+    ToolCall,
+)
+from aimock_protocols.sessions import Close, Connecting, Options, Said, Session
 from talking import Head as AnyHead
 from talking import Talk
 
@@ -113,3 +124,44 @@ class Driver:
         """What fixtures saw last."""
         messages: list[dict[str, Any]] = self.requests[-1].body["messages"]
         return messages
+
+
+# -- what tests say and expect -----------------------------------------------------------------------------------------
+
+HELLO = Reply((Text("Hello!"),))
+CALL = ToolCall("get_weather", '{"city":"Paris"}', "call_1")
+CALLED = Reply((CALL,))
+
+
+def reply(*parts: Part, **more: Any) -> Reply:
+    return Reply(parts, **more)
+
+
+def content(**members: Any) -> dict[str, Any]:
+    return {"serverContent": members}
+
+
+def text(said: str, **more: Any) -> dict[str, Any]:
+    return content(modelTurn={"parts": [{"text": said, **more}]})
+
+
+def user(*texts: str) -> dict[str, Any]:
+    return {"role": "user", "parts": [{"text": said} for said in texts]}
+
+
+def results(*ids: str, **more: Any) -> dict[str, Any]:
+    made = [{"id": each, "name": "get_weather", "response": {"c": 20}, **more} for each in ids]
+    return {"toolResponse": {"functionResponses": made}}
+
+
+def kinds(told: list[Any]) -> list[str]:
+    """What each message is, in a word."""
+    return [
+        f"close {each.code}" if isinstance(each, Close) else "+".join(each.get("serverContent", each)) for each in told
+    ]
+
+
+GENERATED = content(generationComplete=True)
+DONE = ["generationComplete", "turnComplete"]
+ANSWERED = ["modelTurn", *DONE]
+BROKEN_OFF = ["interrupted", "turnComplete"]

@@ -356,7 +356,10 @@ class HTTPConnection:
         received = bytes(self._buffer)
         self._buffer.clear()
         await self._socket.run(handshake.opening(head, upgrade, extension), received)
-        await self._end(self._socket.ending)
+        if self._socket.ending is not Ending.CLEAN:
+            await self._end(self._socket.ending)
+        await self._hang_up()
+        raise _NoMore
 
     async def _perform_whole(self, answer: Whole, head: Head, close: bool) -> None:
         unsent = Unsent(self._setting.writer.whole(answer, head, close), answer.on_end)

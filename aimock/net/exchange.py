@@ -150,7 +150,8 @@ class Upgrade:
     is_binary: bool = False
     """Whether messages leave in binary frames."""
     on_end: Callable[[Outcome], None] | None = None
-    """Told once how the connection ended: delivered, if by a closing handshake or as a dialogue's step had it."""
+    """Told once how the connection ended: delivered, if by a closing handshake or as a dialogue's step had it. Not told
+    of a handshake that net refuses: the refusal is an answer of its own."""
 
 
 Answer = Whole | Stream | Cut | Task | Upgrade

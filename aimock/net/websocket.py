@@ -49,7 +49,7 @@ class WebSocket:
         """Nothing more is to be sent."""
         self._outcome = Outcome.STOPPED
         self.outbox = Outbox(transport, limits.write_timeout, self._begin_to_drain, self._on_broken)
-        self.ending = Ending.FIN
+        self.ending = Ending.CLEAN
         """What is to become of the connection when `run` has returned."""
 
     async def run(self, opening: bytes, received: bytes) -> None:

@@ -69,20 +69,20 @@ def _as_it_is(to: Listening) -> Listening:
 
 def _over_sockets(to: Listening) -> Listening:
     """The same content and pace, as events of a Responses session."""
-    asked = {"type": "response.create", "model": "gpt-4o", "input": CELL.pacing.prompt}
     return replace(
         to,
         handshake=HANDSHAKE,
-        request=_masked(json.dumps(asked).encode()).decode("latin-1"),
+        request=asking_for(CELL.pacing.prompt),
         counted=CELL.pacing.slices + EVENTS,
         uncounted=0,
     )
 
 
-def _masked(text: bytes) -> bytes:
-    """A text frame of a client, under a mask of zeros."""
+def asking_for(prompt: str) -> str:
+    """A turn of a Responses session, as a frame of a client: under a mask of zeros."""
+    text = json.dumps({"type": "response.create", "model": "gpt-4o", "input": prompt}).encode()
     assert len(text) < 126
-    return struct.pack("!BBI", 0x81, 0x80 | len(text), 0) + text
+    return (struct.pack("!BBI", 0x81, 0x80 | len(text), 0) + text).decode("latin-1")
 
 
 def _idle(server: Running) -> float:

@@ -119,10 +119,6 @@ _REALTIME = (
 )
 """What clients ask for over HTTP, beside Realtime's sockets: for browsers, and for calls by telephone."""
 
-_REALTIME_BASES = ("/v1", "", "/openai/v1", "/openai")
-"""Where OpenAI has it, where clients look for it whose base URL has no version, and where Azure has it, GA and
-preview."""
-
 _GOOGLE_VERSIONS = ("/v1beta", "/v1", "/v1alpha", "/v1beta1")
 _GEMINI = tuple(f"{version}/models/{{model:path}}" for version in _GOOGLE_VERSIONS)
 _GEMINI_TUNED = tuple(f"{version}/tunedModels/{{tuned:path}}" for version in _GOOGLE_VERSIONS)
@@ -187,10 +183,10 @@ PROTOCOLS: tuple[Registered, ...] = (
         (),
         tuple(
             SideRoute("POST", f"{base}/realtime{path}", function)
-            for base in _REALTIME_BASES
+            for base in ("/v1", "")
             for path, function in _REALTIME
         ),
-        sockets=tuple(f"{base}/realtime{path}" for base in _REALTIME_BASES for path in ("", "/translations")),
+        sockets=("/v1/realtime", "/v1/realtime/translations"),
     ),
     Registered(
         "openai_embeddings",

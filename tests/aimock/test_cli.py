@@ -111,13 +111,14 @@ def test_defaults(chosen: Callable[..., Config]) -> None:
         journal_max=1000,
         fixture_counts_max=500,
         metrics=False,
+        http2=False,
         api_keys=(),
     )
 
 
 EVERY_FLAG = (
     "--port 0 --host ::1 --fixtures a --fixtures b --latency 1.5 --chunk-size 3 --replay-speed 2 --strict "
-    "--watch --validate-on-load --seed 9 --journal-max 0 --fixture-counts-max 7 --metrics --log-level warn"
+    "--watch --validate-on-load --seed 9 --journal-max 0 --fixture-counts-max 7 --metrics --http2 --log-level warn"
 )
 EVERY_CHOICE = Config(
     port=0,
@@ -134,6 +135,7 @@ EVERY_CHOICE = Config(
     journal_max=0,
     fixture_counts_max=7,
     metrics=True,
+    http2=True,
     api_keys=(),
 )
 

@@ -527,3 +527,15 @@ async def test_a_failing_session_closes_and_says_so_in_the_log(
         client.ask()
         assert (await client.heard())[-1][1][0] == 1011
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_googles_tokens_open_too(autojump_clock: MockClock, memory: Start) -> None:
+    server = memory(**KEYS)
+    await wait_all_tasks_blocked()
+    minted = await server.exchange(headers={"x-goog-api-key": "sk-good"}, path="/v1alpha/auth_tokens")
+    name = json.loads(minted.body)["name"]
+    path = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained"
+    await open_socket(server, path, {"Authorization": f"Token {name}"})
+    await open_socket(server, f"{path}?access_token={name}")
+    with pytest.raises(Rejected, match="401"):
+        await open_socket(server, f"{path}?access_token=auth_tokens/other")

@@ -133,3 +133,32 @@ def test_the_control_sends_what_a_server_would(tmp_path: Path) -> None:
     with running(CONTROL, directory, core=Cores.available().server) as control:
         heard = listen(asking(control.port))
     assert (heard.frames, heard.unfinished) == (20 * (PACING.counted + 1), 0)
+
+
+def test_frames_of_a_websocket_are_counted_however_they_come() -> None:
+    """Text frames of every length, with a ping among them that does not count."""
+    texts = [
+        b"\x81\x05hello",
+        b"\x81\x7e\x00\xc8" + b"x" * 200,
+        b"\x81\x7f" + (70_000).to_bytes(8, "big") + b"y" * 70_000,
+    ]
+    data = b"".join([texts[0], b"\x89\x00", *texts])
+    for size in (1, 3, 4096, len(data)):
+        stream = object.__new__(_Stream)
+        stream.head, stream.missing = b"", 0
+        pieces = [bytearray(data[at : at + size]) for at in range(0, len(data), size)]
+        assert sum(stream._count_frames(piece, len(piece)) for piece in pieces) == 4
+
+
+def test_sessions_over_websockets_are_heard_to_their_end(mock: AIMock) -> None:
+    from bench.rows.sockets import EVENTS, HANDSHAKE, asking_for
+
+    counted = PACING.slices + EVENTS
+    heard = listen(
+        replace(
+            ASKED, port=mock.port, handshake=HANDSHAKE, request=asking_for(PACING.prompt), counted=counted, uncounted=0
+        )
+    )
+    assert (heard.frames, heard.unfinished) == (20 * counted, 0)
+    with pytest.raises(ConnectionError, match="expected a 101"):
+        listen(replace(ASKED, port=mock.port, handshake=HANDSHAKE.replace("/v1/responses", "/v1/nothing")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 import struct
@@ -16,6 +17,7 @@ import trustme
 from google import genai
 from google.genai import errors, types
 from google.oauth2.credentials import Credentials
+from websockets.sync.client import connect
 
 from aimock import AIMock
 from aimock_protocols.sessions import Options
@@ -259,7 +261,7 @@ def test_manual_activity(secure: AIMock, talk: Talk) -> None:
 
 def test_an_answer_is_interrupted(secure: AIMock, talk: Talk) -> None:
     """The first would take a minute."""
-    secure.on({"userMessage": "one"}, {"content": "a" * 1000}, latency=1200, chunk_size=20)
+    secure.on({"userMessage": "one"}, {"content": "a" * 1000}, chunk_size=20, streaming_profile={"ttft": 1, "tps": 1})
     secure.on({"userMessage": "two"}, {"content": "Done."})
 
     async def work(session: Any) -> list[Messages]:
@@ -393,3 +395,20 @@ def test_an_ephemeral_token(secure: AIMock, talk: Talk) -> None:
         with pytest.raises(errors.APIError) as caught:
             talk(work, key, "other", version="v1alpha")
     assert caught.value.code == 1008
+
+
+@pytest.mark.parametrize("in_text", [False, True])
+def test_as_the_sdk_for_node_asks(in_text: bool) -> None:
+    """Its base URL without a slash at the end gives two at the beginning of the path, and its key is in the query."""
+    path = "//ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=AIzaSecret"
+    with AIMock(sessions=Options(in_text_frames=in_text)) as mock:
+        mock.on({"userMessage": "hello"}, {"content": "Hi."})
+        with connect(mock.url.replace("http", "ws", 1) + path) as socket:
+            socket.send('{"setup":{"model":"models/m","generationConfig":{"responseModalities":["TEXT"]}}}')
+            socket.recv()
+            socket.send(b'{"clientContent":{"turns":[{"parts":[{"text":"hello"}]}],"turnComplete":true}}')
+            said = socket.recv()
+        shown = json.dumps(mock.get_requests()[-1])
+    assert type(said) is (str if in_text else bytes)
+    assert json.loads(said) == {"serverContent": {"modelTurn": {"parts": [{"text": "Hi."}]}}}
+    assert "AIzaSecret" not in shown

@@ -13,7 +13,9 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
 from openai.types.realtime import ClientSecretCreateResponse
-from websockets.exceptions import ConnectionClosed
+from websockets import Subprotocol
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect as websocket
 
 from aimock import AIMock
 from aimock_protocols.sessions import Options
@@ -165,7 +167,11 @@ def test_the_fixtures_audio(mock: AIMock, opened: Open) -> None:
 @pytest.mark.parametrize("where", [{"base": "/v1"}, {"base": ""}, {"base": "/openai/v1"}, {"azure": True}])
 def test_wherever_clients_look_for_it(mock: AIMock, opened: Open, where: dict[str, Any]) -> None:
     mock.on_message("hello", {"content": "Hi."})
-    assert text_of(opened(mock, **where).answer("hello")) == "Hi."
+    socket = opened(mock, **where)
+    assert text_of(socket.answer("hello")) == "Hi."
+    parts = [event for event in socket.told if event["type"] == "response.content_part.done"]
+    assert all(("content" in event) is ("openai" in where.get("base", "") or "azure" in where) for event in parts)
+    assert mock.get_requests()[0]["path"] == "/v1/realtime"
 
 
 def test_a_tool_is_called_and_answered(mock: AIMock, opened: Open) -> None:
@@ -307,6 +313,25 @@ def test_a_key_for_a_browser(mock: AIMock, client: OpenAI, opened: Open) -> None
     assert isinstance(made, ClientSecretCreateResponse)
     begun = opened(mock, key=made.value, model="gpt-realtime-mini").recv()["session"]
     assert begun["instructions"] == "From the key."
+
+
+def test_a_browser_shows_its_key_among_the_subprotocols(mock: AIMock, client: OpenAI) -> None:
+    made = client.realtime.client_secrets.create(session={"type": "realtime", "instructions": "From the key."})
+    offered = [Subprotocol("realtime"), Subprotocol(f"openai-insecure-api-key.{made.value}")]
+    with websocket(f"{mock.url.replace('http', 'ws')}/v1/realtime?model=m", subprotocols=offered) as connection:
+        assert connection.subprotocol == "realtime"
+        assert "From the key." in str(connection.recv())
+
+
+def test_a_key_opens_a_server_that_asks_for_keys(opened: Open) -> None:
+    with AIMock(api_keys=["sk-mine"]) as mock:
+        with OpenAI(
+            base_url=f"{mock.url}/v1", api_key="sk-mine", http_client=DefaultHttpxClient(verify=False)
+        ) as client:
+            made = client.realtime.client_secrets.create()
+        assert opened(mock, key=made.value).recv()["type"] == "session.created"
+        with pytest.raises(InvalidStatus, match="401"):
+            opened(mock, key="ek_" + "0" * 32)
 
 
 def test_calls_by_telephone_are_hung_up(client: OpenAI) -> None:

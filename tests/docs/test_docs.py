@@ -377,11 +377,7 @@ def check_responses_routes() -> None:
 
 def check_realtime_routes() -> None:
     (served,) = [each for each in PROTOCOLS if each.name == "openai_realtime"]
-    sockets = [f"WS {template}" for template in served.sockets]
-    below = {f"{side.method} {side.template}" for side in served.sides}
-    documented = firsts("realtime-routes")
-    bases = ("/v1", "", "/openai/v1", "/openai")
-    assert {each.replace(" ", f" {base}", 1) for each in documented for base in bases} == {*sockets, *below}
+    check("realtime-routes", [f"WS {template}" for template in served.sockets] + routes_of("openai_realtime"))
 
 
 def check_anthropic_routes() -> None:

@@ -23,6 +23,7 @@ from aimock_protocols import (
 )
 from aimock_protocols.canonical import ChatRequest, SideRequest, Stamp
 from aimock_protocols.cohere import v1 as cohere_v1
+from live_driver import Driver
 from protocol_cases.responses_client import Client
 from recorded import independent_reader
 
@@ -169,3 +170,11 @@ def ask_gemini() -> Callable[..., ChatRequest]:
         return gemini.decode(Head(path=path, query=query or ""), {"model": model}, orjson.dumps(body))
 
     return ask
+
+
+@pytest.fixture
+def driver() -> Driver:
+    """A session of Gemini Live, for text."""
+    driver = Driver()
+    assert driver.set_up() == [{"setupComplete": {}}]
+    return driver

@@ -10,20 +10,13 @@ import pytest
 
 from aimock_protocols.canonical import Reply, Text
 from aimock_protocols.gemini_live.listening import AUDIO_INPUT
-from aimock_protocols.sessions import Close, Options, Transcript
-from live_driver import VERTEX, Driver, Head, Held
+from aimock_protocols.sessions import Options, Transcript
+from live_driver import ANSWERED, BROKEN_OFF, HELLO, VERTEX, Driver, Head, Held, kinds
 from talking import NO_FIXTURE
 
 RATE = 16000
-HELLO = Reply((Text("Hello!"),))
 LONG = Reply((Text("a" * 60),))
-ANSWERED = ["modelTurn", "generationComplete", "turnComplete"]
-BROKEN_OFF = ["interrupted", "turnComplete"]
 MANUAL = {"automaticActivityDetection": {"disabled": True}}
-
-
-def kinds(told: list[Any]) -> list[str]:
-    return ["close" if isinstance(each, Close) else "+".join(each.get("serverContent", each)) for each in told]
 
 
 def sound(ms: int, amplitude: int = 3000) -> bytes:

@@ -153,6 +153,8 @@ def test_who_must_not_interrupt_is_answered_afterwards() -> None:
     talking.finish(turn)
     (waited,) = talking.held
     assert [message["role"] for message in waited.request.body["messages"]] == ["assistant", "user"]
+    talking.say(waited, text_reply("Yes?"))
+    assert talking.held == []
 
 
 def test_a_client_may_commit_before_it_stops() -> None:

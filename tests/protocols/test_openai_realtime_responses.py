@@ -325,12 +325,33 @@ def test_a_response_can_be_cancelled_anywhere(count: int) -> None:
     said = "".join(event["delta"] for event in talking.events if event["type"] == "response.output_text.delta")
     if output:
         assert output[0]["content"] == [{"type": "output_text", "text": said}]
-        assert output[-1]["status"] in ("incomplete", "completed")
+        has_begun = "response.function_call_arguments.done" in talking.types[: -len(events)]
+        if len(output) > 1:
+            assert output[1]["status"] == ("completed" if has_begun else "incomplete")
+    assert [item.id for item in talking.session.conversation] == told  # type: ignore[attr-defined]
+    ends = [
+        (event["type"], event.get("item_id") or event["item"]["id"])
+        for event in talking.events
+        if event["type"].endswith(".done") and "response" not in event
+    ]
+    assert len(set(ends)) == len(ends)
     assert [role for role, _ in history(talking)] == ["assistant"] * len(output)
     if output:
         assert history(talking)[0][1] == said
     talking.answer = lambda request: text_reply("again")
     assert kinds(talking.send(ASK)) == TEXT_ORDER
+
+
+def test_a_response_beside_is_cancelled_by_its_id() -> None:
+    talking = writing()
+    talking.send(ASK)
+    talking.send(ask(conversation="none"))
+    _, beside = talking.held
+    talking.say(beside, text_reply("x"), count=1)
+    meant = talking.last("response.created")["response"]["id"]
+    (done,) = talking.send({"type": "response.cancel", "response_id": meant})
+    assert (done["response"]["id"], done["response"]["status"]) == (meant, "cancelled")
+    assert len(talking.held) == 1
 
 
 def test_only_the_response_that_is_meant_is_cancelled() -> None:
@@ -342,6 +363,8 @@ def test_only_the_response_that_is_meant_is_cancelled() -> None:
     talking.say(turn, text_reply("x"), count=1)
     meant = talking.last("response.created")["response"]["id"]
     assert talking.send({"type": "response.cancel", "response_id": meant})[-1]["type"] == "response.done"
+    (event,) = talking.send({"type": "response.cancel", "response_id": meant})
+    assert event["error"]["code"] == "response_cancel_not_active"
 
 
 @pytest.mark.parametrize(("reason", "why"), [("length", "max_output_tokens"), ("content_filter", "content_filter")])
@@ -411,6 +434,8 @@ def test_a_fault_in_the_midst_is_told_in_one_event() -> None:
     assert event["response"]["output"][0]["status"] == "incomplete"
     talking.held.remove(turn)
     talking.perform(turn.ended(talking.stamp()))
+    (item,) = talking.session.conversation  # type: ignore[attr-defined]
+    assert item.told["status"] == "incomplete"
     talking.answer = lambda request: text_reply("better")
     assert talking.send(ASK)[-1]["type"] == "rate_limits.updated"
 

@@ -20,5 +20,5 @@ def connect(connecting: Connecting) -> Session:
     """A session on any of the paths. On the bare one, clients without credentials are Vertex AI's SDKs, whose models
     are not called `models/…`."""
     path = connecting.head.path
-    is_vertex = path.startswith(_VERTEX) if path.strip("/") else None
+    is_vertex = _VERTEX in path if path.strip("/") else None
     return LiveSession(is_vertex, token_of(connecting.head), connecting.memory, connecting.options)

@@ -19,8 +19,6 @@ from aimock_protocols.gemini.platform import WHOLE_HEADERS, refusal
 from aimock_protocols.gemini_live.dialect import camel_case, read
 
 _PREFIX = "auth_tokens/"
-_KEY = "secret "
-"""How the keys begin under which secrets are remembered that a server hands out."""
 _SCHEME = "token "
 _LIFETIME = 30 * 60
 _NEW_SESSION_TIME = 60
@@ -83,7 +81,7 @@ def create_auth_token(request: SideRequest) -> WireResponse:
         raise refusal("Invalid value at 'auth_token.field_mask': must be a string")
     paths = tuple(".".join(map(camel_case, path.split("."))) for path in mask.split(",") if path)
     name = _PREFIX + request.stamp.hexadecimal(64)
-    request.memory.put(_KEY + name, AuthToken(expires, opens_until, uses or None, setup or None, paths))
+    request.memory.put(name, AuthToken(expires, opens_until, uses or None, setup or None, paths))
     told = {
         "name": name,
         "expireTime": rfc3339.in_microseconds(expires),
@@ -117,7 +115,7 @@ def token_of(head: Head) -> str | None:
 def admitted(name: str, sent: Mapping[str, Any], memory: Memory, now: float) -> dict[str, Any]:
     """The setup that counts where a client of a token sent this one, which is a use of it, unless a session is taken
     up. Tokens that were not minted here are good for anything. Raises WireError, a 401."""
-    token = memory.get(_KEY + name)
+    token = memory.get(name)
     if token is None:
         return dict(sent)
     setup: dict[str, Any] = token.applied(sent)
@@ -129,7 +127,7 @@ def admitted(name: str, sent: Mapping[str, Any], memory: Memory, now: float) -> 
         if token.uses is not None:
             if not token.uses:
                 raise _refused("Token has been used too many times")
-            memory.put(_KEY + name, attrs.evolve(token, uses=token.uses - 1))
+            memory.put(name, attrs.evolve(token, uses=token.uses - 1))
     return setup
 
 

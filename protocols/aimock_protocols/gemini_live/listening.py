@@ -17,7 +17,7 @@ from aimock_protocols.hearing import Hearing
 AUDIO_INPUT = "[audio input]"
 """What fixtures see of audio that nobody transcribes."""
 
-_RATE = re.compile(r"audio/(?:pcm|l16)(?:;\s*(?:rate=(\d{1,6})|[^;]*))*", re.ASCII | re.IGNORECASE)
+_RATE = re.compile(r"audio/(?:pcm|l16)(?:;\s*(?:rate=(\d{4,6})|[^;]*))*", re.ASCII | re.IGNORECASE)
 _USUAL_RATE = 16_000
 _SAMPLE_BYTES = 2
 

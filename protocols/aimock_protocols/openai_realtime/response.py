@@ -22,7 +22,7 @@ from aimock_protocols.openai_realtime import tokens
 from aimock_protocols.openai_realtime.config import speaks_in_phases
 from aimock_protocols.openai_realtime.conversation import Conversation, Item
 from aimock_protocols.openai_realtime.events import Dialect, Mint, ServerEvent, framed, told
-from aimock_protocols.openai_realtime.saying import Output, Teller, said_parts, told_so_far
+from aimock_protocols.openai_realtime.saying import FIRST_TO_CLOSE, Output, Teller, said_parts, told_so_far
 from aimock_protocols.openai_realtime.sound import format_of
 from aimock_protocols.sessions import Move, Said, Speech, Transcript
 from aimock_protocols.usage import estimate, prompt_length, utf16_length
@@ -201,12 +201,13 @@ class ResponseTurn:
         return outputs
 
     def _closed_early(self, outputs: list[Output], teller: Teller, before: Iterable[ServerEvent]) -> list[ServerEvent]:
-        """What closes the outputs that were not closed before."""
+        """What closes the outputs that were not closed before: as incomplete, unless their closing had begun."""
         sent = {(event["type"], _item_id(event)) for event in before}
         events = []
         for output in self._placed(outputs):
             if not output.is_closed:
-                closing = list(teller.closed(output, "incomplete"))
+                has_begun = any((kind, output.id) in sent for kind in FIRST_TO_CLOSE)
+                closing = list(teller.closed(output, "completed" if has_begun else "incomplete"))
                 output.told, output.is_closed = closing[-1]["item"], True
                 events += [event for event in closing if (event["type"], _item_id(event)) not in sent]
         return events

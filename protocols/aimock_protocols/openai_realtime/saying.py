@@ -18,6 +18,11 @@ from aimock_protocols.slicing import slices
 _FILLED = 16
 """Deltas are filled up to multiples of so many characters, against who would guess text from the length of packets."""
 
+FIRST_TO_CLOSE = frozenset(
+    {"response.output_audio.done", "response.output_text.done", "response.function_call_arguments.done"}
+)
+"""With what the closing of an item begins."""
+
 
 @attrs.define(eq=False)
 class Output:

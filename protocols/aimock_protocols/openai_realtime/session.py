@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
-import orjson
 
-from aimock_protocols.canonical import ChatRequest, Stamp, ToolCall, WireError
+from aimock_protocols.canonical import ChatRequest, Stamp, ToolCall
 from aimock_protocols.hearing import Heard, Hearing
-from aimock_protocols.json_bodies import is_writable
 from aimock_protocols.openai_platform import missing, refusal
 from aimock_protocols.openai_realtime import checks
 from aimock_protocols.openai_realtime.config import RESPONSE, Config, merged, updated
@@ -24,6 +22,7 @@ from aimock_protocols.openai_realtime.conversation import (
     read_item,
 )
 from aimock_protocols.openai_realtime.events import Dialect, Mint, ServerEvent, told
+from aimock_protocols.openai_realtime.receiving import Handlers, handled
 from aimock_protocols.openai_realtime.response import Manner, ResponseTurn
 from aimock_protocols.openai_realtime.sound import Format, format_of
 from aimock_protocols.openai_realtime.spellings import modern
@@ -75,7 +74,10 @@ class Session:
         self.conversation = Conversation(mint.id("conv"))
         self._says_how = not setting.options.is_compatible
         """Whether responses are what the session says; else they are text until the client asks for either."""
+        self._turns: dict[str, ResponseTurn] = {}
+        """Responses under way, by id."""
         self._active: ResponseTurn | None = None
+        """That of them which is the conversation's."""
         self._owes_response = False
         """Whether something was heard while the model was still speaking."""
         self._buffer = bytearray()
@@ -102,6 +104,7 @@ class Session:
 
     def released(self, turn: ResponseTurn, stamp: Stamp) -> Iterable[Move]:
         """The next response, if one waits for the end of this one."""
+        self._turns.pop(turn.manner.id, None)
         if turn is not self._active:
             return ()
         self._active = None
@@ -116,21 +119,8 @@ class Session:
     def opened(self, stamp: Stamp) -> Iterable[Move]:
         return self._tell(self.mint(stamp).event("session.created", session=self._session()))
 
-    def received(self, message: str | bytes, stamp: Stamp) -> Iterator[Move]:
-        """Worked out move by move: what was heard last in a message finds done what was heard first."""
-        mint = self.mint(stamp)
-        event_id = None
-        try:
-            event = read_event(message)
-            event_id = event.get("event_id") if isinstance(event.get("event_id"), str) else None
-            yield from self._handler(event)(self, event, mint)
-        except WireError as error:
-            yield from self._tell(mint.error(error.reply, event_id))
-
-    def _handler(self, event: ServerEvent) -> Callable[[Session, ServerEvent, Mint], Iterable[Move]]:
-        if "type" not in event:
-            raise missing("type")
-        return _HANDLERS[checks.choice(*_HANDLERS)(event["type"], "type")]
+    def received(self, message: str | bytes, stamp: Stamp) -> Iterable[Move]:
+        return handled(_HANDLERS, self, message, self.mint(stamp))
 
     def _update(self, event: ServerEvent, mint: Mint) -> Iterable[Move]:
         if "session" not in event:
@@ -139,7 +129,8 @@ class Session:
         change = modern(sent)
         setting = self._setting
         is_lenient = setting.is_open or setting.is_beta
-        config = updated(self._config, change, needs_type=not is_lenient, is_open=is_lenient)
+        needs_type = not (is_lenient or setting.options.is_compatible)
+        config = updated(self._config, change, needs_type=needs_type, is_open=is_lenient)
         if self.has_spoken and _voice(config) != _voice(self._config):
             message = "Cannot update a conversation's voice if assistant audio is present."
             raise refusal(message, "session.audio.output.voice", "cannot_update_voice")
@@ -175,11 +166,11 @@ class Session:
 
     def _attend(self, detection: Config) -> None:
         """Hears as the session is told to."""
-        hearing = self._hearing
-        patience = _PATIENCE_MS.get(detection.get("eagerness") or "")
-        hearing.threshold = _told(detection, "threshold", 0.5)
-        hearing.prefix_padding_ms = _told(detection, "prefix_padding_ms", 300)
-        hearing.silence_duration_ms = _told(detection, "silence_duration_ms", 500) if patience is None else patience
+        told = {name: value for name, value in detection.items() if value is not None}
+        patience = _PATIENCE_MS[told.get("eagerness", "auto")]
+        self._hearing.threshold = told.get("threshold", 0.5)
+        self._hearing.prefix_padding_ms = told.get("prefix_padding_ms", 300)
+        self._hearing.silence_duration_ms = told.get("silence_duration_ms", patience)
 
     def _clear(self, event: ServerEvent, mint: Mint) -> Iterable[Move]:
         self._take_buffer(len(self._buffer))
@@ -249,8 +240,8 @@ class Session:
 
     def _cancel_response(self, event: ServerEvent, mint: Mint) -> Iterable[Move]:
         wanted = checks.nullable(checks.text)(event.get("response_id"), "response_id")
-        turn = self._active
-        if turn is None or turn.is_leaving or wanted not in (None, turn.manner.id):
+        turn = self._active if wanted is None else self._turns.get(wanted)
+        if turn is None or turn.is_leaving:
             raise refusal("Cancellation failed: no active response found", code="response_cancel_not_active")
         turn.is_leaving = True
         return (Cancel(turn),)
@@ -343,7 +334,9 @@ class Session:
         tools = chat_tools(config["tools"])
         if tools:
             body |= {"tools": tools, "tool_choice": _chat_choice(config["tool_choice"])}
-        return ResponseTurn(self, manner, ChatRequest(body, native, model, stream=True, endpoint="realtime"))
+        turn = ResponseTurn(self, manner, ChatRequest(body, native, model, stream=True, endpoint="realtime"))
+        self._turns[manner.id] = turn
+        return turn
 
     def _given(self, given: list[dict[str, Any]] | None, mint: Mint) -> list[Item]:
         """The items that a response answers: those that it was given, or the conversation's. Raises WireError."""
@@ -365,11 +358,6 @@ class Session:
         return [told(shown) for event in events if (shown := self.dialect(event)) is not None]
 
 
-def _told(detection: Config, name: str, otherwise: Any) -> Any:
-    value = detection.get(name)
-    return otherwise if value is None else value
-
-
 def _voice(config: Config) -> Any:
     return config["audio"].get("output", {}).get("voice")
 
@@ -381,20 +369,7 @@ def _chat_choice(choice: Any) -> Any:
     return choice if isinstance(choice, str) else "auto"
 
 
-def read_event(message: str | bytes) -> dict[str, Any]:
-    """A client's event. Raises WireError."""
-    try:
-        event = orjson.loads(message)
-    except orjson.JSONDecodeError as error:
-        raise refusal(f"We could not parse the JSON body of your message: {error}", code="invalid_json") from None
-    if type(event) is not dict:
-        raise refusal("A message must be a JSON object.", code="invalid_json")
-    if event.get("type") != "input_audio_buffer.append" and not is_writable(event):
-        raise refusal("The message is nested too deeply.", code="invalid_json")
-    return event
-
-
-_HANDLERS: Mapping[str, Callable[[Session, ServerEvent, Mint], Iterable[Move]]] = {
+_HANDLERS: Handlers[Session] = {
     "session.update": Session._update,
     "transcription_session.update": Session._update_transcription,
     "input_audio_buffer.append": Session._append,

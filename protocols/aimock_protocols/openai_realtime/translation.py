@@ -6,16 +6,16 @@ the server hears that, and at the latest when the client closes the session.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
-from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Stamp, WireError
+from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Stamp
 from aimock_protocols.hearing import Hearing
-from aimock_protocols.openai_platform import missing
 from aimock_protocols.openai_realtime import checks
 from aimock_protocols.openai_realtime.config import Config, updated
 from aimock_protocols.openai_realtime.events import Mint, ServerEvent, framed, told
-from aimock_protocols.openai_realtime.session import LIFETIME, Setting, read_event
+from aimock_protocols.openai_realtime.receiving import Handlers, handled
+from aimock_protocols.openai_realtime.session import LIFETIME, Setting
 from aimock_protocols.openai_realtime.sound import PCM, pieces, samples_of, silences
 from aimock_protocols.openai_realtime.transcription import asks
 from aimock_protocols.sessions import Close, Move, Said, Speech, Transcript
@@ -54,16 +54,7 @@ class TranslationSession:
     def received(self, message: str | bytes, stamp: Stamp) -> Iterable[Move]:
         if self._is_closing:
             return ()
-        mint = self.mint(stamp)
-        event_id = None
-        try:
-            event = read_event(message)
-            event_id = event.get("event_id") if isinstance(event.get("event_id"), str) else None
-            if "type" not in event:
-                raise missing("type")
-            return list(_HANDLERS[checks.choice(*_HANDLERS)(event["type"], "type")](self, event, mint))
-        except WireError as error:
-            return (told(mint.error(error.reply, event_id)),)
+        return handled(_HANDLERS, self, message, self.mint(stamp))
 
     def over(self, stamp: Stamp) -> Iterable[Move]:
         """What follows the end of a turn."""
@@ -151,7 +142,7 @@ def _spoken(said: Said, chunk_size: int, ms_per_character: int) -> Iterator[tupl
         yield piece, silences(PCM, len(piece) * ms_per_character)
 
 
-_HANDLERS: Mapping[str, Callable[[TranslationSession, ServerEvent, Mint], Iterable[Move]]] = {
+_HANDLERS: Handlers[TranslationSession] = {
     "session.update": TranslationSession._update,
     "session.input_audio_buffer.append": TranslationSession._append,
     "session.close": TranslationSession._close,
