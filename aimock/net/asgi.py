@@ -36,6 +36,7 @@ from aimock.net.exchange import (
 )
 from aimock.net.fast_lane import make_head
 from aimock.net.limits import Limits
+from aimock.net.pacer import Pieces
 from aimock.net.transport import PeerGone
 
 logger = logging.getLogger("aimock")
@@ -189,17 +190,20 @@ class ASGIExchange:
             return
         has_body = wire.may_have_body(answer.status) and (head is None or head.method != "HEAD")
         ending = answer.ending if isinstance(answer, Stream) and has_body else Ending.CLEAN
-        pieces = _pieces(answer) if has_body else iter(())
+        pieces = Pieces(_timed(answer) if has_body else iter(()), since)
 
         async def play() -> None:
             with trio.CancelScope(shield=True):  # cut off in it, the headers of other streams would be lost as well
                 await self.send(self._opening(answer))
-            for offset, data in pieces:
-                await trio.sleep_until(since + offset)
+            while pieces.pending is not None:
+                await trio.sleep_until(pieces.due)
+                data = pieces.take_due(trio.current_time(), separate=answer.slicing is not None)
                 for start in range(0, len(data), _BODY_BYTES):
                     body = data[start : start + _BODY_BYTES]
                     await self.send({"type": f"{self.family}.body", "body": body, "more_body": True})
                     await self.flush()
+            if pieces.failure is not None:
+                raise pieces.failure
 
         with reporting(answer.on_end) as report:
             await self.while_client_stays(play)
@@ -287,7 +291,7 @@ def head_of(scope: Scope) -> Head | Refusal:
     return head
 
 
-def _pieces(answer: Whole | Stream) -> Iterator[tuple[float, bytes]]:
+def _timed(answer: Whole | Stream) -> Iterator[tuple[float, bytes]]:
     if isinstance(answer, Stream):
         return wire.body_pieces(answer)
     whole = iter([(0.0, answer.body)])

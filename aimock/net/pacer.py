@@ -28,10 +28,10 @@ JOINED_BYTES = 64 * 1024
 """Late pieces are joined to about this much, so that an endless stream is computed no faster than it is read."""
 
 
-class Paced(abc.ABC):
-    """Timed pieces that know where to go."""
+class Pieces:
+    """Timed pieces, read as they are needed."""
 
-    __slots__ = ("_pieces", "_start", "due", "failure", "on_rest", "pending", "place")
+    __slots__ = ("_pieces", "_start", "due", "failure", "pending")
 
     def __init__(self, pieces: Iterator[tuple[float, bytes]], start: float) -> None:
         """A piece is due at `start` (Trio time, seconds) plus its offset."""
@@ -39,17 +39,25 @@ class Paced(abc.ABC):
         self._start = start
         self.failure: Exception | None = None
         """PeerGone; or what computing a piece raised, when all pieces before it have been taken."""
-        self.on_rest: Callable[[], object] | None = None
-        self.place = _NOWHERE
-        """The number of its entry in the pacer's heap."""
         self.pending: bytes | None = b""
         """The next piece; None when there is none."""
         self.due = start
         self._advance()
 
-    @abc.abstractmethod
-    def write_due(self, now: float) -> bool:
-        """Writes what is due. Whether there is more to come, and nothing in its way."""
+    def take_due(self, now: float, *, separate: bool) -> bytes:
+        """The pending piece; unless they are to be `separate`, joined with those that are due as well."""
+        data = self.pending
+        assert data is not None
+        self._advance()
+        if self.pending is None or self.due > now or separate:
+            return data
+        late = [data]
+        size = len(data)
+        while self.pending is not None and self.due <= now and size < JOINED_BYTES:
+            late.append(self.pending)
+            size += len(self.pending)
+            self._advance()
+        return b"".join(late)
 
     def _advance(self) -> None:
         try:
@@ -62,6 +70,22 @@ class Paced(abc.ABC):
         else:
             self.due = self._start + piece[0]
             self.pending = piece[1]
+
+
+class Paced(Pieces, abc.ABC):
+    """Timed pieces that know where to go."""
+
+    __slots__ = ("on_rest", "place")
+
+    def __init__(self, pieces: Iterator[tuple[float, bytes]], start: float) -> None:
+        self.on_rest: Callable[[], object] | None = None
+        self.place = _NOWHERE
+        """The number of its entry in the pacer's heap."""
+        super().__init__(pieces, start)
+
+    @abc.abstractmethod
+    def write_due(self, now: float) -> bool:
+        """Writes what is due. Whether there is more to come, and nothing in its way."""
 
 
 class PacedStream(Paced):
@@ -85,7 +109,7 @@ class PacedStream(Paced):
         return self.pending is None and not self.owed and self.failure is None
 
     def write_due(self, now: float) -> bool:
-        data = self._take_due(now)
+        data = self.take_due(now, separate=self._separate)
         try:
             sent = self.transport.try_send(data) if data else 0
         except Exception as error:
@@ -95,21 +119,6 @@ class PacedStream(Paced):
             self.owed = data[sent:]
             return False
         return self.pending is not None
-
-    def _take_due(self, now: float) -> bytes:
-        """The pending piece, joined with those that are due as well."""
-        data = self.pending
-        assert data is not None
-        self._advance()
-        if self.pending is None or self.due > now or self._separate:
-            return data
-        late = [data]
-        size = len(data)
-        while self.pending is not None and self.due <= now and size < JOINED_BYTES:
-            late.append(self.pending)
-            size += len(self.pending)
-            self._advance()
-        return b"".join(late)
 
 
 class Pacer:

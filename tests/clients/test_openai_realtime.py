@@ -13,7 +13,9 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
 from openai.types.realtime import ClientSecretCreateResponse
+from websockets import Subprotocol
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect as websocket
 
 from aimock import AIMock
 from aimock_protocols.sessions import Options
@@ -311,6 +313,14 @@ def test_a_key_for_a_browser(mock: AIMock, client: OpenAI, opened: Open) -> None
     assert isinstance(made, ClientSecretCreateResponse)
     begun = opened(mock, key=made.value, model="gpt-realtime-mini").recv()["session"]
     assert begun["instructions"] == "From the key."
+
+
+def test_a_browser_shows_its_key_among_the_subprotocols(mock: AIMock, client: OpenAI) -> None:
+    made = client.realtime.client_secrets.create(session={"type": "realtime", "instructions": "From the key."})
+    offered = [Subprotocol("realtime"), Subprotocol(f"openai-insecure-api-key.{made.value}")]
+    with websocket(f"{mock.url.replace('http', 'ws')}/v1/realtime?model=m", subprotocols=offered) as connection:
+        assert connection.subprotocol == "realtime"
+        assert "From the key." in str(connection.recv())
 
 
 def test_a_key_opens_a_server_that_asks_for_keys(opened: Open) -> None:

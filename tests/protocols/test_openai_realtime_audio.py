@@ -153,6 +153,8 @@ def test_who_must_not_interrupt_is_answered_afterwards() -> None:
     talking.finish(turn)
     (waited,) = talking.held
     assert [message["role"] for message in waited.request.body["messages"]] == ["assistant", "user"]
+    talking.say(waited, text_reply("Yes?"))
+    assert talking.held == []
 
 
 def test_a_client_may_commit_before_it_stops() -> None:
@@ -293,9 +295,10 @@ SPOKEN = {"type": "session.input_audio_buffer.append", "audio": base64.b64encode
 def test_a_translation() -> None:
     talking = translating(Transcript("Guten Tag"), chunk_size=5)
     assert talking.events[0]["session"]["type"] == "translation"
-    update = {"type": "session.update", "session": {"audio": {"output": {"language": "de"}}}}
-    (event,) = talking.send(update)
+    change = {"input": {"transcription": {"model": "gpt-transcribe"}}, "output": {"language": "de"}}
+    (event,) = talking.send({"type": "session.update", "session": {"audio": change}})
     assert event["session"]["audio"]["output"] == {"language": "de"}
+    assert event["session"]["audio"]["input"]["transcription"] == {"model": "gpt-transcribe"}
     assert talking.send(SPOKEN) == []
     events = talking.send({"type": "session.close"})
     all_valid(talking.events, is_translation=True)

@@ -328,6 +328,15 @@ def test_a_response_can_be_cancelled_anywhere(count: int) -> None:
         has_begun = "response.function_call_arguments.done" in talking.types[: -len(events)]
         if len(output) > 1:
             assert output[1]["status"] == ("completed" if has_begun else "incomplete")
+    assert [item.id for item in talking.session.conversation] == told  # type: ignore[attr-defined]
+    begun = [event["item"]["id"] for event in talking.events if event["type"] == "conversation.item.added"]
+    assert begun == told
+    ends = [
+        (event["type"], event.get("item_id") or event["item"]["id"])
+        for event in talking.events
+        if event["type"].endswith(".done") and "response" not in event
+    ]
+    assert len(set(ends)) == len(ends)
     assert [role for role, _ in history(talking)] == ["assistant"] * len(output)
     if output:
         assert history(talking)[0][1] == said
@@ -356,6 +365,8 @@ def test_only_the_response_that_is_meant_is_cancelled() -> None:
     talking.say(turn, text_reply("x"), count=1)
     meant = talking.last("response.created")["response"]["id"]
     assert talking.send({"type": "response.cancel", "response_id": meant})[-1]["type"] == "response.done"
+    (event,) = talking.send({"type": "response.cancel", "response_id": meant})
+    assert event["error"]["code"] == "response_cancel_not_active"
 
 
 @pytest.mark.parametrize(("reason", "why"), [("length", "max_output_tokens"), ("content_filter", "content_filter")])
@@ -425,6 +436,8 @@ def test_a_fault_in_the_midst_is_told_in_one_event() -> None:
     assert event["response"]["output"][0]["status"] == "incomplete"
     talking.held.remove(turn)
     talking.perform(turn.ended(talking.stamp()))
+    (item,) = talking.session.conversation  # type: ignore[attr-defined]
+    assert item.told["status"] == "incomplete"
     talking.answer = lambda request: text_reply("better")
     assert talking.send(ASK)[-1]["type"] == "rate_limits.updated"
 
@@ -459,10 +472,13 @@ def test_usage_is_the_fixtures_or_an_estimate() -> None:
 
 def test_what_was_heard_is_counted_as_audio() -> None:
     talking = writing(text_reply("x"))
-    talking.send({"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(48000)).decode()})
+    second = base64.b64encode(bytes(48000)).decode()
+    talking.send({"type": "input_audio_buffer.append", "audio": second})
     talking.send({"type": "input_audio_buffer.commit"})
+    spoken = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": second}]}
+    talking.send({"type": "conversation.item.create", "item": spoken})
     talking.send(ASK)
-    assert talking.last("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 10
+    assert talking.last("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 20
 
 
 def test_what_was_not_heard_is_forgotten() -> None:

@@ -321,6 +321,17 @@ def test_what_fixtures_see_of_a_conversation() -> None:
     }
 
 
+def test_a_picture_may_have_a_url_of_either_name() -> None:
+    talking = started()
+    talking.send(create(USER | {"content": [{"type": "input_image", "url": "data:x"}]}))
+    assert talking.events[-1]["item"]["content"] == [{"type": "input_image", "image_url": "data:x"}]
+
+
+def test_the_reference_asks_for_no_type() -> None:
+    talking = started(is_compatible=True)
+    assert talking.send({"type": "session.update", "session": {"instructions": "x"}})[0]["type"] == "session.updated"
+
+
 def test_audio_is_committed_as_an_item() -> None:
     talking = started()
     assert talking.send({"type": "input_audio_buffer.append", "audio": PCM_100_MS}) == []

@@ -38,6 +38,15 @@ def _item(required: dict[str, Check], optional: dict[str, Check] | None = None) 
 _TEXT = record({"type": text, "text": text}, ("text",))
 _HEARD = record({"type": text, "audio": nullable(audio), "transcript": nullable(text)})
 _SEEN = record({"type": text, "image_url": text, "detail": nullable(choice("auto", "low", "high"))}, ("image_url",))
+
+
+def _picture(value: Any, param: str) -> Any:
+    """A picture; some clients call its URL just that."""
+    if isinstance(value, dict) and "url" in value and "image_url" not in value:
+        value = {"image_url" if name == "url" else name: given for name, given in value.items()}
+    return _SEEN(value, param)
+
+
 _LISTED = record(
     {"name": text, "input_schema": an_object, "description": nullable(text), "annotations": nullable(an_object)},
     ("name", "input_schema"),
@@ -45,7 +54,7 @@ _LISTED = record(
 _SPOKEN = record({"type": text, "audio": nullable(audio), "transcript": nullable(text)})
 _CONTENTS: Mapping[str, Mapping[str, Check]] = {
     "system": {"input_text": _TEXT, "text": _TEXT},
-    "user": {"input_text": _TEXT, "text": _TEXT, "input_audio": _HEARD, "input_image": _SEEN},
+    "user": {"input_text": _TEXT, "text": _TEXT, "input_audio": _HEARD, "input_image": _picture},
     "assistant": {"output_text": _TEXT, "text": _TEXT, "output_audio": _SPOKEN, "audio": _SPOKEN},
 }
 _MODERN = {

@@ -129,7 +129,8 @@ class Session:
         change = modern(sent)
         setting = self._setting
         is_lenient = setting.is_open or setting.is_beta
-        config = updated(self._config, change, needs_type=not is_lenient, is_open=is_lenient)
+        needs_type = not (is_lenient or setting.options.is_compatible)
+        config = updated(self._config, change, needs_type=needs_type, is_open=is_lenient)
         if self.has_spoken and _voice(config) != _voice(self._config):
             message = "Cannot update a conversation's voice if assistant audio is present."
             raise refusal(message, "session.audio.output.voice", "cannot_update_voice")
@@ -192,6 +193,7 @@ class Session:
         if "item" not in event:
             raise missing("item")
         item = read_item(event["item"], mint.id("item"), mint.id("call", 16))
+        item.milliseconds = self._format.milliseconds(sum(map(len, item.sounds.values())))
         after = checks.nullable(checks.text)(event.get("previous_item_id"), "previous_item_id")
         self.conversation.insert(item, after)
         return self._tell(*self._added(item, mint))

@@ -208,9 +208,13 @@ async def test_a_stalled_stream_delays_no_other(start: StartStage, answer: Answe
 @pytest.mark.parametrize(
     ("answer", "body", "was_reset"),
     [
-        (stream(b"ab", b"cd", ending=Ending.FIN), b"2\r\nab\r\n2\r\ncd\r\n", False),
-        (stream(b"ab", b"0123456789", ending=Ending.FIN_MID_CHUNK), b"2\r\nab\r\n3\r\n012\r\n100\r\n", False),
-        (stream(b"ab", b"cd", ending=Ending.RST), None, True),
+        (stream(b"ab", b"cd", apart=0.01, ending=Ending.FIN), b"2\r\nab\r\n2\r\ncd\r\n", False),
+        (
+            stream(b"ab", b"0123456789", apart=0.01, ending=Ending.FIN_MID_CHUNK),
+            b"2\r\nab\r\n3\r\n012\r\n100\r\n",
+            False,
+        ),
+        (stream(b"ab", b"cd", apart=0.01, ending=Ending.RST), None, True),
         (Cut(Ending.FIN), b"", False),
         (Cut(Ending.RST), None, True),
     ],
