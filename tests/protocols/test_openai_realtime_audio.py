@@ -295,9 +295,10 @@ SPOKEN = {"type": "session.input_audio_buffer.append", "audio": base64.b64encode
 def test_a_translation() -> None:
     talking = translating(Transcript("Guten Tag"), chunk_size=5)
     assert talking.events[0]["session"]["type"] == "translation"
-    update = {"type": "session.update", "session": {"audio": {"output": {"language": "de"}}}}
-    (event,) = talking.send(update)
+    change = {"input": {"transcription": {"model": "gpt-transcribe"}}, "output": {"language": "de"}}
+    (event,) = talking.send({"type": "session.update", "session": {"audio": change}})
     assert event["session"]["audio"]["output"] == {"language": "de"}
+    assert event["session"]["audio"]["input"]["transcription"] == {"model": "gpt-transcribe"}
     assert talking.send(SPOKEN) == []
     events = talking.send({"type": "session.close"})
     all_valid(talking.events, is_translation=True)

@@ -329,6 +329,8 @@ def test_a_response_can_be_cancelled_anywhere(count: int) -> None:
         if len(output) > 1:
             assert output[1]["status"] == ("completed" if has_begun else "incomplete")
     assert [item.id for item in talking.session.conversation] == told  # type: ignore[attr-defined]
+    begun = [event["item"]["id"] for event in talking.events if event["type"] == "conversation.item.added"]
+    assert begun == told
     ends = [
         (event["type"], event.get("item_id") or event["item"]["id"])
         for event in talking.events
@@ -470,10 +472,13 @@ def test_usage_is_the_fixtures_or_an_estimate() -> None:
 
 def test_what_was_heard_is_counted_as_audio() -> None:
     talking = writing(text_reply("x"))
-    talking.send({"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(48000)).decode()})
+    second = base64.b64encode(bytes(48000)).decode()
+    talking.send({"type": "input_audio_buffer.append", "audio": second})
     talking.send({"type": "input_audio_buffer.commit"})
+    spoken = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": second}]}
+    talking.send({"type": "conversation.item.create", "item": spoken})
     talking.send(ASK)
-    assert talking.last("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 10
+    assert talking.last("response.done")["response"]["usage"]["input_token_details"]["audio_tokens"] == 20
 
 
 def test_what_was_not_heard_is_forgotten() -> None:

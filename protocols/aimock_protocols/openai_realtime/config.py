@@ -11,7 +11,6 @@ from aimock_protocols.openai_platform import missing, refusal
 from aimock_protocols.openai_realtime.checks import (
     Check,
     an_object,
-    anything,
     boolean,
     choice,
     either,
@@ -100,13 +99,18 @@ def _one_modality(value: Any, param: str) -> Any:
     return checked[:1]
 
 
-def _format(value: Any, param: str) -> Any:
-    kinds = {
+_KNOWN_FORMAT = variant(
+    {
         "audio/pcm": record({"type": text, "rate": integer(24000, 24000)}),
         "audio/pcmu": record({"type": text}),
         "audio/pcma": record({"type": text}),
-    }
-    checked = variant(kinds, "audio/pcm")(value, param)
+    },
+    "audio/pcm",
+)
+
+
+def _format(value: Any, param: str) -> Any:
+    checked = _KNOWN_FORMAT(value, param)
     return _PCM if checked.get("type", "audio/pcm") == "audio/pcm" else checked
 
 
@@ -291,20 +295,23 @@ _COMPLETED: Mapping[str, Mapping[str, Config]] = {
     "turn_detection": {"server_vad": _SERVER_VAD, "semantic_vad": _SEMANTIC_VAD},
     "transcription": {"": _TRANSCRIPTION},
 }
-"""Members that are told in full however little of them a client says, by their type, if they have types."""
+"""Members that are told in full however little of them a client says, by their type, if they have types: the first is
+the usual one."""
 
 
 def _merged_side(side: Config, change: Config) -> Config:
     made = side | change
+    if "format" not in side:  # a translation's, which is told as it is
+        return made
+    if made["format"] is None:
+        made["format"] = _PCM
     for name, kinds in _COMPLETED.items():
         told = change.get(name)
-        if told is not None and side.keys() >= {name}:
-            kind = told.get("type", "server_vad" if name == "turn_detection" else "")
+        if told is not None:
+            kind = told.get("type", next(iter(kinds)))
             before = side[name]
             start = before if before and before.get("type", "") == kind else kinds[kind]
             made[name] = start | {key: value for key, value in told.items() if value is not None or key in start}
-    if "format" in change and change["format"] is None:
-        made["format"] = _PCM
     return made
 
 
@@ -315,7 +322,6 @@ RESPONSE: Check = record(
         "conversation": nullable(choice("auto", "none")),
         "input": nullable(listed(an_object)),
         "metadata": nullable(mapping(text)),
-        "temperature": anything,
     }
 )
 """What a single response may be told (`response.create`)."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import attrs
 
-from aimock_protocols.canonical import Stamp
+from aimock_protocols.canonical import ErrorReply, Stamp
 from aimock_protocols.openai_platform import refusal
 from aimock_protocols.openai_realtime import client_keys
 from aimock_protocols.openai_realtime.beta import beta
@@ -33,8 +33,8 @@ _REFUSED = 4000
 _BETA_DISABLED = refusal(
     "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.",
     code="beta_api_shape_disabled",
-)
-_NO_MODEL = refusal("You must provide a model parameter.", code="missing_model")
+).reply
+_NO_MODEL = refusal("You must provide a model parameter.", code="missing_model").reply
 
 
 def connect(connecting: Connecting) -> AnySession:
@@ -45,13 +45,13 @@ def connect(connecting: Connecting) -> AnySession:
     subprotocol = _SPOKEN if _SPOKEN in offered else None
     is_beta = _BETA_OFFER in offered or _BETA_HEADER in head.headers.get("openai-beta", "")
     if is_beta and not connecting.options.has_beta:
-        return RefusedSession(_BETA_DISABLED.reply.message, "beta_api_shape_disabled", subprotocol)
+        return RefusedSession(_BETA_DISABLED, subprotocol)
     secret = client_keys.recalled(_key(head.headers, offered), connecting.memory, stamp.created)
     is_translation = head.path.endswith("/translations")
     transcribes = query.get("intent") == "transcription"
-    model = query.get("model") or unquote(query.get("deployment", "")) or (secret.model if secret else "")
+    model = query.get("model") or query.get("deployment") or (secret.model if secret else "")
     if not (model or transcribes or "call_id" in query or secret) and connecting.is_strict:
-        return RefusedSession(_NO_MODEL.reply.message, "missing_model", subprotocol)
+        return RefusedSession(_NO_MODEL, subprotocol)
     model = model or (_TRANSLATOR if is_translation else DEFAULT_MODEL)
     if secret is not None:
         config = secret.config
@@ -89,14 +89,12 @@ def _key(headers: Mapping[str, str], offered: Iterable[str]) -> str | None:
 class RefusedSession:
     """A session that is open only to say why it is not."""
 
-    message: str
-    code: str
+    error: ErrorReply
     subprotocol: str | None
     is_binary: bool = False
 
     def opened(self, stamp: Stamp) -> Iterable[Move]:
-        error = refusal(self.message, code=self.code).reply
-        return (told(Mint(stamp, 0).error(error)), Close(_REFUSED, f"invalid_request_error.{self.code}"))
+        return (told(Mint(stamp, 0).error(self.error)), Close(_REFUSED, f"{self.error.type}.{self.error.code}"))
 
     def received(self, message: str | bytes, stamp: Stamp) -> Iterable[Move]:
         return ()

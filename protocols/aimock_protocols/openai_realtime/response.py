@@ -201,15 +201,16 @@ class ResponseTurn:
         return outputs
 
     def _closed_early(self, outputs: list[Output], teller: Teller, before: Iterable[ServerEvent]) -> list[ServerEvent]:
-        """What closes the outputs that were not closed before: as incomplete, unless their closing had begun."""
+        """What closes the outputs that were not closed before, as incomplete unless their closing had begun; and first
+        what was still to be told of how they begin."""
         sent = {(event["type"], _item_id(event)) for event in before}
         events = []
         for output in self._placed(outputs):
             if not output.is_closed:
                 has_begun = any((kind, output.id) in sent for kind in FIRST_TO_CLOSE)
-                closing = list(teller.closed(output, "completed" if has_begun else "incomplete"))
-                output.told, output.is_closed = closing[-1]["item"], True
-                events += [event for event in closing if (event["type"], _item_id(event)) not in sent]
+                telling = [*teller.opened(output), *teller.closed(output, "completed" if has_begun else "incomplete")]
+                output.told, output.is_closed = telling[-1]["item"], True
+                events += [event for event in telling if (event["type"], _item_id(event)) not in sent]
         return events
 
     def _settle(self, outputs: list[Output]) -> None:

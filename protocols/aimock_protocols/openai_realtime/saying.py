@@ -64,21 +64,29 @@ class Teller:
     def message(self, output: Output, text: str) -> Iterator[ServerEvent]:
         """A message of this text, opened and filled."""
         spoken = [(piece, silences(self.format, len(piece) * self.ms_per_character)) for piece in self._slices(text)]
-        yield from self._opened_message(output)
+        yield from self.opened(output)
         yield from self._filled(output, spoken)
 
     def speech(self, output: Output, speech: Speech) -> Iterator[ServerEvent]:
         """A message of this audio."""
         sounds = pieces(self.format, samples_of(speech.audio))
         pairs = zip_longest(self._slices(speech.transcript or ""), sounds)
-        yield from self._opened_message(output)
+        yield from self.opened(output)
         yield from self._filled(output, ((piece, [] if sound is None else [sound]) for piece, sound in pairs))
 
     def call(self, output: Output, call: ToolCall) -> Iterator[ServerEvent]:
         """A call of a function."""
-        yield from self._opened(output)
+        yield from self.opened(output)
         for piece in self._slices(call.arguments or "{}"):
             yield self._delta("function_call_arguments", output, piece, call_id=output.told["call_id"])
+
+    def opened(self, output: Output) -> Iterator[ServerEvent]:
+        """What begins an item."""
+        yield self._item_event("added", output, output.told)
+        if not self.is_apart:
+            yield self.mint.event("conversation.item.added", previous_item_id=output.previous_id, item=output.told)
+        if not output.is_call:
+            yield self._at("response.content_part.added", output, content_index=0, part=self._part(""))
 
     def closed(self, output: Output, status: str) -> Iterator[ServerEvent]:
         """What ends an item, of which so much was said."""
@@ -117,15 +125,6 @@ class Teller:
 
     def _slices(self, text: str) -> list[str]:
         return slices(text, self.chunk_size)
-
-    def _opened(self, output: Output) -> Iterator[ServerEvent]:
-        yield self._item_event("added", output, output.told)
-        if not self.is_apart:
-            yield self.mint.event("conversation.item.added", previous_item_id=output.previous_id, item=output.told)
-
-    def _opened_message(self, output: Output) -> Iterator[ServerEvent]:
-        yield from self._opened(output)
-        yield self._at("response.content_part.added", output, content_index=0, part=self._part(""))
 
     def _item_event(self, deed: str, output: Output, item: dict[str, Any]) -> ServerEvent:
         place = {"response_id": self.response_id, "output_index": output.index}

@@ -193,6 +193,7 @@ class Session:
         if "item" not in event:
             raise missing("item")
         item = read_item(event["item"], mint.id("item"), mint.id("call", 16))
+        item.milliseconds = self._format.milliseconds(sum(map(len, item.sounds.values())))
         after = checks.nullable(checks.text)(event.get("previous_item_id"), "previous_item_id")
         self.conversation.insert(item, after)
         return self._tell(*self._added(item, mint))
