@@ -131,9 +131,7 @@ class ASGIExchange:
         if ending is Ending.STALL:
             await self.until_client_leaves()
         elif self.beneath is not None:
-            with trio.CancelScope(
-                shield=True
-            ):  # a reset that is half written would spoil what else is on the connection
+            with trio.CancelScope(shield=True):  # half a reset would spoil what else is on the connection
                 await self.beneath.end(ending)
 
     async def until_client_leaves(self) -> None:

@@ -20,6 +20,9 @@ from openai import APIConnectionError, DefaultHttpxClient, InternalServerError, 
 
 from aimock import AIMock
 
+pytestmark = pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning")
+"""The SDK's sync sockets use what `websockets` has deprecated."""
+
 TEXT = "One, two, three, four, five, six."
 QUESTION: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "count"}]}
 
@@ -90,6 +93,28 @@ def test_gemini(mock: AIMock, http: dict[str, Any]) -> None:
         assert vector is not None
         assert vector[0].values
     assert {entry["path"].rpartition(":")[2] for entry in mock.get_requests()} >= {"generateContent"}
+
+
+def test_a_realtime_session(mock: AIMock, http: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its WebSocket comes by HTTP/1.1, the token for it by HTTP/2."""
+    if mock.ca_file is not None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(mock.ca_file))
+    options: dict[str, Any] = {"websocket_base_url": mock.url.replace("http", "ws") + "/v1"}
+    http_client = DefaultHttpxClient(**http)
+    with OpenAI(base_url=f"{mock.url}/v1", api_key="test", http_client=http_client, **options) as client:
+        assert client.realtime.client_secrets.create().value.startswith("ek_")
+        with client.realtime.connect(model="gpt-realtime") as connection:
+            connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
+            content: Any = [{"type": "input_text", "text": "count"}]
+            connection.conversation.item.create(item={"type": "message", "role": "user", "content": content})
+            connection.response.create()
+            said = ""
+            for event in connection:
+                if event.type == "response.output_text.delta":
+                    said += event.delta
+                elif event.type == "response.done":
+                    break
+    assert said == TEXT
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])

@@ -274,6 +274,40 @@ async def test_a_client_that_leaves_ends_what_it_asked_for(start: StartStage, un
     assert outcomes == [Outcome.CLIENT_LEFT]
 
 
+def asking(body: bytes) -> bytes:
+    """All that a client of HTTP/2 writes for one request."""
+    client = h2.connection.H2Connection()
+    client.initiate_connection()
+    client.send_headers(1, [(":method", "POST"), (":path", "/"), (":scheme", "http"), (":authority", "x")])
+    client.send_data(1, body, end_stream=True)
+    return client.data_to_send()
+
+
+async def test_wherever_a_client_leaves_nothing_is_left(start: StartStage, until: Until) -> None:
+    """After each byte of a request, and after some of its answer."""
+    begun: list[Request] = []
+    outcomes: list[Outcome] = []
+
+    def answers(request: Request) -> Answer:
+        begun.append(request)
+        return stream(*[b"piece"] * 20, apart=0.001, on_end=outcomes.append)
+
+    stage = await start(answers)
+    request = asking(b"x" * 50)
+    for sent in range(len(request)):
+        async with await stage.connect() as tcp:
+            await tcp.send_all(request[:sent])
+    for received in range(0, 300, 9):
+        async with await stage.connect() as tcp:
+            await tcp.send_all(request)
+            while received > 0:
+                received -= len(await tcp.receive_some(received))
+    await until(lambda: stage.server.connections == 0)
+    assert len(outcomes) == len(begun) == len(range(0, 300, 9))
+    async with stage.client() as client:
+        assert (await client.fetch("/")).body == b"piece" * 20
+
+
 async def test_a_reader_without_room_delays_no_other_and_is_given_up(start: StartStage, until: Until) -> None:
     outcomes: list[Outcome] = []
     stage = await start(
