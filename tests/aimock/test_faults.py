@@ -17,7 +17,7 @@ from trio.testing import MockClock
 
 from aimock.chaos import QUIET, chaos_from_json
 from aimock.fixtures import fixture_from, make_fixture
-from aimock.fixtures.faults import FaultName
+from aimock.fixtures.faults import OF_WEBSOCKETS, FaultName
 
 Start = Callable[..., Any]
 
@@ -107,14 +107,6 @@ INSTEAD = {
     FaultName.EMPTY: Whole(200, b""),
 }
 """These stand instead of every answer, whatever its kind."""
-
-OF_WEBSOCKETS = (
-    FaultName.RESERVED_OPCODE,
-    FaultName.MASKED_FRAME,
-    FaultName.OVERSIZED_FRAME,
-    FaultName.WRONG_CLOSE_CODE,
-)
-"""These do nothing to HTTP."""
 
 OF_A_WHOLE_ANSWER = INSTEAD | {
     FaultName.WRONG_CONTENT_TYPE: Whole(headers={"content-type": "text/html; charset=utf-8"}),
