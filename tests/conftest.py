@@ -1,5 +1,8 @@
 """What holds for all tests."""
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -8,6 +11,17 @@ pytest_plugins = ["pytester"]
 # Time is not what these tests are about: a busy machine draws examples slowly, and that is no failure.
 settings.register_profile("aimock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("aimock")
+
+
+@pytest.fixture(autouse=True)
+def _logger_as_it_was() -> Iterator[None]:
+    """A test that runs the server as a process would run it has it print, or be silent: others do not inherit that."""
+    logger = logging.getLogger("aimock")
+    level, handlers, propagates = logger.level, logger.handlers.copy(), logger.propagate
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
+    logger.propagate = propagates
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,6 @@ from aimock.quotas import Per
 from aimock.state import State
 
 HI = {"match": {"userMessage": "hello"}, "response": {"content": "Hi"}}
-
-
-@pytest.fixture(autouse=True)
-def _terminal_as_before() -> Iterator[None]:
-    """The command line takes over the logger `aimock`; the tests that follow want it back."""
-    logger = logging.getLogger("aimock")
-    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.propagate = handlers, propagate
-    logger.setLevel(level)
 
 
 @pytest.fixture
