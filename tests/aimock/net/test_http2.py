@@ -300,8 +300,8 @@ async def test_wherever_a_client_leaves_nothing_is_left(start: StartStage, until
     for received in range(0, 300, 9):
         async with await stage.connect() as tcp:
             await tcp.send_all(request)
-            while received > 0:
-                received -= len(await tcp.receive_some(received))
+            while received > 0 and (data := await tcp.receive_some(received)):  # on a busy machine pieces share frames
+                received -= len(data)
     await until(lambda: stage.server.connections == 0)
     assert len(outcomes) == len(begun) == len(range(0, 300, 9))
     async with stage.client() as client:
