@@ -200,8 +200,9 @@ class App:
     def _resolved(self, head: Head, claim: _Claim | None) -> Resolved[Callable[[], Target]] | None:
         if asks_for_websocket(head):  # whatever else is wrong with it; and some clients begin the path with two slashes
             return self._sockets.resolve("GET", "/" + head.path.lstrip("/"))
-        resolved = claim.router.resolve(head.method, head.path) if claim is not None else None
-        return resolved or self._router.resolve(head.method, head.path)
+        method = head.method.upper()  # some clients write it small, and are answered everywhere
+        resolved = claim.router.resolve(method, head.path) if claim is not None else None
+        return resolved or self._router.resolve(method, head.path)
 
     def _claim(self, head: Head) -> _Claim | None:
         """That of the first API whose clients a request is known to be from."""

@@ -105,8 +105,13 @@ async def _build(options: Sequence[str]) -> Built:
     app: App = await trio.to_thread.run_sync(startup.build, choice, abandon_on_cancel=True)
 
     async def live() -> None:
-        if choice.watch:
-            await sources.watch(app.state, validate=bool(choice.validate_on_load))
+        try:
+            if choice.watch:
+                await sources.watch(app.state, validate=bool(choice.validate_on_load))
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await app.state.aclose()
 
     return Built(Application(app.counted(), wall_clock=choice.wall_clock), live)
 

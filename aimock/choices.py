@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from aimock.config import ConfigError, UnfitKeys, api_keys, chaos, profile, quota
+from aimock.config import ConfigError, UnfitKeys, api_keys, chaos, profile, quota, record
 from aimock.config import tls as checked_tls
 from aimock.tls import TLS
+
+if TYPE_CHECKING:
+    from aimock.record.config import RecordConfig
+    from aimock.record.recorder import Recorder
 
 T = TypeVar("T")
 
@@ -17,6 +21,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "chaos": chaos,
     "quota": quota,
     "tls": checked_tls,
+    "record": record,
 }
 
 
@@ -47,6 +52,17 @@ def tls(choice: bool | tuple[str | Path, str | Path] | Mapping[str, Any] | None)
         choice = {"cert": str(choice[0]), "key": str(choice[1])}
     read: TLS = given("tls", choice)
     return read
+
+
+def recorder(choice: Mapping[str, Any] | RecordConfig) -> Recorder:
+    """What asks the providers. Raises ValueError."""
+    config = given("record", choice)
+    from aimock.record.recorder import Recorder  # most servers ask nobody
+
+    try:
+        return Recorder(config)
+    except ValueError as error:
+        raise ValueError(f"record: {error}") from None
 
 
 def keys(listed: Sequence[str] | None) -> tuple[str, ...]:

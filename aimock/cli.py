@@ -31,6 +31,7 @@ from aimock.config import (
     seed,
     whole_number,
 )
+from aimock.record import flags as record_flags
 
 if TYPE_CHECKING:  # a wrong flag is told before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
@@ -42,12 +43,7 @@ DEFAULT_FIXTURES = "./fixtures"
 SHUTDOWN_GRACE = 8.0
 """Seconds that streams have to finish after the first SIGTERM or SIGINT; a container runtime kills after ten."""
 
-_FLAG_OF_LATER_VERSIONS = (
-    *("record", "proxy-only", "record-full-model-version", "agui-record", "agui-proxy-only"),
-    *(f"provider-{name}" for name in ["openai", "anthropic", "gemini", "vertexai", "bedrock", "azure"]),
-    *(f"provider-{name}" for name in ["ollama", "cohere", "openrouter", "byteplus"]),
-    *("upstream-timeout-ms", "body-timeout-ms", "max-proxy-buffer-bytes", "max-proxy-buffer-frames", "agui-upstream"),
-)
+_FLAG_OF_LATER_VERSIONS = ("agui-record", "agui-proxy-only", "agui-upstream", "provider-byteplus")
 """Flags of the reference that this version does not honour, and therefore refuses by name."""
 
 
@@ -120,6 +116,7 @@ def _serve_parser() -> argparse.ArgumentParser:
         metavar="WHOM",
         help="whose quotas: key (default) or model",
     )
+    record_flags.add_to(parser)
     add("--seed", type=_whole(seed), metavar="N", help="repeats a run: ids, jitter and chaos follow from it")
     add("--frozen-time", type=_time, metavar="TIME", help="what the clock says: Unix seconds, or ISO 8601")
     add("--journal-max", type=_whole(whole_number(0)), metavar="N", help="requests remembered; 0: all (default 1000)")
@@ -338,6 +335,7 @@ def choose(words: Sequence[str]) -> Config:
     for name in attrs.fields_dict(Config):
         candidates = (from_flags.get(name), getattr(from_file, name), defaults.get(name))
         chosen[name] = next((value for value in candidates if value is not None), None)
+    chosen["record"] = record_flags.chosen(flags, from_file.record, chosen["fixtures"] or ())
     return Config(**chosen)
 
 

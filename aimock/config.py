@@ -15,6 +15,7 @@ import attrs
 if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
     from aimock.quotas import Quota
+    from aimock.record.config import RecordConfig
     from aimock.tls import TLS
     from aimock_protocols.sessions import Options
 
@@ -61,6 +62,7 @@ class Config:
     silence_ms_per_char: int | None = None
     live_frames: str | None = None
     compat: str | None = None
+    record: RecordConfig | None = None
 
     @property
     def sessions(self) -> Options:
@@ -220,6 +222,17 @@ def quota(value: Any) -> Quota:
         raise ConfigError(str(error)) from None
 
 
+@_expects({"$ref": "#/$defs/record"})
+def record(value: Any) -> RecordConfig:
+    """Checks what recording is told. Raises ConfigError."""
+    from aimock.record.config import RecordConfig, record_config
+
+    try:
+        return value if isinstance(value, RecordConfig) else record_config(value)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
 @_expects({"type": "boolean"})
 def _boolean(value: Any) -> bool:
     if type(value) is not bool:
@@ -308,6 +321,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "llm.streamingProfile": ("streaming_profile", profile),
     "llm.chaos": ("chaos", chaos),
     "llm.quota": ("quota", quota),
+    "llm.record": ("record", record),
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
     "llm.logLevel": ("log_level", log_level),
@@ -326,7 +340,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 """JSON path to attribute and check; a check's ValueError says what was expected."""
 
-NOT_YET = frozenset({"mcp", "a2a", "agui", "vector", "services", "llm.record"})
+NOT_YET = frozenset({"mcp", "a2a", "agui", "vector", "services"})
 """Keys of the reference that this version does not honour, and therefore refuses."""
 
 

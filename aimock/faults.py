@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 import trio
@@ -19,12 +19,15 @@ from aimock.exchange import Exchange
 from aimock.fixtures import Fixture
 from aimock.fixtures.faults import Fault, FaultName, plain
 from aimock.journal import Entry
-from aimock.net.exchange import Answer, Cut, Ending, Headers, Outcome, Slicing, Stream, Task, Upgrade, Whole
+from aimock.net.exchange import Answer, Cut, Ending, Headers, Outcome, Relay, Slicing, Stream, Task, Upgrade, Whole
 from aimock.physics import Limit
 from aimock.quotas import SPENT
 from aimock.randomness import uniforms
 from aimock_protocols.canonical import ErrorReply, Excess, Frame, Reply, ToolCall, WireProtocol
 from aimock_protocols.midstream import COUNTED, interrupted
+
+if TYPE_CHECKING:
+    from aimock_protocols.cutting import Cutter
 
 MALFORMED_BODY = b"{malformed json: <<<chaos>>>"
 OVERLOADED = ErrorReply("Overloaded", status=529)
@@ -37,12 +40,15 @@ ENDINGS = {
     FaultName.STALL: Ending.STALL,
 }
 
+_OF_FRAMES = {*ENDINGS, FaultName.MALFORMED_FRAME, FaultName.ERROR_EVENT}
+
 _DEFAULT_AFTER = 1
 _DEFAULT_DELAY_MS = 10_000
 _DEFAULT_SIZE = 7
 _DEFAULT_GAP_MS = 1
 _ABSURD_SECONDS = 1_000_000
 _DATE_AHEAD = 2
+_FIRST_ERROR = 400
 _PAGE: Headers = (("content-type", "text/html; charset=utf-8"),)
 
 
@@ -61,6 +67,10 @@ class Spoiler(NamedTuple):
     """An error in the provider's words."""
     empty: Callable[[], Whole]
     """An answer without a body."""
+    error_event: Callable[[ErrorReply], Frame]
+    """The same error in the midst of a stream."""
+    is_relayed: bool = False
+    """Whether a provider is asked: even if its answer is then not sent, so that it can be recorded."""
 
 
 def beset(spoiler: Spoiler, odds: Odds) -> Answer:
@@ -75,21 +85,30 @@ def beset(spoiler: Spoiler, odds: Odds) -> Answer:
             return spoiler.serve()
         exchange.fault = fault
         if exchange.state.metrics is not None:
-            exchange.state.metrics.chaos_triggered(fault.name, "internal" if spoiler.fixture is None else "fixture")
+            exchange.state.metrics.chaos_triggered(fault.name, _source(spoiler))
         instead = _INSTEAD.get(fault.name)
+        if spoiler.is_relayed and fault.name is FaultName.MALFORMED:
+            instead = None
         if instead is not None:
             return instead(spoiler, fault)
         if fault.name in ENDINGS and frames_before(fault) == 0 and fault.name is not FaultName.TRUNCATE:
             return _cut(spoiler, ENDINGS[fault.name])
         if fault.name is FaultName.ERROR_EVENT and not spoiler.streamed:
             return spoiler.fail(OVERLOADED)
-        return _spoiled(spoiler.serve(), fault, exchange)
+        return _spoiled(spoiler.serve(), fault, spoiler)
 
     async def wait() -> Answer:
         await trio.sleep(odds.latency)
         return answer()
 
     return Task(wait) if odds.latency else answer()
+
+
+def _source(spoiler: Spoiler) -> str:
+    """Where the answer comes from that chaos befalls."""
+    if spoiler.is_relayed:
+        return "proxy"
+    return "internal" if spoiler.fixture is None else "fixture"
 
 
 # -- instead of the answer ---------------------------------------------------------------------------------------------
@@ -118,7 +137,11 @@ def _plain_error(spoiler: Spoiler, status: int, message: str, kind: str, code: s
 
 def _malformed(spoiler: Spoiler, fault: Fault) -> Whole:
     spoiler.exchange.record(200, spoiler.fixture)
-    return attrs.evolve(spoiler.exchange.json(200, None), body=MALFORMED_BODY)
+    return _garbage(spoiler.exchange)
+
+
+def _garbage(exchange: Exchange) -> Whole:
+    return attrs.evolve(exchange.json(200, None), body=MALFORMED_BODY)
 
 
 def _empty(spoiler: Spoiler, fault: Fault) -> Whole:
@@ -229,28 +252,79 @@ def limit_of(fault: Fault) -> Limit | None:
 # -- what is sent at last ----------------------------------------------------------------------------------------------
 
 
-def _spoiled(answer: Answer, fault: Fault, exchange: Exchange) -> Answer:
+def _spoiled(answer: Answer, fault: Fault, spoiler: Spoiler) -> Answer:
     if isinstance(answer, Task):
-        return Task(functools.partial(_spoiled_later, answer, fault, exchange))
+        return Task(functools.partial(_spoiled_later, answer, fault, spoiler))
     if isinstance(answer, Cut | Upgrade):
         return answer
-    if fault.name is FaultName.SLICE:
-        gap = _DEFAULT_GAP_MS if fault.gap_ms is None else fault.gap_ms
-        return attrs.evolve(answer, slicing=Slicing(fault.size or _DEFAULT_SIZE, gap / 1000))
     if fault.name is FaultName.WRONG_CONTENT_TYPE:
         rest = tuple(line for line in answer.headers if line[0] != "content-type")
         return attrs.evolve(answer, headers=_PAGE + rest)
+    if isinstance(answer, Relay):
+        return _spoiled_relay(answer, fault, spoiler)
+    if fault.name is FaultName.SLICE:
+        return attrs.evolve(answer, slicing=_slicing(fault))
     if isinstance(answer, Stream):
         return answer
+    return _spoiled_whole(answer, fault, spoiler.exchange)
+
+
+async def _spoiled_later(task: Task, fault: Fault, spoiler: Spoiler) -> Answer:
+    return _spoiled(await task.run(), fault, spoiler)
+
+
+def _slicing(fault: Fault) -> Slicing:
+    gap = _DEFAULT_GAP_MS if fault.gap_ms is None else fault.gap_ms
+    return Slicing(fault.size or _DEFAULT_SIZE, gap / 1000)
+
+
+def _spoiled_relay(relay: Relay, fault: Fault, spoiler: Spoiler) -> Relay:
+    """What the provider says is only known as it passes, and its length then no longer."""
+    from aimock import tampering  # most servers relay nothing
+
+    exchange, name, pieces, after = spoiler.exchange, fault.name, relay.pieces, frames_before(fault)
+    if name is FaultName.MALFORMED:
+        garbage = _garbage(exchange)
+        pieces = tampering.replaced(pieces, garbage.body)
+        return Relay(garbage.status, garbage.headers, pieces, garbage.fresh, on_end=relay.on_end)
+    if name is FaultName.SLICE:
+        slicing = _slicing(fault)
+        return attrs.evolve(relay, pieces=tampering.sliced(pieces, slicing.size, slicing.gap))
+    if name is FaultName.SLOW_FIRST_TOKEN:
+        return attrs.evolve(relay, pieces=tampering.late(pieces, delay_of(fault)))
+    if name not in _OF_FRAMES:
+        if exchange.state.metrics is not None:
+            exchange.state.metrics.chaos_bypassed(name, "proxy", "streamed")
+        return relay
+    frames = tampering.frames(pieces, _cutter_of(relay))
+    if name is FaultName.MALFORMED_FRAME:
+        return attrs.evolve(relay, pieces=tampering.spoiled(frames, after, _unclosed), length=None)
+    last = spoiler.error_event(OVERLOADED).data if name is FaultName.ERROR_EVENT else b""
+    strike = functools.partial(_plan, _entry_of(exchange), name)
+    pieces = tampering.ended(frames, after, last, ENDINGS.get(name, Ending.CLEAN), strike)
+    return attrs.evolve(relay, pieces=pieces, length=None)
+
+
+def _cutter_of(relay: Relay) -> Cutter | None:
+    from aimock_protocols.cutting import cutter_for
+
+    headers = dict(relay.headers)
+    return None if "content-encoding" in headers else cutter_for(headers.get("content-type", ""))
+
+
+def _entry_of(exchange: Exchange) -> Entry:
     assert exchange.entry is not None, "whatever is served has been noted"
-    return _spoiled_whole(answer, fault, exchange.entry)
+    return exchange.entry
 
 
-async def _spoiled_later(task: Task, fault: Fault, exchange: Exchange) -> Answer:
-    return _spoiled(await task.run(), fault, exchange)
+def _plan(entry: Entry, reason: str) -> None:
+    entry.planned = reason
 
 
-def _spoiled_whole(whole: Whole, fault: Fault, entry: Entry) -> Answer:
+def _spoiled_whole(whole: Whole, fault: Fault, exchange: Exchange) -> Answer:
+    entry = _entry_of(exchange)
+    if fault.name is FaultName.MALFORMED and whole.status < _FIRST_ERROR:
+        return attrs.evolve(_garbage(exchange), on_end=whole.on_end)
     half = whole.body[: len(whole.body) // 2]
     if fault.name is FaultName.MALFORMED_FRAME:
         return attrs.evolve(whole, body=_unclosed(whole.body))

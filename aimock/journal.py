@@ -30,6 +30,8 @@ _MEASURED_FROM = MAX_BODY_BYTES - 1024
 
 _DELIVERED = Outcome.DELIVERED  # every request asks for it, and looking it up in the enum takes as long as the rest
 
+_AS_TOLD = (Outcome.DELIVERED, Outcome.BROKEN_OFF)
+
 _TRUNCATION_NOTE = "The request body was larger than the journal keeps; its size is that of the neutral JSON form."
 
 
@@ -46,6 +48,23 @@ Neutral = Callable[[Request, "Plan"], dict[str, Any]]
 def request_id(steering: Steering, stamp: Stamp) -> str:
     """The caller's request id if it sent a fit one, else the one minted for the exchange."""
     return steering.request_id or "req_" + stamp.hexadecimal(32)
+
+
+@attrs.define(eq=False)
+class Proxied:
+    """What became of a request that was sent on to a provider."""
+
+    status: int | None = None
+    """That of the provider's answer; None: there was none."""
+    duration: float | None = None
+    """Seconds from the request to the end of its answer; None: it has not come to its end."""
+    recorded: str | None = None
+    """The file that it is in."""
+
+    def to_json(self) -> dict[str, Any]:
+        milliseconds = None if self.duration is None else round(self.duration * 1000, 1)
+        upstream = {"status": self.status, "durationMs": milliseconds}
+        return {"recorded": self.recorded or False, "upstream": upstream}
 
 
 @attrs.define(eq=False)
@@ -66,6 +85,8 @@ class Entry:
     """What chaos did to the answer."""
     source: str | None = None
     """Where the answer came from, if it was neither a fixture nor a miss."""
+    proxied: Proxied | None = None
+    """Of a request that no fixture matched."""
     strict_override: bool | None = None
     interrupted: bool = False
     interrupt_reason: str | None = None
@@ -76,7 +97,7 @@ class Entry:
         """Notes how the answer ended."""
         if outcome is not _DELIVERED:
             self.interrupted = True
-        elif self.planned is not None:
+        if self.planned is not None and outcome in _AS_TOLD:
             self.interrupted, self.interrupt_reason = True, self.planned
 
     def refused(self) -> None:
@@ -107,6 +128,8 @@ class Entry:
             source = source or (INTERNAL if self.fixture is None else "fixture")
         if source is not None:
             response["source"] = source
+        if self.proxied is not None:
+            response |= self.proxied.to_json()
         if self.interrupted:
             response["interrupted"] = True
         if self.interrupt_reason is not None:

@@ -30,6 +30,7 @@ from aimock.net.exchange import (
     Headers,
     Outcome,
     Refusal,
+    Relay,
     Request,
     Stream,
     Task,
@@ -40,7 +41,7 @@ from aimock.net.exchange import (
 if TYPE_CHECKING:
     from aimock.app import App
 
-A = TypeVar("A", bound=Whole | Stream | Cut | Upgrade)
+A = TypeVar("A", bound=Whole | Stream | Relay | Cut | Upgrade)
 
 DESTROYED = "destroyed"
 """The status of an answer that the client did not get whole."""

@@ -43,6 +43,10 @@ _AZURE_DEPLOYMENT = re.compile(r"/openai/deployments/\{\w+\}(?=/)")
 _CHAT_BASE = re.compile(r".*(?=/chat/completions\Z)")
 
 
+_GATEWAY = re.compile(r"(?:/[^/]+)+?(?=/v\d+[a-z\d]*/)")
+"""What a gateway has before the paths of the API that is behind it, which begin with its version."""
+
+
 class Resolved(NamedTuple, Generic[T]):
     """Who answers a request."""
 
@@ -126,6 +130,9 @@ def candidates(path: str) -> list[str]:
     if path.endswith("/") and len(path) > 1:
         shorter = path.rstrip("/")
         paths += [shorter, normalised(shorter)]
+    versioned = _GATEWAY.match(path)
+    if versioned is not None:
+        paths.append(path[versioned.end() :])
     return list(dict.fromkeys(paths))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from aimock import config
 from aimock.fixtures.schema import DIALECT, fixtures_schema
 from aimock.fixtures.values import PROFILE
+from aimock.record.config import record_schema
 
 
 def config_schema() -> dict[str, Any]:
@@ -28,6 +29,7 @@ def config_schema() -> dict[str, Any]:
             "additionalProperties": False,
         },
         "chaos": _closed(entry["chaos"]["properties"]),
+        "record": record_schema(),
     }
     return {"$schema": DIALECT, "title": "A config file of aimock", **_closed(top), "$defs": shared}
 

@@ -43,6 +43,7 @@ from aimock_protocols.sessions import Options
 
 if TYPE_CHECKING:
     from aimock.asgi import ASGIApp
+    from aimock.record.config import RecordConfig
 
 T = TypeVar("T")
 
@@ -79,6 +80,7 @@ class AIMock:
         api_keys: Sequence[str] | None = None,
         http2: bool = False,
         sessions: Options | None = None,
+        record: Mapping[str, Any] | RecordConfig | None = None,
     ) -> None:
         """`latency` in ms before each frame; `fixtures`: files, directories or URLs; `port` 0 takes a free one.
         With `watch` they are read again when they change, URLs excepted. `tls`: the PEM files of a certificate and its
@@ -86,8 +88,8 @@ class AIMock:
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
-        fixtures. `sessions`: what clients by WebSocket may expect. Raises ValueError on what the command line or a
-        config file would refuse.
+        fixtures. `sessions`: what clients by WebSocket may expect. `record`: as for `enable_recording`. Raises
+        ValueError on what the command line or a config file would refuse.
         """
         if log_level is not None:
             logs.show(log_level)
@@ -126,6 +128,8 @@ class AIMock:
         self._thread: threading.Thread | None = None
         self._stopping: trio.Event | None = None
         self._inside: contextlib.AbstractAsyncContextManager[None] | None = None
+        if record is not None:
+            self._state.record_by(choices.recorder(record))
         for source in [fixtures] if isinstance(fixtures, str | Path) else fixtures:
             sources.add(self._state, str(source), logs.report_problem)
         self._watches = watch
@@ -217,6 +221,7 @@ class AIMock:
             guest._url = guest._token = guest._ca_file = None
             self._has_guest = False
             self._do(lambda: app.use(self._state))
+            self._do(guest._state.leave)
 
     async def _run_until_stopped(self, started: concurrent.futures.Future[None]) -> None:
         self._stopping = trio.Event()
@@ -248,6 +253,7 @@ class AIMock:
                     self._url = self._token = self._ca_file = None
                     watching.cancel()
                     await server.shut_down(self._grace)
+                    await self._state.aclose()
         if failure is not None:
             raise failure
 
@@ -271,6 +277,8 @@ class AIMock:
             await trio.sleep_forever()
         finally:
             self._token = None
+            with trio.CancelScope(shield=True):
+                await self._state.aclose()
 
     async def _watch(self, scope: trio.CancelScope) -> None:
         with scope:
@@ -314,6 +322,22 @@ class AIMock:
     @strict.setter
     def strict(self, value: bool) -> None:
         self._state.settings.strict = value
+
+    # -- recording -------------------------------------------------------------------------------------------------
+
+    def enable_recording(self, config: Mapping[str, Any] | RecordConfig) -> Self:
+        """From now on what no fixture matches is asked of its provider, and what that says is relayed, saved, and
+        served. `config`: an object as `llm.record` in a config file. It takes the place of one given earlier. Raises
+        ValueError."""
+        recorder = choices.recorder(config)
+        self._do(lambda: self._state.record_by(recorder))
+        return self
+
+    def disable_recording(self) -> Self:
+        """From now on a miss is a miss. What was recorded stays, in files and in memory; what is being relayed comes
+        to its end."""
+        self._do(lambda: self._state.record_by(None))
+        return self
 
     # -- chaos -----------------------------------------------------------------------------------------------------
 
@@ -360,7 +384,7 @@ class AIMock:
         """A file, a directory or a URL, read once. What is wrong in it is logged; raises FixtureSourceError if it
         cannot be found."""
         loaded = sources.load(str(path), logs.report_problem)
-        self._do(lambda: self._state.book.append(loaded))
+        self._do(lambda: self._state.book.append(self._state.admitted(loaded)))
         return self
 
     load_fixture_file = load_fixtures

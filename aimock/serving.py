@@ -55,12 +55,13 @@ async def _serve_at(entrance: Entrance, kind: ServerKind, choice: Config, grace:
     failures: list[Failure] = []
     # Signals are heard before readiness is told: a supervisor may send SIGTERM the instant it reads that line.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
+        async with contextlib.AsyncExitStack() as closing, trio.open_nursery() as nursery:
             await nursery.start(server.serve, listeners)
 
             async def open_up() -> None:
                 try:
                     app = await trio.to_thread.run_sync(_build, choice, abandon_on_cancel=True)
+                    closing.push_async_callback(app.state.aclose)
                     opening.open(app.counted())
                 except Failure as failure:
                     failures.append(failure)

@@ -65,7 +65,7 @@ async def watch(state: State, *, validate: bool = False, in_thread: InThread = _
         started = trio.current_time()
         for name, source in list(state.sources.items()):
             state.sources[name] = after = await in_thread(
-                functools.partial(poll, source, logs.report_problem, validate=validate)
+                functools.partial(poll, source, logs.report_problem, validate=validate, recorded=tuple(state.recorded))
             )
             if after.files is not source.files:
                 state.replace_source(name, after.fixtures)

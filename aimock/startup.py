@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 
-from aimock import logs, sources
+from aimock import choices, logs, sources
 from aimock.app import App
 from aimock.chaos import QUIET
 from aimock.config import Config, Failure
@@ -37,6 +37,11 @@ def build(choice: Config) -> App:
             sessions=choice.sessions,
         )
     )
+    if choice.record is not None:
+        try:
+            state.record_by(choices.recorder(choice.record))
+        except ValueError as error:
+            raise Failure(str(error)) from error
     _load(state, choice)
     _tune_collector()
     logger.info("seed %d", state.randomness.seed)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+import trio
+
 from aimock.chaos import ServerChaos
-from aimock.fixtures import Counters, Fixture, FixtureBook, LocalSource
+from aimock.fixtures import Counters, Fixture, FixtureBook, LocalSource, Question
 from aimock.injected import InjectedErrors
 from aimock.journal import Journal
 from aimock.memories import Memories
@@ -18,6 +20,7 @@ from aimock.settings import Settings
 if TYPE_CHECKING:
     from aimock.exchange import Exchange
     from aimock.metrics import Metrics
+    from aimock.record.recorder import Recorder
 
 
 class State:
@@ -27,6 +30,8 @@ class State:
         self.settings = settings
         self.book = FixtureBook()
         self.sources: dict[str, LocalSource] = {}
+        self.recorded: list[Fixture] = []
+        """What was recorded, until its file is read as part of a source that is watched."""
         self.counters = Counters(settings.fixture_counts_max_test_ids)
         self.journal = Journal(settings.journal_max_entries)
         self.injected = InjectedErrors()
@@ -37,8 +42,31 @@ class State:
         """Streams with a load factor that are under way."""
         self.randomness = Randomness(settings.seed)
         self.metrics: Metrics | None = _metrics(self.book) if settings.metrics else None
+        self.recorder: Recorder | None = None
+        """Where misses go, if they go anywhere; set by `record_by`."""
+        self.stale: set[Fixture] = set()
+        """Recordings of which it was said that their request has changed since."""
         self.on_unexpected: Callable[[Exchange, str], object] | None = None
         """Told of each request that no fixture or no route answers, and why."""
+
+    async def aclose(self) -> None:
+        """Lets go of what it holds outside the process."""
+        if self.recorder is not None:
+            await self.recorder.aclose()
+
+    def leave(self) -> None:
+        """The loop in which it has answered goes on without it."""
+        if self.recorder is not None:
+            trio.lowlevel.spawn_system_task(self.recorder.retire)
+
+    def record_by(self, recorder: Recorder | None) -> None:
+        """From now on misses go to the providers of this one. The one before closes its connections as soon as all
+        that it has asked for has come."""
+        before, self.recorder = self.recorder, recorder
+        if before is not None and trio.lowlevel.in_trio_run():  # where nothing runs, it has no connections
+            trio.lowlevel.spawn_system_task(before.retire)
+        if recorder is not None:
+            self.book.keep_only(recorder.admits)
 
     def under_way(self, on_end: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
         """Counts a stream until it ends, of which `on_end` is told."""
@@ -52,13 +80,31 @@ class State:
 
     def replace_source(self, name: str, fixtures: Iterable[Fixture]) -> None:
         """Serves these of the source from the next request on; what it had besides is forgotten, counts and all."""
-        self.book.replace_source(name, fixtures)
+        self.book.replace_source(name, self.admitted(fixtures))
         self.counters.retain(self.book.fixtures)
+        self.stale.intersection_update(self.book)
+        taken_in = {fixture for source in self.sources.values() for fixture in source.fixtures}
+        self.recorded = [fixture for fixture in self.recorded if fixture not in taken_in]
+
+    def admitted(self, fixtures: Iterable[Fixture]) -> Iterable[Fixture]:
+        """Those that answer: a recorder may want to ask again for what was recorded in earlier runs."""
+        return fixtures if self.recorder is None else filter(self.recorder.admits, fixtures)
+
+    def add_recorded(self, fixture: Fixture, question: Question) -> None:
+        """Serves what was recorded for this question, after all else, and counts it as its answer. Its origin says
+        where it is kept."""
+        if fixture.match.sequence_index is not None:
+            self.counters.join(fixture, self.book.sequence_of(fixture.match))
+        self.book.append((fixture,))
+        self.book.count(fixture, question, self.counters)
+        self.recorded.append(fixture)
 
     def clear_fixtures(self) -> None:
         """Fixtures and queued errors: the control API has always cleared the two together."""
         self.counters.retain(self.book.fixtures)  # those that went earlier will not come back
         self.book.clear()
+        self.recorded.clear()
+        self.stale.clear()
         self.injected.clear()
 
     def rewind(self, test_id: str | None = None) -> None:

@@ -19,11 +19,12 @@ if __name__ == "__main__":
 
 import h11
 
-from aimock.net.connection import Setting, take
+from aimock.net.connection import take
 from aimock.net.exchange import Answer, Head, Refusal, Request, Whole
 from aimock.net.fast_lane import FastLane
 from aimock.net.limits import Limits
 from aimock.net.pacer import Pacer
+from aimock.net.performer import Setting
 from aimock.net.wire import ResponseWriter
 
 LIMITS = Limits(head_bytes=2048, header_lines=12, body_bytes=64)

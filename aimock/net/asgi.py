@@ -7,6 +7,7 @@ is not finished.
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import time
@@ -18,7 +19,7 @@ import trio
 
 from aimock.net import wire
 from aimock.net.beneath import beneath
-from aimock.net.connection import reporting, too_large
+from aimock.net.connection import too_large
 from aimock.net.exchange import (
     Answer,
     Cut,
@@ -28,6 +29,7 @@ from aimock.net.exchange import (
     Headers,
     Outcome,
     Refusal,
+    Relay,
     Request,
     Stream,
     Task,
@@ -36,7 +38,9 @@ from aimock.net.exchange import (
 )
 from aimock.net.fast_lane import make_head
 from aimock.net.limits import Limits
+from aimock.net.outcomes import forgo, reporting, watching
 from aimock.net.pacer import Pieces
+from aimock.net.relaying import Client, relay
 from aimock.net.transport import PeerGone
 
 logger = logging.getLogger("aimock")
@@ -49,7 +53,7 @@ Send = Callable[[Any], Awaitable[None]]
 _BODY_BYTES = 64 * 1024
 """Sent at a time: for each, a client has the time that it has for any more of a response."""
 
-Ready = Whole | Stream | Cut | Upgrade
+Ready = Whole | Stream | Relay | Cut | Upgrade
 """An answer that need not be waited for."""
 
 _HEADER = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-z]+: ?(?:[!-~\x80-\xff](?:[ -~\t\x80-\xff]*[!-~\x80-\xff])?)?")
@@ -138,74 +142,37 @@ class ASGIExchange:
         while (await self.receive())["type"] != self.leaving:
             pass
 
-    async def while_client_stays(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Does some work, unless the client leaves before it is done: PeerGone then."""
-        outcome: list[Exception | None] = []
-
-        async def watch() -> None:
-            await self.until_client_leaves()
-            nursery.cancel_scope.cancel()
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch)
-            try:
-                await work()
-                outcome.append(None)
-            except Exception as error:  # which leaves as it is and not in a group of the nursery's
-                outcome.append(error)
-            nursery.cancel_scope.cancel()
-        if not outcome:
-            raise PeerGone
-        if outcome[0] is not None:
-            raise outcome[0]
-
     # -- answering -------------------------------------------------------------------------------------------------
 
     async def waited_for(self, task: Task) -> Ready:
         """What a task comes to. Raises PeerGone."""
-        made: list[Ready] = []
-
-        async def wait() -> None:
-            answer: Answer = task
-            while isinstance(answer, Task):
-                answer = await answer.run()
-            made.append(answer)
-
+        answer: Answer = task
         try:
-            await self.while_client_stays(wait)
+            async with watching(self.until_client_leaves):
+                while isinstance(answer, Task):
+                    answer = await answer.run()
         except BaseException as failure:  # it may have been made already, and nobody will perform it
-            if made and made[0].on_end is not None:
-                made[0].on_end(Outcome.CLIENT_LEFT if isinstance(failure, PeerGone) else Outcome.STOPPED)
+            await forgo(answer, Outcome.CLIENT_LEFT if isinstance(failure, PeerGone) else Outcome.STOPPED)
             raise
-        return made[0]
+        return answer
 
-    async def perform(self, answer: Whole | Stream | Cut, head: Head | None, since: float) -> None:
+    async def perform(self, answer: Whole | Stream | Relay | Cut, head: Head | None, since: float) -> None:
         """The times of a stream count from `since`, in Trio's time. Raises PeerGone."""
         if isinstance(answer, Cut):
             if answer.on_end is not None:
                 answer.on_end(Outcome.DELIVERED)
             await self.end(answer.ending)
             return
-        has_body = wire.may_have_body(answer.status) and (head is None or head.method != "HEAD")
-        ending = answer.ending if isinstance(answer, Stream) and has_body else Ending.CLEAN
-        pieces = Pieces(_timed(answer) if has_body else iter(()), since)
-
-        async def play() -> None:
-            with trio.CancelScope(shield=True):  # cut off in it, the headers of other streams would be lost as well
-                await self.send(self._opening(answer))
-            while pieces.pending is not None:
-                await trio.sleep_until(pieces.due)
-                data = pieces.take_due(trio.current_time(), separate=answer.slicing is not None)
-                for start in range(0, len(data), _BODY_BYTES):
-                    body = data[start : start + _BODY_BYTES]
-                    await self.send({"type": f"{self.family}.body", "body": body, "more_body": True})
-                    await self.flush()
-            if pieces.failure is not None:
-                raise pieces.failure
-
         with reporting(answer.on_end) as report:
-            await self.while_client_stays(play)
-            report.outcome = Outcome.DELIVERED
+            async with watching(self.until_client_leaves) as watch:
+                if isinstance(answer, Relay):
+                    ending = await relay(
+                        answer, head, Client(functools.partial(self._start, answer), self._write_body), watch
+                    )
+                else:
+                    ending = await self._play(answer, head, since)
+            is_broken = isinstance(answer, Relay) and ending is not Ending.CLEAN
+            report.outcome = Outcome.BROKEN_OFF if is_broken else Outcome.DELIVERED
             if ending is Ending.CLEAN:
                 await self.send({"type": f"{self.family}.body", "body": b"", "more_body": False})
         if ending is Ending.FIN_MID_CHUNK and self.beneath is not None:
@@ -213,12 +180,37 @@ class ASGIExchange:
         if ending is not Ending.CLEAN:
             await self.end(ending)
 
-    def _opening(self, answer: Whole | Stream) -> Message:
+    async def _play(self, answer: Whole | Stream, head: Head | None, since: float) -> Ending:
+        """How the response is to end."""
+        has_body = wire.has_body(answer.status, head)
+        pieces = Pieces(_timed(answer) if has_body else iter(()), since)
+        await self._start(answer)
+        while pieces.pending is not None:
+            await trio.sleep_until(pieces.due)
+            await self._write_body(pieces.take_due(trio.current_time(), separate=answer.slicing is not None))
+        if pieces.failure is not None:
+            raise pieces.failure
+        return answer.ending if isinstance(answer, Stream) and has_body else Ending.CLEAN
+
+    async def _start(self, answer: Whole | Stream | Relay) -> None:
+        with trio.CancelScope(shield=True):  # cut off in it, the headers of other streams would be lost as well
+            await self.send(self._opening(answer))
+
+    async def _write_body(self, data: bytes) -> None:
+        for start in range(0, len(data), _BODY_BYTES):
+            body = data[start : start + _BODY_BYTES]
+            await self.send({"type": f"{self.family}.body", "body": body, "more_body": True})
+            await self.flush()
+
+    def _opening(self, answer: Whole | Stream | Relay) -> Message:
         headers = [*encoded(answer.headers), *encoded(answer.fresh)]
         if self.beneath is not None and not self.beneath.adds_date:  # of other servers we do not know: they mostly do
             headers.append((b"date", wire.http_date(int(self.setting.wall_clock())).encode()))
-        if isinstance(answer, Whole) and not answer.chunked and wire.may_have_body(answer.status):
-            headers.append((b"content-length", b"%d" % len(answer.body)))
+        length = answer.length if isinstance(answer, Relay) else None
+        if isinstance(answer, Whole) and not answer.chunked:
+            length = len(answer.body)
+        if length is not None and wire.may_have_body(answer.status):
+            headers.append((b"content-length", b"%d" % length))
         return {"type": f"{self.family}.start", "status": answer.status, "headers": headers}
 
 

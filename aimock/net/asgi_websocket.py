@@ -13,7 +13,8 @@ import trio
 
 from aimock.net import framing
 from aimock.net.asgi import ASGIExchange, encoded, head_of
-from aimock.net.exchange import Head, Outcome, Refusal, Request, Stream, Task, Upgrade, Whole
+from aimock.net.exchange import Head, Outcome, Refusal, Relay, Request, Stream, Task, Upgrade, Whole
+from aimock.net.outcomes import forgo
 from aimock.net.pacer import Pacer
 from aimock.net.transport import PeerGone
 from aimock.net.websocket import WebSocket
@@ -45,17 +46,16 @@ class WebSocketExchange(ASGIExchange):
             since = trio.current_time()
         if isinstance(answer, Upgrade):
             await self._open(answer)
-        elif isinstance(answer, Whole | Stream):
+        elif isinstance(answer, Whole | Stream | Relay):
             await self._decline(answer, head, since)
         else:
             await self.perform(answer, head, since)
 
-    async def _decline(self, answer: Whole | Stream, head: Head | None, since: float) -> None:
+    async def _decline(self, answer: Whole | Stream | Relay, head: Head | None, since: float) -> None:
         if self.family in self.scope.get("extensions", {}):
             await self.perform(answer, head, since)
             return
-        if answer.on_end is not None:
-            answer.on_end(Outcome.STOPPED)
+        await forgo(answer, Outcome.STOPPED)
         await self.send({"type": "websocket.close"})  # which the server makes a 403
 
     async def _open(self, upgrade: Upgrade) -> None:

@@ -25,6 +25,7 @@ from wsproto.connection import ConnectionState
 
 from aimock.net.exchange import Ending
 from aimock.net.transport import LINGER_ZERO
+from aimock.net.wire import CHUNK_TO_COME
 
 _RESETS = {Ending.RST: ErrorCodes.CANCEL}
 """The code of a stream's reset (RFC 9113 7). Any other ending is that of a server which broke down."""
@@ -91,7 +92,7 @@ class Beneath:
     async def announce_chunk(self) -> None:
         """The beginning of a chunk that does not come, where bodies are sent in chunks."""
         if isinstance(self._protocol, H11Protocol) and self._stream.scope["http_version"] == "1.1":
-            await self._protocol.send(RawData(b"100\r\n"))
+            await self._protocol.send(RawData(CHUNK_TO_COME))
 
     async def _end_connection(self, ending: Ending) -> None:
         """By TCP alone: a farewell in TLS would be a good ending."""

@@ -7,7 +7,7 @@ socket; nothing in net knows what an answer means.
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -73,6 +73,8 @@ class Outcome(enum.Enum):
 
     DELIVERED = "delivered"
     """Everything was written, ending included."""
+    BROKEN_OFF = "broken off"
+    """Where it was relayed from it broke off, and so it ended badly for the client too."""
     CLIENT_LEFT = "client left"
     STOPPED = "stopped"
     """The server shut down first, or the client read too slowly for too long."""
@@ -120,6 +122,36 @@ class Stream:
     """As for `Whole`."""
 
 
+class BrokenOff(Exception):
+    """Raised by what is relayed: it ends here, in this way, and not at its end."""
+
+    def __init__(self, ending: Ending = Ending.FIN) -> None:
+        super().__init__(ending)
+        self.ending = ending
+
+
+@attrs.define(eq=False)
+class Relay:
+    """A response that comes from elsewhere: each piece is written as soon as it has come, and the next asked for when
+    the client has taken it.
+
+    The generator is always begun and always closed, by the task that reads it, and then `on_end` is told. If the client
+    leaves or the server stops it is cancelled where it waits, and closed where it does not. What it raises, other than
+    `BrokenOff`, is logged and ends the connection with a FIN.
+    """
+
+    status: int
+    headers: Headers
+    """Without those of the framing, which are net's."""
+    pieces: AsyncGenerator[bytes, None]
+    fresh: Headers = ()
+    length: int | None = None
+    """Of the whole body in bytes, if it is known; otherwise it is sent in chunks. What is more is not sent, and what is
+    less ends the connection as if it had broken off."""
+    on_end: Callable[[Outcome], None] | None = None
+    """As for `Whole`."""
+
+
 @attrs.frozen(eq=False)
 class Cut:
     """No answer at all: the connection ends before the first byte of one."""
@@ -154,7 +186,7 @@ class Upgrade:
     of a handshake that net refuses: the refusal is an answer of its own."""
 
 
-Answer = Whole | Stream | Cut | Task | Upgrade
+Answer = Whole | Stream | Relay | Cut | Task | Upgrade
 
 
 @attrs.frozen(eq=False)

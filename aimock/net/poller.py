@@ -19,8 +19,9 @@ from typing import NamedTuple
 import trio
 
 from aimock.net import readiness
-from aimock.net.connection import Answered, Begun, Setting, UnderWay, Unsent, begin, take
+from aimock.net.connection import take
 from aimock.net.exchange import Ending, Head, Outcome, Stream, Whole
+from aimock.net.performer import Answered, Begun, Setting, UnderWay, Unsent, begin
 from aimock.net.transport import PeerGone, SocketTransport
 
 logger = logging.getLogger("aimock")

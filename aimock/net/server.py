@@ -15,11 +15,12 @@ import trio
 
 from aimock.net import readiness
 from aimock.net.certificates import HTTP_1
-from aimock.net.connection import After, HTTPConnection, Setting
+from aimock.net.connection import After, HTTPConnection
 from aimock.net.exchange import Handler
 from aimock.net.fast_lane import FastLane
 from aimock.net.limits import Limits
 from aimock.net.pacer import Pacer
+from aimock.net.performer import Setting
 from aimock.net.poller import HandOver, Poller
 from aimock.net.tls import Security, TLSTransport
 from aimock.net.transport import SocketTransport, Transport

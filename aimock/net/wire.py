@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 
 from aimock.bounded import Bounded
-from aimock.net.exchange import Ending, Head, Headers, Slicing, Stream, Whole
+from aimock.net.exchange import Ending, Head, Headers, Relay, Slicing, Stream, Whole
 
 LAST_CHUNK = b"0\r\n\r\n"
+CHUNK_TO_COME = b"100\r\n"
+"""The beginning of a chunk, for those that do not come."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -58,6 +60,11 @@ def may_have_body(status: int) -> bool:
     return status >= 200 and status not in (204, 304)
 
 
+def has_body(status: int, head: Head | None) -> bool:
+    """Whether the response to a request with this head (None: it could not be read) carries a body."""
+    return may_have_body(status) and (head is None or head.method != "HEAD")
+
+
 class ResponseWriter:
     """Turns answers into bytes. `wall_clock` gives Unix time in seconds, for the Date header."""
 
@@ -88,30 +95,47 @@ class ResponseWriter:
 
     def stream(self, answer: Stream, head: Head, close: bool) -> Iterator[tuple[float, bytes]]:
         """The response as timed pieces of wire bytes, up to its ending; a clean ending's bytes are the last piece."""
-        has_body = may_have_body(answer.status)
         chunked = head.http_version == "1.1"
-        opening = self._opening(answer.status, answer.headers) + header_lines(answer.fresh)
-        if chunked and has_body:
-            opening += b"transfer-encoding: chunked\r\n"
-        opening += b"connection: close\r\n\r\n" if close or not chunked else b"\r\n"
-        if head.method == "HEAD" or not has_body:
+        opening = self._opening(answer.status, answer.headers) + self._rest(answer, chunked, close)
+        if not has_body(answer.status, head):
             return iter([(0.0, opening)])
         pieces = _pieces(answer, opening, chunked)
         return pieces if answer.slicing is None else slices(pieces, answer.slicing)
 
+    def relay(self, answer: Relay, head: Head, close: bool) -> bytes:
+        """The head of the response."""
+        opening = _head_bytes(answer.status, answer.headers) + self._date()  # it does not come again
+        return opening + self._rest(answer, head.http_version == "1.1", close)
+
+    def _rest(self, answer: Stream | Relay, chunked: bool, close: bool) -> bytes:
+        """What the head of a response in pieces says besides."""
+        rest = header_lines(answer.fresh)
+        length = answer.length if isinstance(answer, Relay) else None
+        if may_have_body(answer.status):
+            if length is not None:
+                rest += b"content-length: %d\r\n" % length
+            elif chunked:
+                rest += b"transfer-encoding: chunked\r\n"
+        is_last = close or (length is None and not chunked)
+        return rest + (b"connection: close\r\n\r\n" if is_last else b"\r\n")
+
     def _opening(self, status: int, headers: Headers) -> bytes:
         """Status line, headers and date: made once a second for what is sent again and again."""
+        date = self._date()
+        kept = self._openings.get(id(headers))
+        if kept is not None and kept[0] is headers and kept[1] == status:
+            return kept[2]
+        opening = _head_bytes(status, headers) + date
+        self._openings.keep(id(headers), (headers, status, opening))
+        return opening
+
+    def _date(self) -> bytes:
         now = int(self._wall_clock())
         if now != self._second:
             self._second = now
             self._openings.clear()
             self._date_line = f"date: {http_date(now)}\r\n".encode()
-        kept = self._openings.get(id(headers))
-        if kept is not None and kept[0] is headers and kept[1] == status:
-            return kept[2]
-        opening = _head_bytes(status, headers) + self._date_line
-        self._openings.keep(id(headers), (headers, status, opening))
-        return opening
+        return self._date_line
 
 
 def _pieces(answer: Stream, opening: bytes, chunked: bool) -> Iterator[tuple[float, bytes]]:
@@ -125,14 +149,14 @@ def _pieces(answer: Stream, opening: bytes, chunked: bool) -> Iterator[tuple[flo
         if not data:
             continue  # an empty chunk would end the body
         if held is not None:
-            yield offset, _chunk(held) if chunked else held
+            yield offset, chunk(held) if chunked else held
         offset = due
         if answer.ending is Ending.FIN_MID_CHUNK:
             held = data
         else:
-            yield due, _chunk(data) if chunked else data
+            yield due, chunk(data) if chunked else data
     if held is not None:
-        announced = _chunk(held) if chunked else held
+        announced = chunk(held) if chunked else held
         yield offset, announced[: len(announced) - len(held) // 2 - 2]
     if answer.ends_at is not None:
         offset = max(offset, answer.ends_at)
@@ -147,7 +171,8 @@ def body_pieces(answer: Stream) -> Iterator[tuple[float, bytes]]:
     return pieces if answer.slicing is None else slices(pieces, answer.slicing)
 
 
-def _chunk(data: bytes) -> bytes:
+def chunk(data: bytes) -> bytes:
+    """Of a body that is sent in chunks; not of nothing, which would end it."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 

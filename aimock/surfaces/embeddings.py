@@ -8,8 +8,8 @@ from aimock.exchange import Exchange
 from aimock.fixtures import Found, Missed, Question, Response
 from aimock.fixtures.fixture import Fixture
 from aimock.net.exchange import Answer
-from aimock.settings import strict_turns
 from aimock.surfaces.llm import Asked, LLMSurface
+from aimock.surfaces.pipeline import strict_turns_of
 from aimock_protocols.canonical import ErrorReply, Vectors
 
 _FOLLOWS_FROM_TEXT = "follows from the text"
@@ -55,7 +55,7 @@ class EmbeddingSurface(LLMSurface):
     ) -> Found:
         """One that has no vector (an error, a function) answers for all: a request fails as a whole."""
         for fixture in own:
-            if fixture.response.vector is None:
+            if fixture.response.vectors is None:
                 self._count(exchange, asked, fixture)
                 return Found(fixture)
         for fixture in own:
@@ -64,7 +64,7 @@ class EmbeddingSurface(LLMSurface):
 
     def _find(self, exchange: Exchange, question: Question) -> Found | Missed:
         state = exchange.state
-        strict = state.book.is_scripted and strict_turns()
+        strict = strict_turns_of(state)
         return state.book.match(question, state.counters, strict_turns=strict, consume=False)
 
     def _count(self, exchange: Exchange, asked: Asked, fixture: Fixture) -> None:
@@ -78,21 +78,35 @@ class EmbeddingSurface(LLMSurface):
     def _serve(self, exchange: Exchange, asked: Asked, found: Found | Missed) -> Answer:
         if not isinstance(found, FoundEach):
             return super()._serve(exchange, asked, found)
-        vectors = tuple([None if fixture is None else fixture.response.vector for fixture in found.fixtures])
-        return self._whole(exchange, asked, found.fixture, Vectors(vectors), found.fixtures)
+        vectors = [None if fixture is None else _given(fixture.response, 1).values[0] for fixture in found.fixtures]
+        return self._whole(exchange, asked, found.fixture, Vectors(tuple(vectors)), found.fixtures)
 
     def _say(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Answer:
-        if response.vector is None:
+        if response.vectors is None:
             message = "Fixture response did not match any known embedding type"
             return self._error(exchange, ErrorReply(message, "server_error"), fixture)
-        vectors = Vectors((response.vector,) * len(_texts(asked)))
+        vectors = _given(response, len(_texts(asked)))
         return self._whole(exchange, asked, fixture, vectors, fixture if response is fixture.response else None)
 
     def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Answer:
         if exchange.strict:
             return super()._miss(exchange, asked, missed)
+        relayed = self._relayed(exchange, asked)
+        if relayed is not None:
+            return relayed
         vectors = Vectors((None,) * len(_texts(asked)))
         return self._whole(exchange, asked, None, vectors, _FOLLOWS_FROM_TEXT)
+
+
+def _given(response: Response, texts: int) -> Vectors:
+    """The vectors of a response for so many texts: one for each, or one for all of them. Where it has none for a text,
+    its vector follows from it."""
+    vectors = response.vectors
+    assert vectors is not None, "only fixtures with vectors answer with vectors"
+    values = vectors.values
+    if response.raw is not None and "embedding" in response.raw:
+        return attrs.evolve(vectors, values=values * texts)
+    return attrs.evolve(vectors, values=(*values, *(None,) * texts)[:texts])
 
 
 def _texts(asked: Asked) -> list[str]:

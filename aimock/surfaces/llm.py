@@ -11,11 +11,13 @@ import attrs
 
 from aimock.bounded import Bounded
 from aimock.chaos import Odds
+from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
 from aimock.faults import Spoiler, beset
 from aimock.fixtures import Fixture, Found, Missed, Response
 from aimock.net.exchange import Answer, Request, Stream, Task, Whole
 from aimock.physics import kept_alive
+from aimock.record.tape import Tape
 from aimock.rendering import Renderer, Renderings
 from aimock.settings import matches_history
 from aimock.surfaces import pipeline
@@ -34,6 +36,7 @@ from aimock_protocols.canonical import (
     ChatRequest,
     ErrorReply,
     Frame,
+    FrameKind,
     FramingErrors,
     Headers,
     Remembering,
@@ -113,6 +116,8 @@ class LLMSurface(Pipeline[Answer, Renderings]):
             serve=lambda: self._serve(exchange, asked, found),
             fail=lambda error: self._error(exchange, error, fixture),
             empty=lambda: self._empty(exchange, asked),
+            is_relayed=fixture is None and exchange.state.recorder is not None and not exchange.strict,
+            error_event=lambda error: self._streaming.error_frame(error, asked.form.shape, exchange.stamp),
         )
         return beset(spoiler, risks)
 
@@ -164,6 +169,46 @@ class LLMSurface(Pipeline[Answer, Renderings]):
 
     # -- what the fixture says -------------------------------------------------------------------------------------
 
+    def _respond(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Answer:
+        tape = fixture.recording
+        if tape is not None and response is fixture.response and self._has_said(tape, asked):
+            return self._replay(exchange, asked, fixture, tape)
+        return super()._respond(exchange, asked, fixture, response)
+
+    def _has_said(self, tape: Tape, asked: Asked) -> bool:
+        """Whether what was recorded is an answer of this protocol, in the manner that is asked for."""
+        return tape.protocol == self._protocol.name and tape.is_stream is asked.chat.stream
+
+    def _replay(self, exchange: Exchange, asked: Asked, fixture: Fixture, tape: Tape) -> Answer:
+        """What was recorded, as it was."""
+        self._remember(exchange, asked, fixture, fixture.response.reply)
+        entry = exchange.record(tape.status, fixture)
+        headers: Headers = (*tape.headers, *CORS)
+        frames = [Frame(data, FrameKind.TOKEN) for _, data in tape.frames]
+        if not tape.is_stream or is_instant(exchange, fixture):
+            body = b"".join(frame.data for frame in frames)
+            whole = Whole(tape.status, headers, body, exchange.fresh_headers, on_end=entry.ended)
+            return attrs.evolve(whole, chunked=tape.is_stream)
+
+        def error(reply: ErrorReply, stamp: Stamp) -> Frame:
+            return self._streaming.error_frame(reply, asked.form.shape, stamp)
+
+        scheduled, ending, ends_at, on_end = timed(exchange, fixture, frames, asked.question, error, entry)
+        sent = ((offset, frame.data) for offset, frame in scheduled)
+        return Stream(tape.status, headers, sent, exchange.fresh_headers, ending=ending, ends_at=ends_at, on_end=on_end)
+
+    def _relayed(self, exchange: Exchange, asked: Asked) -> Answer | None:
+        recorder = exchange.state.recorder
+        if recorder is None:
+            return None
+
+        def again() -> Answer | None:
+            asked.question.test_id = exchange.steering.test_id  # it may have been put again since, by another test
+            asked_now, found = self._match(exchange, asked)
+            return None if isinstance(found, Missed) else self._serve(exchange, asked_now, found)
+
+        return recorder.relay(exchange, asked.chat, asked.question, self._protocol, again)
+
     def _say(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Answer:
         """The answer of a response that is neither an error nor a function."""
         if isinstance(response.reply, Reply):
@@ -181,13 +226,17 @@ class LLMSurface(Pipeline[Answer, Renderings]):
 
     def _reply(self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply) -> Answer:
         reply = as_the_model_says(exchange, asked.chat.model, reply)
-        if asked.chat.remembers:
-            said = (asked.chat, reply, asked.form.shape, exchange.stamp, chunk_size(exchange, fixture))
-            remember = cast(Remembering, self._protocol).remember
-            exchange.memory(self._protocol.name).put_later(remember, said, len(exchange.request.body))
+        self._remember(exchange, asked, fixture, reply)
         if asked.chat.stream:
             return self._stream(exchange, asked, fixture, reply)
         return self._whole(exchange, asked, fixture, reply, source_of(fixture, reply))
+
+    def _remember(self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply | ErrorReply | None) -> None:
+        """Keeps what is said for requests that take it up."""
+        if asked.chat.remembers and isinstance(reply, Reply):
+            said = (asked.chat, reply, asked.form.shape, exchange.stamp, chunk_size(exchange, fixture))
+            remember = cast(Remembering, self._protocol).remember
+            exchange.memory(self._protocol.name).put_later(remember, said, len(exchange.request.body))
 
     def _whole(
         self, exchange: Exchange, asked: Asked, fixture: Fixture | None, reply: Reply | Vectors, source: Hashable

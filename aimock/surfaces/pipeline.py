@@ -50,7 +50,7 @@ class Pipeline(abc.ABC, Generic[A, F]):
         steering, state = exchange.plan.steering, exchange.state
         chat = asked.chat
         if chat.objection is not None:
-            if exchange.strict:
+            if exchange.strict and not self._is_recorded(exchange, asked):
                 return self._fail(exchange, asked, chat.objection)
             logger.warning("%s; a strict server would refuse it", chat.objection.message)
         if state.quotas is not None or chat.settled is not None:
@@ -101,6 +101,13 @@ class Pipeline(abc.ABC, Generic[A, F]):
         steering, transform = exchange.plan.steering, exchange.state.settings.request_transform
         return Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
 
+    def _is_recorded(self, exchange: Exchange, asked: Asked[F]) -> bool:
+        """Whether the provider has answered just this: then it knew what this server does not."""
+        state = exchange.state
+        strict = strict_turns_of(state)
+        found = state.book.match(asked.question, state.counters, strict_turns=strict, consume=False)
+        return isinstance(found, Found) and found.fixture.recording is not None
+
     def _match(self, exchange: Exchange, asked: Asked[F]) -> tuple[Asked[F], Found | Missed]:
         """The fixture that answers, and the request as it is for the model for which it does; its `others` are then
         those that have not been asked."""
@@ -126,7 +133,10 @@ class Pipeline(abc.ABC, Generic[A, F]):
     def _serve(self, exchange: Exchange, asked: Asked[F], found: Found | Missed) -> A:
         if isinstance(found, Missed):
             return self._miss(exchange, asked, found)
-        return self._respond(exchange, asked, found.fixture, found.fixture.response)
+        fixture = found.fixture
+        if fixture.metadata is not None and fixture not in exchange.state.stale:
+            _compare(exchange.state, fixture, asked.chat)
+        return self._respond(exchange, asked, fixture, fixture.response)
 
     def _respond(self, exchange: Exchange, asked: Asked[F], fixture: Fixture, response: Response) -> A:
         if response.factory is not None:
@@ -167,19 +177,34 @@ class Pipeline(abc.ABC, Generic[A, F]):
         return self._fail(exchange, asked, ErrorReply(f"Response factory threw: {error}", "server_error"), fixture)
 
     def _miss(self, exchange: Exchange, asked: Asked[F], missed: Missed) -> A:
-        return self._fail(exchange, asked, self._missing(exchange, asked, missed))
+        relayed = None if exchange.strict else self._relayed(exchange, asked)
+        return self._fail(exchange, asked, self._missing(exchange, asked, missed)) if relayed is None else relayed
+
+    def _relayed(self, exchange: Exchange, asked: Asked[F]) -> A | None:
+        """The real provider's answer, if misses go there."""
+        return None
 
     def _missing(self, exchange: Exchange, asked: Asked[F], missed: Missed) -> ErrorReply:
         """What a miss is told as, once it has been logged and noted."""
         from aimock.fixtures.explain import explain  # only a miss needs it
 
         state, head = exchange.state, exchange.head
-        hint = explain(state.book, asked.question, state.counters, strict_turns=strict_turns())
+        hint = explain(state.book, asked.question, state.counters, strict_turns=strict_turns_of(state))
         message = _miss_message(exchange.strict, missed.skipped)
         logger.error("%s %s: %s; %s", head.method, head.path, message, hint or "there are no fixtures")
         exchange.unexpected(hint or "there are no fixtures")
         status = 503 if exchange.strict else 404
         return ErrorReply(message, "invalid_request_error", code="no_fixture_match", status=status, hint=hint)
+
+
+def _compare(state: State, fixture: Fixture, chat: ChatRequest) -> None:
+    """Says once of a recording that its request has changed since."""
+    from aimock.record.derive import stale  # for what was recorded
+
+    told = stale(fixture, chat)
+    if told is not None:
+        state.stale.add(fixture)
+        logger.warning("%s; record it anew if that matters", told)
 
 
 def source_of(fixture: Fixture, reply: Reply) -> Fixture | None:
@@ -213,7 +238,9 @@ def other_requests(chat: ChatRequest) -> Iterator[ChatRequest]:
 
 
 def strict_turns_of(state: State) -> bool:
-    return state.book.is_scripted and strict_turns()
+    """Whether a scripted turn is served only when it is due: where misses are recorded, a turn that was recorded must
+    not answer the next one."""
+    return state.book.is_scripted and (state.recorder is not None or strict_turns())
 
 
 def _falls_through(found: Found | Missed) -> bool:

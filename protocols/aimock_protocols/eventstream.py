@@ -139,6 +139,56 @@ def _sized(value: bytes, width: int) -> bytes:
 # -- decoding ----------------------------------------------------------------------------------------------------------
 
 
+def _sizes(buffer: bytearray, limit: int) -> tuple[int, int] | None:
+    """The size of the message with which the buffer begins, and that of its headers; None if its prelude is not all
+    there. Raises FramingError."""
+    if len(buffer) < _PRELUDE.size:
+        return None
+    size, headers_size, checksum = _PRELUDE.unpack_from(buffer)
+    if zlib.crc32(buffer[: _LENGTHS.size]) != checksum:
+        raise FramingError("the checksum of a prelude is wrong")
+    if size > limit:
+        raise EventTooLarge(f"a message of {size} bytes, where {limit} are the limit")
+    if headers_size > min(HEADERS_LIMIT, size - _AROUND):
+        raise FramingError(f"a message of {size} bytes, of which {headers_size} are headers")
+    return size, headers_size
+
+
+class Cutter:
+    """Bytes to messages as they are on the wire. Behind a prelude that is broken nobody can tell where one ends: what
+    follows is cut as it comes."""
+
+    def __init__(self, limit: int = EVENT_LIMIT) -> None:
+        self._limit = limit
+        self._buffer = bytearray()
+        self._is_broken = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that `data` completes."""
+        self._buffer += data
+        frames = []
+        while self._buffer and (size := self._next_size()) is not None and size <= len(self._buffer):
+            frames.append(bytes(self._buffer[:size]))
+            del self._buffer[:size]
+        return frames
+
+    def rest(self) -> bytes:
+        """Takes what is there of a message whose end is missing."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return rest
+
+    def _next_size(self) -> int | None:
+        if not self._is_broken:
+            try:
+                sizes = _sizes(self._buffer, self._limit)
+            except FramingError:
+                self._is_broken = True
+            else:
+                return None if sizes is None else sizes[0]
+        return len(self._buffer)
+
+
 class Decoder:
     """Bytes to messages, incrementally. `limit` is that of a whole message in bytes."""
 
@@ -168,15 +218,10 @@ class Decoder:
     def _next(self) -> Message | None:
         """Takes the next message from the buffer; None if it is not all there. A fault stays where it is."""
         buffer = self._buffer
-        if len(buffer) < _PRELUDE.size:
+        sizes = _sizes(buffer, self._limit)
+        if sizes is None:
             return None
-        size, headers_size, checksum = _PRELUDE.unpack_from(buffer)
-        if zlib.crc32(buffer[: _LENGTHS.size]) != checksum:
-            raise FramingError("the checksum of a prelude is wrong")
-        if size > self._limit:
-            raise EventTooLarge(f"a message of {size} bytes, where {self._limit} are the limit")
-        if headers_size > min(HEADERS_LIMIT, size - _AROUND):
-            raise FramingError(f"a message of {size} bytes, of which {headers_size} are headers")
+        size, headers_size = sizes
         if len(buffer) < size:
             return None
         message = bytes(buffer[:size])

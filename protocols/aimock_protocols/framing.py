@@ -1,7 +1,9 @@
-"""What all framings have in common: the size that one event may have, and bytes of which no event can be made."""
+"""What framings have in common: the size that one event may have, bytes of which no event can be made, and frames that
+are told apart by what stands between them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -26,3 +28,42 @@ class FramingError(ValueError):
 
 class EventTooLarge(FramingError):
     """One event outgrew the decoder's limit."""
+
+
+class Cutter:
+    """Bytes to frames, each with the delimiter that ends it: they are the very bytes that came, in other pieces.
+
+    A delimiter is found however it was split. `overlap` is how many bytes of one may have come without its being found.
+    """
+
+    def __init__(self, delimiter: re.Pattern[bytes], overlap: int = 0) -> None:
+        self._delimiter = delimiter
+        self._overlap = overlap
+        self._buffer = bytearray()
+        self._searched = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of the frame that is under way."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that `data` completes."""
+        buffer = self._buffer
+        buffer += data
+        frames = []
+        start, at = 0, self._searched
+        while found := self._delimiter.search(buffer, at):
+            at = found.end()
+            frames.append(bytes(buffer[start:at]))
+            start = at
+        del buffer[:start]
+        self._searched = max(0, len(buffer) - self._overlap)
+        return frames
+
+    def rest(self) -> bytes:
+        """Takes what no delimiter has ended."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        self._searched = 0
+        return rest

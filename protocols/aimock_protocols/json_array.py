@@ -8,6 +8,7 @@ split them, and whole elements come out, each as its JSON text.
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Iterable, Iterator
 
@@ -29,6 +30,95 @@ def encode_last(data: bytes) -> bytes:
     return data + b"\n]\n"
 
 
+class _Mark(enum.Enum):
+    """What can be behind a place in an array."""
+
+    OPENED = enum.auto()
+    CLOSED = enum.auto()
+    """The end of an element that has brackets."""
+    PARTED = enum.auto()
+    ENDED = enum.auto()
+
+
+class _Scanner:
+    """Finds the marks of an array that grows. A value that is no array counts as the only element of one."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self.outermost = 0
+        """The depth at which elements stand: 1 once the array is open."""
+        self._is_begun = False
+        self.is_ended = False
+        self._in_string = False
+        self._after_backslash = False
+
+    def marks(self, data: bytes) -> Iterator[tuple[_Mark, int]]:
+        """What `data` brings up to the end of the array, each with the place behind it."""
+        at = 0
+        while at < len(data) and not self.is_ended:
+            if self._after_backslash:
+                self._after_backslash = False
+                at += 1
+                continue
+            found = (_IN_STRING if self._in_string else _STRUCTURE).search(data, at)
+            if found is None:
+                break
+            at = found.end()
+            mark = self._meet(found[0])
+            if mark is not None:
+                yield mark, at
+
+    def _meet(self, met: bytes) -> _Mark | None:
+        """Takes note of a character of structure."""
+        if met == b'"':
+            self._in_string = not self._in_string
+        elif met == b"\\":
+            self._after_backslash = True
+        elif met in b"[{":
+            self._depth += 1
+            if met == b"[" and not self._is_begun:
+                self._is_begun, self.outermost = True, 1
+                return _Mark.OPENED
+            self._is_begun = True
+        elif met in b"]}":
+            self._depth -= 1
+            self.is_ended = self._depth <= 0
+            if self.is_ended:
+                return _Mark.ENDED
+            if self._depth == self.outermost:
+                return _Mark.CLOSED
+        elif self._depth == self.outermost:
+            return _Mark.PARTED
+        return None
+
+
+class Cutter:
+    """Bytes to elements as they are on the wire. An object ends a frame as soon as it is whole, so what parts it from
+    the one before stands in front of it; what closes the array is a frame of its own."""
+
+    def __init__(self) -> None:
+        self._scanner = _Scanner()
+        self._partial: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that `data` completes."""
+        frames = []
+        start = 0
+        for mark, at in self._scanner.marks(data):
+            if mark in (_Mark.CLOSED, _Mark.ENDED):
+                self._partial.append(data[start:at])
+                frames.append(self.rest())
+                start = at
+        self._partial.append(data[start:])
+        return frames
+
+    def rest(self) -> bytes:
+        """Takes what belongs to no frame: an element that is not whole, and what follows the end."""
+        rest = b"".join(self._partial)
+        self._partial.clear()
+        return rest
+
+
 class Decoder:
     """Bytes to elements, incrementally. A value that is no array counts as the only element of one; what follows the
     end is not read.
@@ -41,59 +131,24 @@ class Decoder:
         self._limit = limit
         self._partial: list[bytes] = []
         self._partial_size = 0
-        self._depth = 0
-        self._outermost = 0
-        """The depth at which elements stand: 1 once the array is open."""
-        self._is_begun = False
-        self._is_ended = False
-        self._in_string = False
-        self._after_backslash = False
+        self._scanner = _Scanner()
 
     def feed(self, data: bytes) -> list[str]:
         """The elements that `data` completes. Raises EventTooLarge."""
         elements: list[str] = []
-        start = at = 0
-        while at < len(data) and not self._is_ended:
-            if self._after_backslash:
-                self._after_backslash = False
-                at += 1
-                continue
-            found = (_IN_STRING if self._in_string else _STRUCTURE).search(data, at)
-            if found is None:
-                break
-            at = found.end()
-            end = self._meet(found[0])
-            if end is not None:
-                elements += self._take(data[start : at + end])
+        start = 0
+        for mark, at in self._scanner.marks(data):
+            if mark is not _Mark.CLOSED:
+                belongs = mark is _Mark.ENDED and not self._scanner.outermost
+                elements += self._take(data[start : at if belongs else at - 1])
                 start = at
-        if not self._is_ended:
+        if not self._scanner.is_ended:
             self._add(data[start:])
         return elements
 
     def close(self) -> list[str]:
         """The element that was under way when the stream ended, if any."""
         return self._take(b"")
-
-    def _meet(self, mark: bytes) -> int | None:
-        """Takes note of a character of structure. If an element ends there: at which place from behind it."""
-        if mark == b'"':
-            self._in_string = not self._in_string
-        elif mark == b"\\":
-            self._after_backslash = True
-        elif mark in b"[{":
-            self._depth += 1
-            if mark == b"[" and not self._is_begun:
-                self._is_begun, self._outermost = True, 1
-                return -1
-            self._is_begun = True
-        elif mark in b"]}":
-            self._depth -= 1
-            self._is_ended = self._depth <= 0
-            if self._is_ended:
-                return -self._outermost
-        elif self._depth == self._outermost:
-            return -1
-        return None
 
     def _take(self, data: bytes) -> list[str]:
         """The element that ends with `data`; nothing if there is only blank space."""

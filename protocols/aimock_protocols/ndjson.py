@@ -7,14 +7,22 @@ are passed over; a last line counts even if nothing ends it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
-from aimock_protocols.framing import EVENT_LIMIT, EventTooLarge
+from aimock_protocols.framing import EVENT_LIMIT, Cutter, EventTooLarge
+
+_LINE_FEED = re.compile(rb"\n")
 
 
 def encode(data: bytes) -> bytes:
     """One line. `data` must hold no line end, which compact JSON never does."""
     return data + b"\n"
+
+
+def cutter() -> Cutter:
+    """Cuts lines as they are on the wire, blank ones too."""
+    return Cutter(_LINE_FEED)
 
 
 class Decoder:
@@ -26,32 +34,26 @@ class Decoder:
 
     def __init__(self, limit: int = EVENT_LIMIT) -> None:
         self._limit = limit
-        self._partial: list[bytes] = []
-        self._partial_size = 0
+        self._cutter = cutter()
 
     def feed(self, data: bytes) -> list[str]:
         """The lines that `data` completes, without their ends. Raises EventTooLarge."""
-        *ended, rest = data.split(b"\n")
-        lines = []
-        for line in ended:
-            self._add(line)
-            lines += self.close()
-        self._add(rest)
+        lines = [line for cut in self._cutter.feed(data) for line in self._read(cut.removesuffix(b"\n"))]
+        self._check_size(self._cutter.held)
         return lines
 
     def close(self) -> list[str]:
         """The line that was under way when the stream ended, if any."""
-        line = b"".join(self._partial).removesuffix(b"\r")
-        self._partial.clear()
-        self._partial_size = 0
+        return self._read(self._cutter.rest())
+
+    def _read(self, line: bytes) -> list[str]:
+        self._check_size(len(line))
+        line = line.removesuffix(b"\r")
         return [line.decode("utf-8", "replace")] if line.strip() else []
 
-    def _add(self, data: bytes) -> None:
-        if data:
-            self._partial.append(data)
-            self._partial_size += len(data)
-            if self._partial_size > self._limit:
-                raise EventTooLarge(f"a line of more than {self._limit} bytes")
+    def _check_size(self, size: int) -> None:
+        if size > self._limit:
+            raise EventTooLarge(f"a line of more than {self._limit} bytes")
 
 
 def lines(chunks: Iterable[bytes], limit: int = EVENT_LIMIT) -> Iterator[str]:

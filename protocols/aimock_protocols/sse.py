@@ -13,13 +13,15 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from aimock_protocols.framing import EVENT_LIMIT, EventTooLarge
+from aimock_protocols.framing import EVENT_LIMIT, Cutter, EventTooLarge
 
 DONE = b"data: [DONE]\n\n"
 """The event with which OpenAI's streams end, and those of all who speak its dialect."""
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
+"""Where an event ends. A CR in last place waits for what follows, for its LF belongs to it."""
 
 
 class Event(NamedTuple):
@@ -34,6 +36,11 @@ def encode(data: bytes, name: bytes | None = None) -> bytes:
     if name is None:
         return b"data: " + data + b"\n\n"
     return b"event: " + name + b"\ndata: " + data + b"\n\n"
+
+
+def cutter() -> Cutter:
+    """Cuts events as they are on the wire; comments, blank lines and what nobody knows are kept."""
+    return Cutter(_BLANK_LINE, overlap=3)
 
 
 class Decoder:

@@ -19,6 +19,7 @@ from aimock.cli import main
 from aimock.config import Config, Failure
 from aimock.fixtures.options import PROFILES
 from aimock.quotas import Per
+from aimock.record import flags as record_flags
 from aimock.state import State
 
 HI = {"match": {"userMessage": "hello"}, "response": {"content": "Hi"}}
@@ -269,7 +270,12 @@ REFUSED = [
     ("validate --nonsense x", "--nonsense"),
     *((f"--{flag}", f"--{flag}") for flag in cli._FLAG_OF_LATER_VERSIONS),
     *((f"--{flag} 1", f"--{flag}") for flag in cli._FLAG_OF_LATER_VERSIONS),
-    *((f"--{flag}=1", f"--{flag}") for flag in ("proxy-only", "provider-openai", "record")),
+    *((f"--{flag}=1", f"--{flag}") for flag in ("proxy-only", "record")),
+    ("--record", "--provider-…"),
+    ("--proxy-only", "--provider-…"),
+    ("--record --provider-openai ftp://x", "providers.openai"),
+    ("--record --provider-openai http://x -f https://example.com/x.json", "--fixtures"),
+    *((f"--record --provider-openai http://x --{limit} 0", f"--{limit}") for limit in record_flags._LIMITS),
 ]
 
 

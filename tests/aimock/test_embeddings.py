@@ -81,6 +81,23 @@ def test_one_fixture_is_for_every_text_of_a_request(mock: AIMock, embed: Call) -
     assert vectors(embed([1, 2], [3])) == [follows("1 2"), follows("3")]
 
 
+def test_a_fixture_may_have_a_vector_for_each_text_in_turn(mock: AIMock, embed: Call) -> None:
+    told = {"usage": {"prompt_tokens": 7, "total_tokens": 7}, "model": "m-1"}
+    mock.on_embedding("cat dog", {"embeddings": [CAT, None, DOG], **told})
+    answer = embed("cat", "dog", "x")
+    assert vectors(answer) == [CAT, follows("dog"), DOG]
+    assert {key: answer.json[key] for key in told} == told
+    assert vectors(embed("cat", "dog", "x", "y")) == [CAT, follows("dog"), DOG, follows("y")]
+    assert vectors(embed("cat dog")) == [CAT]
+
+
+def test_a_vector_for_all_texts_may_come_with_its_usage(mock: AIMock, embed: Call) -> None:
+    mock.on_embedding("cat", {"embedding": CAT, "usage": {"prompt_tokens": 7}})
+    answer = embed("cat", "cats")
+    assert vectors(answer) == [CAT, CAT]
+    assert answer.json["usage"]["prompt_tokens"] == 7
+
+
 def test_texts_have_fixtures_of_their_own(mock: AIMock, embed: Call) -> None:
     mock.on_embedding("cat", {"embedding": CAT}).on_embedding("dog", {"embedding": DOG})
     assert vectors(embed("a cat", "a dog", "a cat")) == [CAT, DOG, CAT]

@@ -196,7 +196,7 @@ def test_the_environment_names_the_host_and_a_config_file_the_rest(start: Start,
     ("words", "status", "said"),
     [
         (["--port", "99999"], 1, "--port"),
-        (["--record"], 1, "--record: this version does not support it"),
+        (["--agui-record"], 1, "--agui-record: this version does not support it"),
         (["-f", "nowhere"], 1, "nowhere: No such file or directory"),
         (["validate", "fixtures"], 0, ""),
         (["validate", "nowhere"], 1, ""),

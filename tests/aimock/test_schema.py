@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from aimock import config
 from aimock.cli import main
 from aimock.config import ConfigError, load_config
-from aimock.fixtures import ENTRY_KEYS, MATCH_KEYS, RESPONSE_KEYS, rules
+from aimock.fixtures import ENTRY_KEYS, MATCH_KEYS, RESPONSE_KEYS, option_rules, rules
 from aimock.fixtures.load import parse_entries
 from aimock.fixtures.rules import Criterion, check_entry
 from aimock.fixtures.schema import DESCRIPTIONS
 from aimock.fixtures.values import Rule
+from aimock.record.config import record_schema
 from aimock.schema import SCHEMAS, config_schema, fixtures_schema, schema_text
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,7 @@ def rules_in(value: Any) -> Iterator[Rule | Criterion]:
 
 
 def test_every_rule_of_a_table_has_its_schema() -> None:
-    found = [rule for value in vars(rules).values() for rule in rules_in(value)]
+    found = [rule for value in (vars(rules) | vars(option_rules)).values() for rule in rules_in(value)]
     assert len(found) > 50
     assert [rule for rule in found if rule.schema is None] == [], "a Rule takes its JSON Schema as the third argument"
 
@@ -123,10 +124,13 @@ def test_an_editor_is_offered_every_key_and_no_other() -> None:
 KNOWN = re.compile(
     r"must be JSON text, got"  # whether text is JSON,
     r"|not a regular expression"  # a regular expression
+    r"|recording\..*base64"  # or base64,
+    r"|recording\.file: "  # or a look at what lies beside the file,
     r"|not a JMESPath expression|JMESPath"  # or JMESPath, takes a parser
 )
 """Errors that a JSON Schema cannot say."""
 
+RECORDED = {"protocol": "p", "status": 200, "headers": {"a": "b", "c": ["d"]}, "seal": "s"}
 GOOD: list[dict[str, Any]] = [
     {"match": {}, "response": {"content": "x"}},
     {
@@ -172,6 +176,15 @@ GOOD: list[dict[str, Any]] = [
     {"match": {}, "response": {"audio": {"b64Json": "x", "contentType": "y"}}},
     {"match": {}, "response": {"audio": "x"}},
     {"match": {}, "response": {"embedding": [0.5, 1]}},
+    {"match": {}, "response": {"embeddings": [[0.5, 1], None], "usage": {"total_tokens": None, "tier": {}}, "id": "i"}},
+    {
+        "match": {},
+        "response": {"content": "x", "usage": {"prompt_tokens": 1, "service_tier": "s", "cost_details": None}},
+        "recording": RECORDED | {"frames": [[0, "data"], [0.5, {"base64": "eA=="}]]},
+    },
+    {"match": {}, "response": {"content": "x"}, "recording": RECORDED | {"body": {"a": [1]}, "afterMs": 5}},
+    {"match": {}, "response": {"content": ""}, "recording": RECORDED | {"body": "x"}},
+    {"match": {}, "response": {"content": "x"}, "recording": RECORDED | {"lines": ["a", "b"]}},
     {"match": {}, "response": {"image": {}}},
     {"match": {}, "response": {"images": []}},
     {"match": {}, "response": {"video": {}, "transcription": {}}},
@@ -236,6 +249,7 @@ def test_an_entry_with_one_thing_changed_is_judged_alike(value: Any) -> None:
 KEYS = (
     *(*ENTRY_KEYS, *MATCH_KEYS, *RESPONSE_KEYS, "$regex", "$flags", "name", "arguments", "type", "text", "message"),
     *("afterChunks", "b64Json", "contentType", "ttft", "tps", "jitter", "dropRate", "latencyMs", "is_byok", "unknown"),
+    *("protocol", "status", "headers", "seal", "afterMs", "frames", "body", "lines", "file", "base64"),
     *("cost_details", "upstream_inference_cost", "prompt_tokens_details", "cached_tokens"),
 )
 SCALARS = st.sampled_from([value for value in VALUES if value is not ABSENT and not isinstance(value, dict | list)])
@@ -297,6 +311,24 @@ def test_field_57_a_config_is_judged_alike(key: str, tmp_path: Path) -> None:
     """field 2.57"""
     for value in [*CONFIG_VALUES, "warn", 65536, 4010]:
         content = functools.reduce(lambda inner, name: {name: inner}, reversed(key.split(".")), value)
+        assert CONFIG.is_valid(content) is loads(content, tmp_path / "c.json"), content
+
+
+@pytest.mark.parametrize("key", [*record_schema()["properties"], "rewriteIds", "unknown"])
+def test_what_recording_is_told_is_judged_alike(key: str, tmp_path: Path) -> None:
+    """field 2.57"""
+    values = [
+        *CONFIG_VALUES,
+        "all",
+        ["a"],
+        [""],
+        {"openai": "http://x"},
+        {"openai": ""},
+        {"openai": 1},
+        {"bedrock": "x"},
+    ]
+    for value in values:
+        content = {"llm": {"record": {key: value}}}
         assert CONFIG.is_valid(content) is loads(content, tmp_path / "c.json"), content
 
 

@@ -19,9 +19,10 @@ import trio
 import trio.testing
 
 from aimock import AIMock, sources
-from aimock.fixtures import LocalSource, make_fixture
+from aimock.fixtures import Fixture, LocalSource, Origin, Question, make_fixture
 from aimock.settings import Settings
 from aimock.state import State
+from aimock_protocols.canonical import ChatRequest
 
 Memory = Callable[..., Any]
 Write = Callable[..., str]
@@ -288,3 +289,61 @@ def test_without_being_told_it_does_not_watch(write: Write, monkeypatch: pytest.
     monkeypatch.setattr(sources, "watch", lambda *_: 1 / 0)
     with AIMock(fixtures=write("a.json", entry("one"))) as mock:
         assert len(mock.fixtures) == 1
+
+
+# -- what the server itself records ----------------------------------------------------------------------------------
+
+
+def recorded(state: State, path: str, place: int, entry: dict[str, Any]) -> Fixture:
+    """What the recorder does once an entry is written."""
+    fixture = make_fixture(entry, Origin("recorded", path, place))
+    body = {"messages": [{"role": "user", "content": entry["match"]["userMessage"]}]}
+    state.add_recorded(fixture, Question(ChatRequest(body, body), test_id="t"))
+    return fixture
+
+
+async def test_a_recording_is_served_once_and_keeps_its_counts_when_its_file_is_read(
+    write: Write, tmp_path: Path, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    """record-replay §6, DO: we do not take our own writes for somebody's changes."""
+    write("a.json", entry("a"))
+    write("t/openai.json", entry("b"))
+    state = state_with(str(tmp_path))
+    a, b = state.book.fixtures
+    nursery.start_soon(lambda: sources.watch(state, in_thread=here))
+    await trio.sleep(1.1)
+    path = write("t/openai.json", entry("b"), entry("c", sequenceIndex=0))
+    alone = write("openai-1.json", entry("d"))
+    c = recorded(state, path, 1, entry("c", sequenceIndex=0))
+    d = recorded(state, os.path.join(tmp_path, "t", "..", "openai-1.json"), 0, entry("d"))
+    assert alone != d.origin.file, "it may be spelled otherwise"
+    assert state.book.fixtures == (a, b, c, d)
+    for fixture in (a, b):
+        state.counters.add("t", fixture)
+    await trio.sleep(2)
+    assert state.book.fixtures == (a, d, b, c), "in the order of the files"
+    assert [state.counters.count("t", each) for each in state.book] == [1, 1, 1, 1]
+    assert state.recorded == []
+
+    path = write("t/openai.json", entry("b"), entry("c", sequenceIndex=0), entry("e"))
+    e = recorded(state, path, 2, entry("e"))
+    await trio.sleep(2)
+    assert state.book.fixtures == (a, d, b, c, e)
+    assert [state.counters.count("t", each) for each in state.book] == [1, 1, 1, 1, 1]
+
+
+async def test_a_recording_that_was_edited_before_it_is_read_is_what_it_was_edited_to(
+    write: Write, tmp_path: Path, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    path = write("a.json", entry("a"))
+    state = state_with(str(tmp_path))
+    nursery.start_soon(lambda: sources.watch(state, in_thread=here))
+    await trio.sleep(1.1)
+    recorded(state, path, 1, {"match": {"userMessage": "b"}, "response": {"json": {"n": 1}}})
+    write("a.json", entry("a"), {"match": {"userMessage": "b"}, "response": {"json": {"n": True}}})
+    await trio.sleep(2)
+    assert [fixture.response.raw for fixture in state.book] == [
+        {"content": "a"},
+        {"json": {"n": True}},
+        {"json": {"n": 1}},
+    ]

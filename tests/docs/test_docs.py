@@ -52,11 +52,13 @@ from aimock.fixtures import (
 from aimock.fixtures.faults import PARAMETERS_OF, RETRY_AFTER_WORDS, Fault, FaultName
 from aimock.fixtures.findings import CHAOS_KEYS, PROFILE_KEYS
 from aimock.fixtures.options import PROFILES, StreamingProfile
+from aimock.fixtures.recording import RECORDING_KEYS
 from aimock.fixtures.selection import select
 from aimock.metrics import Metrics
 from aimock.net.limits import Limits
 from aimock.pytest_plugin import environment
 from aimock.pytest_plugin import settings as pytest_settings
+from aimock.record.config import record_schema
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock_protocols.bedrock_invoke import families as bedrock_families
 from aimock_protocols.gemini_interactions.platform import CODES
@@ -344,6 +346,10 @@ def check_entry_keys() -> None:
     check("entry-keys", ENTRY_KEYS)
 
 
+def check_recording_keys() -> None:
+    check("recording-keys", RECORDING_KEYS)
+
+
 def check_match_keys() -> None:
     check("match-keys", MATCH_KEYS)
 
@@ -508,6 +514,10 @@ def check_config_keys() -> None:
     check("config-keys", config._KEYS)
     flags = {flag for row in TABLES["config-keys"] for flag in code(row[2])}
     assert flags <= {each.partition(" ")[0] for each in firsts("flags")}
+
+
+def check_record_keys() -> None:
+    check("record-keys", record_schema()["properties"])
 
 
 def check_environment() -> None:

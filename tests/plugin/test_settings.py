@@ -313,3 +313,31 @@ def test_the_marker_is_known(suite: pytest.Pytester) -> None:
 
 def test_the_handle_is_an_aimock() -> None:
     assert issubclass(BoundMock, AIMock)
+
+
+def test_a_test_that_records(suite: pytest.Pytester) -> None:
+    suite.makepyfile(
+        """
+        import pytest
+        from aimock import AIMock
+        from asking import ask
+
+        @pytest.fixture(scope="module")
+        def provider():
+            with AIMock() as mock:
+                mock.on({}, {"content": "from afar"})
+                yield mock
+
+        @pytest.fixture
+        def aimock_config(provider, tmp_path):
+            return {"record": {"providers": {"openai": provider.url}, "fixturePath": str(tmp_path)}}
+
+        @pytest.mark.parametrize("text", ["one", "two"])
+        def test_recorded(aimock, provider, tmp_path, text):
+            before = len(provider.get_requests())
+            assert [ask(aimock, text), ask(aimock, text)] == ["from afar"] * 2
+            assert len(provider.get_requests()) == before + 1
+            assert len(list(tmp_path.rglob("*.json"))) == 1
+        """
+    )
+    suite.runpytest_inprocess().assert_outcomes(passed=2)

@@ -12,12 +12,12 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aimock.net.connection import Setting
 from aimock.net.exchange import Answer, Outcome, Request, Slicing, Stream, Task, Whole
 from aimock.net.fast_lane import FastLane
 from aimock.net.limits import Limits
 from aimock.net.listen import open_listeners
 from aimock.net.pacer import Pacer
+from aimock.net.performer import Setting
 from aimock.net.poller import HandOver, Poller
 from aimock.net.server import HTTPServer
 from aimock.net.transport import SocketTransport

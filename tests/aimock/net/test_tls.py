@@ -227,7 +227,7 @@ async def test_a_slow_reader_costs_one_record(
     await trio.sleep(60)
     assert computed < 20
     (connection,) = stage.server._active
-    assert len(connection._transport._unsent) < 17_000
+    assert len(connection._performer.transport._unsent) < 17_000
     client.client.leave()
     await wait_all_tasks_blocked()
     assert (outcomes, stage.server.connections) == ([Outcome.CLIENT_LEFT], 0)

@@ -1,0 +1,58 @@
+"""Which headers pass, in either direction (spec: record-replay §3 and §4)."""
+
+from __future__ import annotations
+
+from aimock.net.exchange import Headers
+
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Of one connection, as are all that `Connection` names (RFC 9110 7.6.1)."""
+
+_NOT_FORWARDED = _HOP_BY_HOP | {"host", "content-length", "expect", "cookie", "accept-encoding", "x-test-id"}
+"""Beside those: what is made anew for the provider, what this server has dealt with, and what was meant for it."""
+_OURS = "x-aimock-"
+
+_NOT_RELAYED = _HOP_BY_HOP | {
+    "content-length",
+    "set-cookie",
+    "alt-svc",
+    "strict-transport-security",
+    "date",
+}
+"""Beside those: what is true of the provider's address only, and what this server says itself."""
+_CORS = "access-control-"
+
+_NOT_KEPT = frozenset({"openai-organization", "openai-project", "anthropic-organization-id"})
+"""They say whose key it was."""
+
+
+def forwarded_headers(lines: Headers) -> Headers:
+    """What of a client's headers (names in lower case) goes to the provider, line by line."""
+    dropped = _NOT_FORWARDED | _of_connection(lines)
+    return tuple(line for line in lines if line[0] not in dropped and not line[0].startswith(_OURS))
+
+
+def relayed_headers(headers: Headers) -> Headers:
+    """What of a provider's headers (names in lower case) goes to the client, line by line."""
+    dropped = _NOT_RELAYED | _of_connection(headers)
+    return tuple(line for line in headers if line[0] not in dropped and not line[0].startswith(_CORS))
+
+
+def kept_headers(relayed: Headers) -> Headers:
+    """What of the headers that went to the client is recorded."""
+    return tuple(line for line in relayed if line[0] not in _NOT_KEPT)
+
+
+def _of_connection(lines: Headers) -> set[str]:
+    return {token.strip().lower() for name, value in lines if name == "connection" for token in value.split(",")}

@@ -1,0 +1,110 @@
+"""The providers that can be recorded: their names in options and files, and which protocol is whose."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import NamedTuple
+
+from aimock.net.exchange import Head
+from aimock_protocols.openai_compatible import PROVIDERS
+
+
+class Scheme(NamedTuple):
+    """How a provider's clients present a key."""
+
+    header: str
+    prefix: str = ""
+    also: tuple[str, ...] = ()
+    """Other headers in which they may present one, or a token."""
+    in_query: bool = False
+    """Whether `?key=` is one too."""
+
+
+_BEARER = Scheme("authorization", "Bearer ")
+_GOOGLE = Scheme("x-goog-api-key", also=("authorization",), in_query=True)
+
+_COMPATIBLE = {"xai": "grok"}
+"""Providers that speak OpenAI's chat and are known here by the reference's names."""
+
+SCHEMES: Mapping[str, Scheme | None] = {
+    "openai": _BEARER,
+    "anthropic": Scheme("x-api-key", also=("authorization",)),
+    "gemini": _GOOGLE,
+    "gemini-interactions": _GOOGLE,
+    "vertexai": None,
+    "bedrock": None,
+    "azure": Scheme("api-key", also=("authorization",)),
+    "ollama": _BEARER,
+    "cohere": _BEARER,
+    "elevenlabs": Scheme("xi-api-key"),
+    "fal": Scheme("authorization", "Key "),
+    "openrouter": _BEARER,
+    "veo": _GOOGLE,
+    "grok": _BEARER,
+    "byteplus": _BEARER,
+} | {_COMPATIBLE.get(each.name, each.name): _BEARER for each in PROVIDERS if each.name not in ("gemini", "ollama")}
+"""By provider; None: it takes no key that could be configured (Vertex AI has tokens, Bedrock signatures)."""
+
+_SHARES = {"gemini-interactions": "gemini"}
+"""Providers whose recordings have a name of their own, but whose URL and key are another's."""
+
+_OWNERS: Mapping[str, str] = {
+    "openai_chat": "openai",
+    "openai_completions": "openai",
+    "openai_responses": "openai",
+    "openai_realtime": "openai",
+    "openai_embeddings": "openai",
+    "anthropic_messages": "anthropic",
+    "anthropic_messages.vertex": "vertexai",
+    "bedrock_invoke": "bedrock",
+    "bedrock_converse": "bedrock",
+    "ollama.chat": "ollama",
+    "ollama.generate": "ollama",
+    "ollama.embed": "ollama",
+    "ollama.embeddings": "ollama",
+    "cohere": "cohere",
+    "cohere.v1": "cohere",
+    "cohere.embed": "cohere",
+    "cohere.embed.v1": "cohere",
+    "gemini": "gemini",
+    "gemini.vertex": "vertexai",
+    "gemini.embeddings:embed_content": "gemini",
+    "gemini.embeddings:batch_embed_contents": "gemini",
+    "gemini.embeddings:predict": "vertexai",
+    "gemini_interactions": "gemini-interactions",
+    "gemini_live": "gemini",
+    "azure_openai:chat": "azure",
+    "openrouter": "openrouter",
+    "openrouter.completions": "openrouter",
+}
+"""By the protocol's name in the registry."""
+
+_AZURE = "/openai/deployments/"
+_VERTEX = ("/projects/", "/publishers/", "/ws/google.cloud.aiplatform.")
+
+
+def provider_of(protocol_name: str, head: Head, providers: Container[str]) -> str | None:
+    """Who of `providers` (those that have a URL) answers in earnest what this protocol answers here; None: nobody.
+
+    A provider that speaks OpenAI's chat and has no URL is looked for at OpenAI's, which is where its clients were sent
+    before it had a name here.
+    """
+    owners = _owners(protocol_name, head)
+    return next((each for each in owners if url_key(each, providers) is not None), None)
+
+
+def _owners(protocol_name: str, head: Head) -> tuple[str, ...]:
+    module, _, member = protocol_name.partition(":")
+    if module == "openai_compatible":
+        return (_COMPATIBLE.get(member, member), "openai")
+    owner, path = _OWNERS[protocol_name], head.path
+    if owner == "openai" and path.startswith(_AZURE if "api-key" not in head.headers else "/openai/"):
+        return ("azure",)
+    if owner.startswith("gemini") and any(part in path for part in _VERTEX):
+        return ("vertexai",)
+    return (owner,)
+
+
+def url_key(provider: str, providers: Container[str]) -> str | None:
+    """Under which name of `providers` the URL (or the key) of this one stands, if it does."""
+    return next((each for each in (provider, _SHARES.get(provider)) if each is not None and each in providers), None)
