@@ -227,10 +227,11 @@ class App:
         """404, or 405 if only the method is wrong: in the words of the API that the client is known to speak, else in
         OpenAI's where the path looks like OpenAI's."""
         method, path = exchange.head.method, exchange.head.path
-        allowed = frozenset() if asks_for_websocket(exchange.head) else self._router.methods(path)
+        routers = [self._router] if claim is None else [self._router, claim.router]
+        if asks_for_websocket(exchange.head):
+            routers = []  # no method would do: nobody speaks WebSocket here
+        allowed = frozenset(method for router in routers for method in router.methods(path))
         nearest = self._nearest(path)
-        if claim is not None and not asks_for_websocket(exchange.head):
-            allowed |= claim.router.methods(path)
         headers: Headers = (("allow", ", ".join(sorted(allowed))),) if allowed else ()
         exchange.unexpected(f"{method} is not allowed" if allowed else nearest.get("hint", "no route has this path"))
         if claim is not None:

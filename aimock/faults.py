@@ -79,8 +79,7 @@ def beset(spoiler: Spoiler, odds: Odds) -> Answer:
 
     def answer() -> Answer:
         exchange = spoiler.exchange
-        draws = uniforms(exchange.stamp.entropy, "chaos")
-        fault = draw(odds, exchange.state.chaos, exchange.steering.test_id, draws)
+        fault = drawn(exchange, odds)
         if fault is None:
             return spoiler.serve()
         exchange.fault = fault
@@ -102,6 +101,12 @@ def beset(spoiler: Spoiler, odds: Odds) -> Answer:
         return answer()
 
     return Task(wait) if odds.latency else answer()
+
+
+def drawn(exchange: Exchange, odds: Odds) -> Fault | None:
+    """The fault that strikes this exchange, if any."""
+    draws = uniforms(exchange.stamp.entropy, "chaos")
+    return draw(odds, exchange.state.chaos, exchange.steering.test_id, draws)
 
 
 def _source(spoiler: Spoiler) -> str:

@@ -9,7 +9,6 @@ from aimock.fixtures import Found, Missed, Question, Response
 from aimock.fixtures.fixture import Fixture
 from aimock.net.exchange import Answer
 from aimock.surfaces.llm import Asked, LLMSurface
-from aimock.surfaces.pipeline import strict_turns_of
 from aimock_protocols.canonical import ErrorReply, Vectors
 
 _FOLLOWS_FROM_TEXT = "follows from the text"
@@ -61,11 +60,6 @@ class EmbeddingSurface(LLMSurface):
         for fixture in own:
             self._count(exchange, asked, fixture)
         return FoundEach(own[0], fixtures=fixtures)
-
-    def _find(self, exchange: Exchange, question: Question) -> Found | Missed:
-        state = exchange.state
-        strict = strict_turns_of(state)
-        return state.book.match(question, state.counters, strict_turns=strict, consume=False)
 
     def _count(self, exchange: Exchange, asked: Asked, fixture: Fixture) -> None:
         exchange.state.book.count(fixture, asked.question, exchange.state.counters)

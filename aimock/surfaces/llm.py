@@ -26,11 +26,12 @@ from aimock.surfaces.pipeline import (
     Pipeline,
     as_the_model_says,
     chunk_size,
+    neutral_body,
     other_requests,
     source_of,
     unservable,
 )
-from aimock.surfaces.timing import is_instant, timed
+from aimock.surfaces.timing import ErrorFrame, is_instant, timed
 from aimock_protocols.canonical import (
     ChatProtocol,
     ChatRequest,
@@ -41,7 +42,6 @@ from aimock_protocols.canonical import (
     Headers,
     Remembering,
     Reply,
-    Stamp,
     Vectors,
     WireError,
     WireProtocol,
@@ -93,15 +93,12 @@ class LLMSurface(Pipeline[Answer, Renderings]):
         return EmbeddingSurface(self._protocol)
 
     def _settle(self, exchange: Exchange, asked: Asked) -> Answer | None:
-        quotas, chat = exchange.state.quotas, asked.chat
-        if quotas is not None:
-            tokens = max(asked.question.prompt_tokens, asked.question.answer_tokens)
-            exchange.allowance, excess = quotas.take(exchange.head, chat.model, tokens)
-            if excess is not None:
-                return self._error(exchange, self._protocol.rate_limited(excess))
-        if chat.settled is None:
+        excess = self._charge(exchange, asked)
+        if excess is not None:
+            return self._error(exchange, self._protocol.rate_limited(excess))
+        if asked.chat.settled is None:
             return None
-        response = self._headers.respond(exchange, chat.settled(exchange.stamp))
+        response = self._headers.respond(exchange, asked.chat.settled(exchange.stamp))
         return attrs.evolve(response, on_end=exchange.record(response.status).ended)
 
     def _risk(self, exchange: Exchange, asked: Asked, found: Found | Missed, risks: Odds) -> Answer:
@@ -117,7 +114,7 @@ class LLMSurface(Pipeline[Answer, Renderings]):
             fail=lambda error: self._error(exchange, error, fixture),
             empty=lambda: self._empty(exchange, asked),
             is_relayed=fixture is None and exchange.state.recorder is not None and not exchange.strict,
-            error_event=lambda error: self._streaming.error_frame(error, asked.form.shape, exchange.stamp),
+            error_event=lambda error: self._error_frames(asked)(error, exchange.stamp),
         )
         return beset(spoiler, risks)
 
@@ -161,11 +158,7 @@ class LLMSurface(Pipeline[Answer, Renderings]):
 
     def _neutral(self, request: Request, plan: Plan) -> dict[str, Any]:
         """The request as the journal shows it. Decoded anew: few entries are ever read, and bytes are small to keep."""
-        chat = self._protocol.decode(request.head, plan.params, request.body)
-        shown = {**chat.body, "_endpointType": chat.endpoint}
-        if plan.steering.context is not None:
-            shown["_context"] = plan.steering.context
-        return shown
+        return neutral_body(self._protocol.decode(request.head, plan.params, request.body), plan.steering)
 
     # -- what the fixture says -------------------------------------------------------------------------------------
 
@@ -189,11 +182,9 @@ class LLMSurface(Pipeline[Answer, Renderings]):
             body = b"".join(frame.data for frame in frames)
             whole = Whole(tape.status, headers, body, exchange.fresh_headers, on_end=entry.ended)
             return attrs.evolve(whole, chunked=tape.is_stream)
-
-        def error(reply: ErrorReply, stamp: Stamp) -> Frame:
-            return self._streaming.error_frame(reply, asked.form.shape, stamp)
-
-        scheduled, ending, ends_at, on_end = timed(exchange, fixture, frames, asked.question, error, entry)
+        scheduled, ending, ends_at, on_end = timed(
+            exchange, fixture, frames, asked.question, self._error_frames(asked), entry
+        )
         sent = ((offset, frame.data) for offset, frame in scheduled)
         return Stream(tape.status, headers, sent, exchange.fresh_headers, ending=ending, ends_at=ends_at, on_end=on_end)
 
@@ -258,12 +249,10 @@ class LLMSurface(Pipeline[Answer, Renderings]):
         headers, fresh = self._headers.of(exchange, asked.chat.stream_headers or self._stream_headers)
         if is_instant(exchange, fixture):
             return Whole(200, headers, asked.form.stream(*rendering), fresh, chunked=True, on_end=entry.ended)
-
-        def error(reply: ErrorReply, stamp: Stamp) -> Frame:
-            return self._streaming.error_frame(reply, asked.form.shape, stamp)
-
         frames = asked.form.frames(*rendering)
-        scheduled, ending, ends_at, on_end = timed(exchange, fixture, frames, asked.question, error, entry)
+        scheduled, ending, ends_at, on_end = timed(
+            exchange, fixture, frames, asked.question, self._error_frames(asked), entry
+        )
         sent = self._sent(scheduled, exchange, asked, ends_at)
         return Stream(200, headers, sent, fresh, ending=ending, ends_at=ends_at, on_end=on_end)
 
@@ -281,7 +270,11 @@ class LLMSurface(Pipeline[Answer, Renderings]):
         except Exception as error:
             logger.exception("a stream failed")
             reply = ErrorReply(str(error) or type(error).__name__, "server_error")
-            yield offset, self._streaming.error_frame(reply, asked.form.shape, exchange.stamp).data
+            yield offset, self._error_frames(asked)(reply, exchange.stamp).data
+
+    def _error_frames(self, asked: Asked) -> ErrorFrame:
+        """Tells errors in the midst of this request's stream."""
+        return lambda error, stamp: self._streaming.error_frame(error, asked.form.shape, stamp)
 
     # -- errors ----------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ from aimock.fixtures import Fixture, Found, Kind, Missed, Question, Response, re
 from aimock.fixtures.response import Factory
 from aimock.settings import model_list, strict_turns
 from aimock.state import State
-from aimock_protocols.canonical import ChatRequest, ErrorReply, Reply
+from aimock.steering import Steering
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Excess, Reply
 from aimock_protocols.reasoning import is_reasoning_model
 
 logger = logging.getLogger("aimock")
@@ -103,10 +104,21 @@ class Pipeline(abc.ABC, Generic[A, F]):
 
     def _is_recorded(self, exchange: Exchange, asked: Asked[F]) -> bool:
         """Whether the provider has answered just this: then it knew what this server does not."""
-        state = exchange.state
-        strict = strict_turns_of(state)
-        found = state.book.match(asked.question, state.counters, strict_turns=strict, consume=False)
+        found = self._find(exchange, asked.question)
         return isinstance(found, Found) and found.fixture.recording is not None
+
+    def _find(self, exchange: Exchange, question: Question) -> Found | Missed:
+        """The fixture that would answer. Nothing is counted."""
+        state = exchange.state
+        return state.book.match(question, state.counters, strict_turns=strict_turns_of(state), consume=False)
+
+    def _charge(self, exchange: Exchange, asked: Asked[F]) -> Excess | None:
+        """Charges the request to its client's quota, where quotas are kept: by how much it is too much, if it is."""
+        if exchange.state.quotas is None:
+            return None
+        tokens = max(asked.question.prompt_tokens, asked.question.answer_tokens)
+        exchange.allowance, excess = exchange.state.quotas.take(exchange.head, asked.chat.model, tokens)
+        return excess
 
     def _match(self, exchange: Exchange, asked: Asked[F]) -> tuple[Asked[F], Found | Missed]:
         """The fixture that answers, and the request as it is for the model for which it does; its `others` are then
@@ -205,6 +217,14 @@ def _compare(state: State, fixture: Fixture, chat: ChatRequest) -> None:
     if told is not None:
         state.stale.add(fixture)
         logger.warning("%s; record it anew if that matters", told)
+
+
+def neutral_body(chat: ChatRequest, steering: Steering) -> dict[str, Any]:
+    """The request as the journal shows it."""
+    shown = {**chat.body, "_endpointType": chat.endpoint}
+    if steering.context is not None:
+        shown["_context"] = steering.context
+    return shown
 
 
 def source_of(fixture: Fixture, reply: Reply) -> Fixture | None:

@@ -12,17 +12,16 @@ import attrs
 import orjson
 import trio
 
-from aimock.chaos import Odds, draw, odds
+from aimock.chaos import Odds, odds
 from aimock.exchange import Exchange
-from aimock.faults import ENDINGS, MALFORMED_BODY, OVERLOADED, UNAVAILABLE, frames_before
+from aimock.faults import ENDINGS, MALFORMED_BODY, OVERLOADED, UNAVAILABLE, drawn, frames_before
 from aimock.fixtures import Chaos, Fixture, Found, Kind, Missed, Response
 from aimock.fixtures.faults import Fault, FaultName
 from aimock.fixtures.response import said_by
 from aimock.net.dialogue import Break, Close, Play, Raw, Send, Step, Stop, Wait
 from aimock.net.exchange import Answer, Ending, Head, Outcome, Request, Upgrade, Whole
-from aimock.randomness import uniforms
 from aimock.surfaces import pipeline
-from aimock.surfaces.pipeline import Pipeline, as_the_model_says, chunk_size, unservable
+from aimock.surfaces.pipeline import Pipeline, as_the_model_says, chunk_size, neutral_body, unservable
 from aimock.surfaces.timing import timed
 from aimock_protocols import sessions
 from aimock_protocols.canonical import ErrorReply, Frame, Reply, Stamp, WireError
@@ -123,8 +122,7 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         """As everywhere, but that a fixture of a kind that cannot be said in the turn is not used up by it, and is not
         meant by one that is optional."""
         state = exchange.state
-        strict = pipeline.strict_turns_of(state)
-        found = state.book.match(asked.question, state.counters, strict_turns=strict, consume=False)
+        found = self._find(exchange, asked.question)
         if isinstance(found, Missed):
             return asked, found
         if _can_say(found.fixture.response, asked):
@@ -134,11 +132,7 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         return asked, found
 
     def _settle(self, exchange: Exchange, asked: Asked) -> Steps | None:
-        quotas = exchange.state.quotas
-        if quotas is None:
-            return None
-        tokens = max(asked.question.prompt_tokens, asked.question.answer_tokens)
-        _, excess = quotas.take(exchange.head, asked.chat.model, tokens)
+        excess = self._charge(exchange, asked)
         if excess is None:
             return None
         message = f"Rate limit reached for {excess.model} on {excess.unit} per minute: limit {excess.limit}"
@@ -246,7 +240,7 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         risks = attrs.evolve(
             risks, chaos=Chaos(risks.chaos.drop_rate, None, risks.chaos.rate_limit_rate, faults=faults)
         )
-        exchange.fault = _drawn(exchange, risks)
+        exchange.fault = drawn(exchange, risks)
         return None if exchange.fault is None else _REFUSALS[exchange.fault.name]
 
     def _risk(self, exchange: Exchange, asked: Asked, found: Found | Missed, risks: Odds) -> Steps:
@@ -254,7 +248,7 @@ class SocketSurface(Pipeline[Steps, Speaking]):
             return self._serve(exchange, asked, found)
 
         def answer() -> Steps:
-            fault = _drawn(exchange, risks)
+            fault = drawn(exchange, risks)
             return self._serve(exchange, asked, found) if fault is None else self._spoil(exchange, asked, found, fault)
 
         async def wait() -> Steps:
@@ -324,10 +318,7 @@ class SessionDialogue:
     def _begun(self, turn: Turn) -> Steps:
         """A turn is answered as its request would be: what that is decides its randomness too."""
         exchange = self._exchange(dumped(turn.request.body))
-        shown = {**turn.request.body, "_endpointType": turn.request.endpoint}
-        if self._upgrade.steering.context is not None:
-            shown["_context"] = self._upgrade.steering.context
-        exchange.neutral = shown
+        exchange.neutral = neutral_body(turn.request, self._upgrade.steering)
         speaking = self.speaking[id(turn)] = Speaking(turn, self)
         return self._surface.begin(exchange, speaking)
 
@@ -372,8 +363,3 @@ def _can_say(response: Response, asked: Asked) -> bool:
     if response.kind in (Kind.ERROR, Kind.FACTORY):
         return True
     return said_by(response, transcribes=_transcribes(asked)) is not None
-
-
-def _drawn(exchange: Exchange, risks: Odds) -> Fault | None:
-    draws = uniforms(exchange.stamp.entropy, "chaos")
-    return draw(risks, exchange.state.chaos, exchange.steering.test_id, draws)
