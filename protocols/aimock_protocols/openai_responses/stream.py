@@ -6,7 +6,8 @@ HTTP and over a WebSocket the events are the same; what stands around them is to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,6 +18,12 @@ from aimock_protocols.openai_responses import envelope
 from aimock_protocols.openai_responses.items import Item, Run, items
 from aimock_protocols.openai_responses.shape import Shape
 from aimock_protocols.slicing import slices
+
+_BEGINNINGS = {
+    False: (("created", "in_progress"), ("in_progress", "in_progress")),
+    True: (("created", "queued"), ("queued", "queued"), ("in_progress", "in_progress")),
+}
+"""The events with which a response begins, in the foreground and in the background, and its status in each."""
 
 _ENDINGS = {"incomplete": "response.incomplete", "failed": "response.failed"}
 """The events with which a response of each status ends; all others are complete."""
@@ -111,12 +118,12 @@ class _Writer:
 
     def write(self, chunk_size: int, until: int | None) -> Iterator[Frame]:
         """All events, without the mid-stream error."""
-        if self._shape.is_background:
-            yield self.stand("response.created", envelope.Standing("queued"), FrameKind.OPEN)
-            yield self.stand("response.queued", envelope.Standing("queued"), FrameKind.OPEN)
-        else:
-            yield self.stand("response.created", envelope.Standing("in_progress"), FrameKind.OPEN)
-        yield self.stand("response.in_progress", envelope.Standing("in_progress"), FrameKind.OPEN)
+        return itertools.chain.from_iterable(self._groups(chunk_size, until))
+
+    def _groups(self, chunk_size: int, until: int | None) -> Iterator[Iterable[Frame]]:
+        """The events, in groups, each of which is read to its end before the next is made."""
+        for stage, status in _BEGINNINGS[self._shape.is_background]:
+            yield (self.stand(f"response.{stage}", envelope.Standing(status), FrameKind.OPEN),)
         told: list[Item] = []
         for item in items(self._reply, self._shape, self._stamp):
             if self._is_steered(told, until):
@@ -129,20 +136,20 @@ class _Writer:
             ended = envelope.Standing("incomplete", output, usage, envelope.REASONS["steered"])
         else:
             ended = envelope.ended(self._reply, self._shape, output)
-        yield self.stand(_ENDINGS.get(ended.status, "response.completed"), ended, FrameKind.TOKEN)
+        yield (self.stand(_ENDINGS.get(ended.status, "response.completed"), ended, FrameKind.TOKEN),)
 
     def _is_steered(self, told: Sequence[Item], until: int | None) -> bool:
         """Whether it ends after these items."""
         return until is not None and self._written >= until and not any(item.is_call for item in told)
 
-    def _item(self, item: Item, index: int, chunk_size: int) -> Iterator[Frame]:
+    def _item(self, item: Item, index: int, chunk_size: int) -> Iterator[Iterable[Frame]]:
         place = {"item_id": item.start["id"], "output_index": index}
-        yield self._event("output_item.added", item=item.start, output_index=index)
+        yield (self._event("output_item.added", item=item.start, output_index=index),)
         for stage in item.stages:
-            yield self._event(stage, **place)
+            yield (self._event(stage, **place),)
         for run in item.runs:
             yield from self._run(run, place, chunk_size)
-        yield self._event("output_item.done", item=item.whole, output_index=index)
+        yield (self._event("output_item.done", item=item.whole, output_index=index),)
 
     def stand(self, name: str, standing: envelope.Standing, kind: FrameKind) -> Frame:
         """An event that tells how the response stands."""
@@ -159,14 +166,14 @@ class _Writer:
         self._written += 1
         return self._written - 1
 
-    def _run(self, run: Run, place: dict[str, Any], chunk_size: int) -> Iterator[Frame]:
+    def _run(self, run: Run, place: dict[str, Any], chunk_size: int) -> Iterator[Iterable[Frame]]:
         place = {**place, **run.place}
         if run.frame is not None:
-            yield self._event(f"{run.frame}.added", **place, part=run.begun())
-        yield from self._deltas(run, place, chunk_size)
-        yield self._event(f"{run.name}.done", **place, **{run.key: run.text}, **run.named)
+            yield (self._event(f"{run.frame}.added", **place, part=run.begun()),)
+        yield self._deltas(run, place, chunk_size)
+        yield (self._event(f"{run.name}.done", **place, **{run.key: run.text}, **run.named),)
         if run.frame is not None:
-            yield self._event(f"{run.frame}.done", **place, part=run.part)
+            yield (self._event(f"{run.frame}.done", **place, part=run.part),)
 
     def _deltas(self, run: Run, place: dict[str, Any], chunk_size: int) -> Iterator[Frame]:
         """The frames of a run, put together from constant pieces around what each has of its own."""
@@ -179,10 +186,11 @@ class _Writer:
         numbered += b'"sequence_number":'
         closing = (b"," + closing[:-1] if closing else b"") + self._framing.end
         pieces = slices(run.text, chunk_size)
+        placed = b"," + placed
         for piece, logprobs in zip(pieces, _logprobs(run, pieces), strict=True):
             number = self._number()
             filler = self._filler(number) if self._shape.obfuscates else b""
-            said = (opening, orjson.dumps(piece), b",", placed, logprobs, filler, numbered, b"%d" % number, closing)
+            said = (opening, orjson.dumps(piece), placed, logprobs, filler, numbered, b"%d" % number, closing)
             yield Frame(b"".join(said), FrameKind.TOKEN)
 
     def _filler(self, number: int) -> bytes:
@@ -193,8 +201,6 @@ class _Writer:
 def _logprobs(run: Run, pieces: list[str]) -> list[bytes]:
     """The member that goes with each piece of a run, if its events have one."""
     tokens = run.named.get("logprobs")
-    if not tokens and tokens is not None:
-        return [b'"logprobs":[],'] * len(pieces)
-    if tokens is None:
-        return [b""] * len(pieces)
+    if not tokens:
+        return [b"" if tokens is None else b'"logprobs":[],'] * len(pieces)
     return [b'"logprobs":' + orjson.dumps(hand) + b"," for hand in dealt(tokens, pieces)]
