@@ -25,7 +25,8 @@ class UriTemplate:
         rest = _EXPRESSION.sub("", self.text)
         if "{" in rest or "}" in rest:
             raise ValueError(f"expected expressions like {{name}}, {{+path}} or {{?key}}, got {self.text!r}")
-        pattern, end, query = "", 0, []
+        pattern, end = "", 0
+        query: list[str] = []
         for found in _EXPRESSION.finditer(self.text):
             pattern += re.escape(self.text[end : found.start()])
             end = found.end()
