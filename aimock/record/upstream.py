@@ -120,7 +120,7 @@ class Upstream:
             content=_slices(call.body),
             extensions={"timeout": timeout},
         )
-        with _told(base, self._patience):
+        with told(base, self._patience):
             response = await self._pool.handle_async_request(request)
         timeout["read"] = self._body_patience  # read anew for the body: these are the request's own extensions
         return UpstreamResponse(response, base, self._body_patience)
@@ -190,7 +190,7 @@ class UpstreamResponse:
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body, each piece as soon as it comes; to be read once. Raises UpstreamFailed if it does not come to its
         end. The next piece is only waited for when it is asked for: a slow reader is no stall."""
-        with _told(self._base, self._patience):
+        with told(self._base, self._patience):
             async with contextlib.aclosing(self._response.aiter_stream()) as stream:
                 async for data in stream:
                     for piece in decoded(self._codecs, data):
@@ -204,7 +204,7 @@ class UpstreamResponse:
 
 
 @contextlib.contextmanager
-def _told(base: Base, patience: float) -> Iterator[None]:
+def told(base: Base, patience: float) -> Iterator[None]:
     """Turns what can go wrong into UpstreamFailed. The causes are not kept: some of them show headers."""
     try:
         yield

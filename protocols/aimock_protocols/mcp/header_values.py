@@ -34,6 +34,14 @@ def decode(value: str) -> str | None:
         return None
 
 
+def encode(value: str) -> str:
+    """A value as a header has it: in base64 where it could not stand there as it is, or would be read as such."""
+    is_plain = value == value.strip(" \t") and all(" " <= letter <= "~" for letter in value)
+    if is_plain and not _ENCODED.fullmatch(value):
+        return value
+    return f"=?base64?{base64.b64encode(value.encode()).decode()}?="
+
+
 class Mirrored(NamedTuple):
     """An argument that a header repeats."""
 
@@ -87,6 +95,20 @@ def check_arguments(expected: Sequence[Mirrored], arguments: Any, lines: Sequenc
             raise header_mismatch(f"{header} is missing")
         elif not _agree(decode(values[0]), argument, type):
             raise header_mismatch(f"{header} is not the argument {'.'.join(place)}")
+
+
+def repeated(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The header lines that repeat arguments, as a client sends them. Raises ValueError where the schema asks for them
+    wrongly."""
+    lines = []
+    for place, token, _ in mirrored(schema):
+        argument: Any = arguments
+        for name in place:
+            argument = argument.get(name) if isinstance(argument, dict) else None
+        if argument is not None and not isinstance(argument, dict | list):
+            text = ("false", "true")[argument] if isinstance(argument, bool) else str(argument)
+            lines.append((f"mcp-param-{token.lower()}", encode(text)))
+    return lines
 
 
 def _agree(value: str | None, argument: Any, type: str) -> bool:
