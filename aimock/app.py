@@ -193,7 +193,7 @@ class App:
             target = Target(_deferred("aimock.control", "answer"), _refuse)
         elif located is not None:
             service, inside = located.service, located.path
-            target = Target(lambda exchange: service.respond(exchange, inside), service.refuse, scoped=True)
+            target = Target(lambda exchange: service.answer(exchange, inside), service.refuse, scoped=True)
         elif resolved is not None:
             target, params = resolved.target(), resolved.params
         else:

@@ -10,7 +10,7 @@ import logging
 import re
 import urllib.parse
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -23,6 +23,9 @@ from aimock.net.exchange import Whole
 from aimock.redaction import CREDENTIAL_QUERY_KEYS
 from aimock.routing import CONTROL_PREFIX
 from aimock.steering import query_value
+
+if TYPE_CHECKING:
+    from aimock.surfaces.mounted import Mounted
 
 logger = logging.getLogger("aimock")
 
@@ -189,12 +192,31 @@ def _change_service(path: str, exchange: Exchange) -> Whole:
             return exchange.json(200, {"added": service.add(_body(exchange))})
         except ValueError as error:
             raise ControlError(str(error)) from error
-    service = mounts.named(path.removesuffix(_RESET)) if path.endswith(_RESET) else None
+    mount, slash, command = path.rpartition("/")
+    service = mounts.named(mount) if slash and command in _COMMANDS else None
     if service is None:
         known = ", ".join(mounted for mounted, _ in mounts) or "none"
         raise ControlError(f"No service is mounted at /{path}; there are: {known}")
+    return _COMMANDS[command](service, exchange)
+
+
+def _reset_service(service: Mounted, exchange: Exchange) -> Whole:
     service.reset()
     return exchange.json(200, {"reset": True})
+
+
+def _command_oauth(service: Mounted, exchange: Exchange) -> Whole:
+    """Tells the service's authorization server what is to happen to tokens and requests."""
+    from aimock.surfaces.oauth.commands import obey  # for those who guard a service
+
+    try:
+        return exchange.json(200, obey(service.guard, _body(exchange), exchange.state.settings.wall_clock()))
+    except ValueError as error:
+        raise ControlError(str(error)) from error
+
+
+_COMMANDS: Mapping[str, Callable[[Mounted, Exchange], Whole]] = {"reset": _reset_service, "oauth": _command_oauth}
+"""What a service can be told, by the last part of the path."""
 
 
 # -- the journal ---------------------------------------------------------------------------------------------------
@@ -257,7 +279,6 @@ def _health(exchange: Exchange) -> Whole:
 
 
 _SERVICES = "/services/"
-_RESET = "/reset"
 
 _ROUTES: dict[tuple[str, str], Callable[[Exchange], Whole]] = {
     ("GET", "/health"): _health,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from aimock.surfaces.mock import ServiceMock
-    from aimock.surfaces.mounted import Mounted
+    from aimock.surfaces.mounted import Guard, Mounted
 
 
 class Service(NamedTuple):
@@ -79,7 +79,7 @@ class Mounts:
                 service, inside = self._services[mount], path[len(mount) :] or "/"
                 return Located(service, inside, mount + service.label(inside))
         for service in self._services.values():
-            if (method, path) in service.extra_routes:
+            if (method, path) in service.origin_routes:
                 return Located(service, path, path)
         return None
 
@@ -101,16 +101,31 @@ def from_config(name: str, value: Any, directory: Path) -> list[tuple[str, Mount
         try:
             if not isinstance(path, str):
                 raise ValueError(f"path: expected a string, got {json.dumps(path)[:80]}")
-            mounted.append((path, made(told, directory)))
+            guard = _guard(told.pop("auth", None))
+            service = made(told, directory)
+            service.guard = guard
+            mounted.append((path, service))
         except ValueError as error:
             raise ValueError(f"{where}{error}") from error
     return mounted
 
 
+def _guard(value: Any) -> Guard | None:
+    """The guard that a section asks for. Raises ValueError."""
+    if value is None:
+        return None
+    from aimock.surfaces.oauth.guard import guard_of  # most servers let everybody in
+
+    return guard_of(value)
+
+
 def config_schema(name: str) -> dict[str, Any]:
     """The JSON Schema of a service's section."""
     section = importlib.import_module(SERVICES[name].package).config_schema()
-    section = {**section, "properties": {"path": {"type": "string", "pattern": "^/[^?#]+$"}, **section["properties"]}}
+    from aimock.surfaces.oauth.config import auth_schema
+
+    every = {"path": {"type": "string", "pattern": "^/[^?#]+$"}, "auth": auth_schema()}
+    section = {**section, "properties": every | section["properties"]}
     return {"anyOf": [section, {"type": "array", "items": section, "minItems": 1}]}
 
 

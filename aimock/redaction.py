@@ -32,6 +32,9 @@ SECRET_QUERY_KEYS = CREDENTIAL_QUERY_KEYS | {
     "api-key",
     "access_token",
     "token",
+    "refresh_token",
+    "client_secret",
+    "code_verifier",
     "x-amz-signature",
 }
 """Query keys whose values are never kept, whatever their case and however they are encoded."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -10,6 +11,7 @@ from aimock.surfaces.mounted import Mounted
 
 if TYPE_CHECKING:
     from aimock.server import AIMock
+    from aimock.surfaces.oauth.mock import OAuthMock
 
 S = TypeVar("S", bound=Mounted)
 T = TypeVar("T")
@@ -19,9 +21,14 @@ class ServiceMock(Generic[S]):
     """One service. Give it to `AIMock.mount`; or start it, with `with`, `async with` (Trio) or `start` and `stop`, on a
     server of its own."""
 
-    def __init__(self, service: S, **options: Any) -> None:
-        """`options`: those of `AIMock`, for a server of its own."""
+    def __init__(self, service: S, *, auth: Any = None, **options: Any) -> None:
+        """`auth`: True, or an object as in a config file, lets in only clients with a token of its own authorization
+        server. `options`: those of `AIMock`, for a server of its own. Raises ValueError that names the key."""
         self.service = service
+        if auth is not None:
+            from aimock.surfaces.oauth.guard import guard_of  # most services let everybody in
+
+            service.guard = guard_of(auth)
         self._options = options
         self._server: AIMock | None = None
         self._is_alone = False
@@ -85,6 +92,17 @@ class ServiceMock(Generic[S]):
         return self._server.port
 
     # -- what it does ----------------------------------------------------------------------------------------------
+
+    @property
+    def oauth(self) -> OAuthMock:
+        """Its authorization server. Raises RuntimeError if it has none."""
+        from aimock.surfaces.oauth.mock import OAuthMock
+
+        return OAuthMock(self.service.guard, self._do, self._now)
+
+    def _now(self) -> float:
+        """Unix time, as its server's clock has it."""
+        return time.time() if self._server is None else self._server._state.settings.wall_clock()
 
     def health(self) -> dict[str, Any]:
         return self._do(self.service.health)

@@ -11,7 +11,7 @@ import functools
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import trio
 
@@ -31,6 +31,16 @@ _AT_ONCE = 64
 """Tasks beside the requests; more wait."""
 
 
+class Guard(Protocol):
+    """Whoever decides which requests a service gets."""
+
+    def routes(self, mount: str) -> Iterable[tuple[str, str]]:
+        """Methods and paths at the origin that it answers, where a service is mounted there."""
+
+    def answer(self, service: Mounted, exchange: Exchange, path: str) -> Answer | None:
+        """The answer in place of the service's, journaled; None: it gets the request."""
+
+
 class Mounted(abc.ABC):
     """A service. It belongs to one server; two that are the same kind share nothing."""
 
@@ -42,6 +52,8 @@ class Mounted(abc.ABC):
     def __init__(self) -> None:
         self.path = ""
         """Where it is mounted; empty until it is."""
+        self.guard: Guard | None = None
+        """None: everybody is let in."""
         self._background: set[trio.CancelScope] = set()
         self._room = trio.CapacityLimiter(_AT_ONCE)
 
@@ -84,6 +96,18 @@ class Mounted(abc.ABC):
         if path == "/":
             return ""
         return path if path in self.paths else _OTHER
+
+    # -- what the server asks --------------------------------------------------------------------------------------
+
+    @property
+    def origin_routes(self) -> Iterable[tuple[str, str]]:
+        """Its extra routes, and those of its guard."""
+        return self.extra_routes if self.guard is None else (*self.extra_routes, *self.guard.routes(self.path))
+
+    def answer(self, exchange: Exchange, path: str) -> Answer:
+        """What `respond` says, if the guard lets the request in."""
+        guarded = None if self.guard is None else self.guard.answer(self, exchange, path)
+        return self.respond(exchange, path) if guarded is None else guarded
 
     # -- what services use -----------------------------------------------------------------------------------------
 

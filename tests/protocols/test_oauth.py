@@ -195,7 +195,14 @@ def test_a_client_that_cannot_be_told(authorization: str | None, form: dict[str,
 
 @pytest.mark.parametrize(
     ("secret", "shown", "good"),
-    [("s", "s", True), (None, None, True), ("s", None, False), ("s", "S", False), (None, "s", False), ("s", "é", False)],
+    [
+        ("s", "s", True),
+        (None, None, True),
+        ("s", None, False),
+        ("s", "S", False),
+        (None, "s", False),
+        ("s", "é", False),
+    ],
 )
 def test_only_a_client_s_own_secret_proves_it(secret: str | None, shown: str | None, good: bool) -> None:
     client, said = Client("c", secret), Presented("c", shown, "none")
@@ -369,9 +376,13 @@ def test_what_is_not_there_is_not_said() -> None:
 
 def test_metadata_is_what_the_official_client_reads() -> None:
     auth = pytest.importorskip("mcp.shared.auth")
-    told = metadata.authorization_server("http://i/mcp", "http://i/mcp/oauth", ("read",), registers=True, takes_documents=True)
+    told = metadata.authorization_server(
+        "http://i/mcp", "http://i/mcp/oauth", ("read",), registers=True, takes_documents=True
+    )
     read = auth.OAuthMetadata.model_validate(metadata.openid(told, "http://i/mcp/oauth"))
     assert read.client_id_metadata_document_supported
     assert str(read.registration_endpoint) == "http://i/mcp/oauth/register"
-    resource = auth.ProtectedResourceMetadata.model_validate(metadata.protected_resource(RESOURCE, "http://i", ("read",)))
+    resource = auth.ProtectedResourceMetadata.model_validate(
+        metadata.protected_resource(RESOURCE, "http://i", ("read",))
+    )
     assert resource.scopes_supported == ["read"]

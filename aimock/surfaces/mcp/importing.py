@@ -24,7 +24,17 @@ _CAPABILITY = {
 }
 """What a server must have for each list."""
 _KEEPS = {
-    "tools": ("name", "title", "description", "inputSchema", "outputSchema", "annotations", "icons", "execution", "_meta"),
+    "tools": (
+        "name",
+        "title",
+        "description",
+        "inputSchema",
+        "outputSchema",
+        "annotations",
+        "icons",
+        "execution",
+        "_meta",
+    ),
     "resources": ("uri", "name", "title", "description", "mimeType", "size", "annotations", "icons", "_meta"),
     "resourceTemplates": ("uriTemplate", "name", "title", "description", "mimeType", "annotations", "icons", "_meta"),
     "prompts": ("name", "title", "description", "arguments", "icons", "_meta"),
@@ -139,7 +149,9 @@ async def _read_resources(remote: Remote, resources: Sequence[dict[str, Any]], w
 async def _read_prompts(remote: Remote, prompts: Sequence[dict[str, Any]], warn: Warn) -> None:
     """Each with placeholders as its arguments, which stand in the result where the arguments go."""
     for prompt in prompts[:_MOST_READ]:
-        names = [argument["name"] for argument in prompt.get("arguments") or () if isinstance(argument.get("name"), str)]
+        names = [
+            argument["name"] for argument in prompt.get("arguments") or () if isinstance(argument.get("name"), str)
+        ]
         arguments = {name: f"{{{{args.{name}}}}}" for name in names}
         try:
             result = await remote.request("prompts/get", {"name": prompt["name"], "arguments": arguments})
@@ -149,9 +161,7 @@ async def _read_prompts(remote: Remote, prompts: Sequence[dict[str, Any]], warn:
         prompt["result"] = _chosen(result, ("description", "messages", "_meta"))
 
 
-async def _make_calls(
-    remote: Remote, tools: list[dict[str, Any]], calls: Sequence[Wanted], warn: Warn
-) -> None:
+async def _make_calls(remote: Remote, tools: list[dict[str, Any]], calls: Sequence[Wanted], warn: Warn) -> None:
     known = {tool["name"]: tool for tool in tools}
     for name, arguments in ((call.name, call.arguments) for call in calls):
         if name not in known:
@@ -183,5 +193,3 @@ def _sound(kind: str, entries: Sequence[dict[str, Any]], warn: Warn) -> list[dic
 
 def _chosen(entry: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return {key: entry[key] for key in keys if entry.get(key) is not None}
-
-

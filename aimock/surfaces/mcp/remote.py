@@ -19,7 +19,7 @@ import trio
 from aimock import __version__
 from aimock.net.exchange import Headers
 from aimock.record.upstream import UpstreamFailed, told
-from aimock.record.urls import Base, read_base
+from aimock.record.urls import read_base
 from aimock_protocols import jsonrpc, sse
 from aimock_protocols.framing import EventTooLarge
 from aimock_protocols.jsonrpc import Notification, Request, Response, RpcError
@@ -141,7 +141,9 @@ class Remote:
         result = self._result(answer)
         revision = result.get("protocolVersion")
         if revision not in LEGACY:
-            raise UpstreamFailed(f"{self._base.authority} speaks {revision!r:.40}, which is no revision of MCP known here")
+            raise UpstreamFailed(
+                f"{self._base.authority} speaks {revision!r:.40}, which is no revision of MCP known here"
+            )
         self.revision, self.greeting = revision, result
         self._session = answer.headers.get(SESSION_HEADER)
         await self._post(jsonrpc.notification("notifications/initialized"), self._session_lines())
@@ -261,5 +263,3 @@ def _answer_in(body: bytes, id: Any) -> Response | None:
     if isinstance(message, Response) and (message.id == id or (message.error is not None and message.id is None)):
         return message
     return None
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -84,8 +84,8 @@ def read_failure(value: Mapping[str, Any]) -> tuple[Failure, int]:
     for key in value:
         if key not in _READERS:
             raise ValueError(unknown_key(key, _READERS))
-    endpoint = _READERS["endpoint"](value.get("endpoint"))
-    read = {key: _READERS[key](given) for key, given in value.items() if given is not None}
+    endpoint = _endpoint(value.get("endpoint"))
+    read: dict[str, Any] = {key: _READERS[key](given) for key, given in value.items() if given is not None}
     times = read.pop("times", 1)
     failure = Failure(**{"error": _DEFAULTS[endpoint]} | read)
     if failure.error in _WRONG and endpoint not in _WRONG[failure.error]:
@@ -125,7 +125,7 @@ def _times(value: Any) -> int:
     return value
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[Any], Any]] = {
     "endpoint": _endpoint,
     "error": _error,
     "description": _description,

@@ -5,17 +5,15 @@ The endpoints lie under the mount, at `/oauth/…`; the metadata lies at the ori
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import attrs
 import orjson
 
 from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.net.exchange import Headers, Whole
-from aimock.surfaces.oauth.config import AuthConfig
+from aimock.surfaces.oauth.config import AuthConfig, read_auth
 from aimock.surfaces.oauth.failures import WRONG_ISSUER, WRONG_STATE, Failure, Failures
 from aimock.surfaces.oauth.grants import Grant, Grants, Kind, Ticket
 from aimock_protocols.oauth import authorization, clients, metadata
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 _ENDPOINTS = "/oauth"
 _JSON: Headers = (("content-type", "application/json"), *CORS)
-_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _SHOWN = ("response_type", "grant_type", "client_id", "redirect_uri", "scope", "resource", "token_type_hint")
 _SHOWN_OF_REGISTRATIONS = ("client_name", "redirect_uris", "grant_types", "scope", "token_endpoint_auth_method")
 """What the journal keeps of a request: nothing by which anybody could be let in."""
@@ -108,15 +105,17 @@ class Guard:
     def answer(self, service: Mounted, exchange: Exchange, path: str) -> Whole | None:
         """The answer to what is the guard's business: its own endpoints, and requests without a fit token. None: let
         it in."""
-        issuer = _origin(exchange) + service.path
-        call = _Call(service, exchange, _origin(exchange), issuer)
+        origin = exchange.origin
+        call = _Call(service, exchange, origin, origin + service.path)
         found = self._endpoint(call, path)
         if found is None:
             return self._judged(call)
         name, methods, answer = found
         if exchange.head.method not in methods:
             allow = ", ".join(methods)
-            said = _Said(405, {"error": "invalid_request", "error_description": f"expected {allow}"}, (("allow", allow),))
+            said = _Said(
+                405, {"error": "invalid_request", "error_description": f"expected {allow}"}, (("allow", allow),)
+            )
             return self._sent(call, name, said)
         return self._sent(call, name, self._failing(call, name, answer))
 
@@ -144,7 +143,7 @@ class Guard:
         except _OnCommand as error:
             return _Said(error.failure.status or error.status, error.parameters, NO_STORE)
         except OAuthError as error:
-            headers = NO_STORE
+            headers: Headers = NO_STORE
             if error.code == "invalid_client" and "authorization" in call.exchange.head.headers:
                 headers += (("www-authenticate", 'Basic realm="aimock"'),)  # RFC 6749 5.2
             return _Said(error.status, error.parameters, headers)
@@ -359,6 +358,12 @@ class Guard:
         return _Said(200, None, NO_STORE)
 
 
+def guard_of(auth: Any) -> Guard | None:
+    """The guard that the `auth` of a section asks for, if it asks for one. Raises ValueError that names the key."""
+    config = read_auth(auth)
+    return None if config is None else Guard(config)
+
+
 class _OnCommand(OAuthError):
     """An error that a test asked for."""
 
@@ -415,9 +420,3 @@ def _shown(exchange: Exchange, name: str) -> dict[str, Any]:
 
 def _chosen(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: given[name] for name in names if name in given}
-
-
-def _origin(exchange: Exchange) -> str:
-    """Where the client reaches this server, as it says itself."""
-    host = exchange.head.headers.get("host", "")
-    return f"{_scheme(exchange)}://{host if _HOST.fullmatch(host) else 'localhost'}"
