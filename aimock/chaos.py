@@ -190,8 +190,9 @@ class Odds:
 _REQUEST = "request"
 
 
-def odds(server: Level, fixture: Fixture | None, request: Chaos | None) -> Odds | None:
-    """What may go wrong; None if nothing can. Of each field, the uppermost level that says anything counts."""
+def odds(server: Level, fixture: Fixture | Level | None, request: Chaos | None) -> Odds | None:
+    """What may go wrong; None if nothing can. Of each field, the uppermost level that says anything counts. What
+    answers may be no fixture, and have a level of its own."""
     told: list[tuple[Chaos, object]] = []
     if request is not None:
         told.append((request, _REQUEST))

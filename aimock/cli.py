@@ -70,7 +70,7 @@ def _serve_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="aimock",
         usage="aimock [serve] [OPTIONS]\n       aimock validate [--strict] [--json] PATH…\n"
-        "       aimock schema fixtures|config",
+        "       aimock schema fixtures|config\n       aimock mcp --stdio [FILE…]\n       aimock mcp import URL",
         description="A mock server for the agentic AI stack.",
         add_help=False,
         allow_abbrev=False,
@@ -398,4 +398,18 @@ def _schema(words: Sequence[str]) -> int:
     return 0
 
 
-_VERBS: dict[str, Callable[[Sequence[str]], int]] = {"serve": _serve, "validate": _validate, "schema": _schema}
+# -- mcp -----------------------------------------------------------------------------------------------------------
+
+
+def _mcp(words: Sequence[str]) -> int:
+    from aimock.surfaces.mcp.command import main
+
+    return main(words)
+
+
+_VERBS: dict[str, Callable[[Sequence[str]], int]] = {
+    "serve": _serve,
+    "validate": _validate,
+    "schema": _schema,
+    "mcp": _mcp,
+}

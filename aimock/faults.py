@@ -8,7 +8,8 @@ streamed is done as nearly as can be.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import attrs
@@ -77,6 +78,8 @@ class Spoiler(NamedTuple):
     """An answer without a body."""
     error_event: Callable[[ErrorReply], Frame]
     """The same error in the midst of a stream."""
+    own: Mapping[FaultName, Callable[[Callable[[], Answer]], Answer]] = MappingProxyType({})
+    """What faults do that only such a surface knows: to what `serve` would answer."""
     is_relayed: bool = False
     """Whether a provider is asked: even if its answer is then not sent, so that it can be recorded."""
 
@@ -93,6 +96,8 @@ def beset(spoiler: Spoiler, odds: Odds) -> Answer:
         exchange.fault = fault
         if exchange.state.metrics is not None:
             exchange.state.metrics.chaos_triggered(fault.name, _source(spoiler))
+        if fault.name in spoiler.own:
+            return spoiler.own[fault.name](spoiler.serve)
         instead = _INSTEAD.get(fault.name)
         if spoiler.is_relayed and fault.name is FaultName.MALFORMED:
             instead = None

@@ -10,15 +10,16 @@ import abc
 import functools
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 import trio
 
-from aimock.chaos import odds
+from aimock.chaos import Level, odds
 from aimock.exchange import Exchange
 from aimock.faults import OVERLOADED, Spoiler, beset, delay_of, limit_of, spoiled_frames
-from aimock.fixtures.faults import Fault
+from aimock.fixtures.faults import Fault, FaultName
 from aimock.journal import Entry
 from aimock.net.exchange import Answer, Ending, Headers, Stream, Whole
 from aimock.surfaces.timing import ErrorFrame, Timed, ended_by
@@ -139,11 +140,14 @@ class Mounted(abc.ABC):
         streamed: bool,
         fail: Callable[[ErrorReply], Whole],
         error_frame: ErrorFrame,
+        level: Level | None = None,
+        own: Mapping[FaultName, Callable[[Callable[[], Answer]], Answer]] = MappingProxyType({}),
     ) -> Answer:
         """What `serve` answers, with the fault that chaos has for it. `streamed`: whether a stream is wanted. `fail`
         journals the exchange, as `serve` does, and gives an error in the service's words: of its `message` and
-        `status`. `error_frame` tells one in the midst of a stream."""
-        risks = odds(exchange.state.chaos.at(exchange.steering.test_id), None, exchange.steering.chaos)
+        `status`. `error_frame` tells one in the midst of a stream. `level`: the chaos of what answers, as a
+        fixture has its own. `own`: what the faults do that only this service knows, given `serve`."""
+        risks = odds(exchange.state.chaos.at(exchange.steering.test_id), level, exchange.steering.chaos)
         if risks is None:
             return serve()
         spoiler = Spoiler(
@@ -156,6 +160,7 @@ class Mounted(abc.ABC):
             fail=fail,
             empty=functools.partial(Whole, 200, (), b"", exchange.fresh_headers),
             error_event=lambda error: error_frame(error, exchange.stamp),
+            own=own,
         )
         return beset(spoiler, risks)
 

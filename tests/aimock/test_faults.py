@@ -17,7 +17,7 @@ from trio.testing import MockClock
 
 from aimock.chaos import QUIET, chaos_from_json
 from aimock.fixtures import fixture_from, make_fixture
-from aimock.fixtures.faults import OF_WEBSOCKETS, FaultName
+from aimock.fixtures.faults import OF_MCP, OF_WEBSOCKETS, FaultName
 
 Start = Callable[..., Any]
 
@@ -119,7 +119,7 @@ OF_A_WHOLE_ANSWER = INSTEAD | {
     FaultName.MALFORMED_FRAME: Whole(body=unclosed),
     FaultName.ERROR_EVENT: Whole(529, OVERLOADED),
     FaultName.BROKEN_ARGUMENTS: Whole(),
-    **dict.fromkeys(OF_WEBSOCKETS, Whole()),
+    **dict.fromkeys((*OF_WEBSOCKETS, *OF_MCP), Whole()),
 }
 
 
@@ -207,7 +207,7 @@ OF_A_STREAM = INSTEAD | {
     ),
     FaultName.ERROR_EVENT: Streamed(lambda frames: [frames[0], b"data: " + OVERLOADED + b"\n\n"], [50]),
     FaultName.BROKEN_ARGUMENTS: Streamed(whole_stream, [50, 100, 150, 200]),
-    **dict.fromkeys(OF_WEBSOCKETS, Streamed(whole_stream, [50, 100, 150, 200])),
+    **dict.fromkeys((*OF_WEBSOCKETS, *OF_MCP), Streamed(whole_stream, [50, 100, 150, 200])),
 }
 
 

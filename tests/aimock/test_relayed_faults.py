@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from aimock import tampering
-from aimock.fixtures.faults import OF_WEBSOCKETS, FaultName
+from aimock.fixtures.faults import OF_MCP, OF_WEBSOCKETS, FaultName
 from aimock.net.exchange import BrokenOff, Ending, Relay, Whole
 from aimock.surfaces import llm
 from aimock_protocols.cutting import Cutter, cutter_for
@@ -107,7 +107,7 @@ TABLE = {
     FaultName.MALFORMED_FRAME: Expected(b"".join([FRAMES[0], b'data: {"n":1\n\n', *FRAMES[2:]])),
     FaultName.ERROR_EVENT: FIRST._replace(body=FRAMES[0] + EVENT, times=[50.0]),
     FaultName.BROKEN_ARGUMENTS: Expected(),
-    **dict.fromkeys(OF_WEBSOCKETS, Expected()),
+    **dict.fromkeys((*OF_WEBSOCKETS, *OF_MCP), Expected()),
 }
 
 
@@ -137,7 +137,7 @@ async def test_what_each_fault_does(
     assert (said.get("interrupted", False), said.get("interruptReason")) == (
         (True, fault) if expected.cut else (False, None)
     )
-    bypassed = fault is FaultName.BROKEN_ARGUMENTS or fault in OF_WEBSOCKETS
+    bypassed = fault is FaultName.BROKEN_ARGUMENTS or fault in (*OF_WEBSOCKETS, *OF_MCP)
     metrics = server.state.metrics.exposition()
     assert ("aimock_chaos_bypassed_total{" in metrics) == bypassed
     assert f'aimock_chaos_triggered_total{{action="{fault}",source="proxy"}} 1' in metrics
