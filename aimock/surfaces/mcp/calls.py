@@ -50,7 +50,8 @@ class Call:
 
     async def ask(self, wanted: Mapping[str, Wanted]) -> dict[str, Any]:
         """The answers to several questions at once, by key."""
-        return await self._do(ask(self._caller, wanted))
+        answers: dict[str, Any] = await self._do(ask(self._caller, wanted))
+        return answers
 
     async def _do(self, steps: Steps[Any]) -> Any:
         return await self._performer.run(steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -153,7 +153,7 @@ def _message(message: Any, where: str) -> dict[str, Any]:
     return message | {"content": content}
 
 
-def resource_result(answer: Any, definition: dict[str, Any], uri: str) -> dict[str, Any]:
+def resource_result(answer: Any, definition: Mapping[str, Any], uri: str) -> dict[str, Any]:
     """The result of reading a resource. Raises as `tool_result` does."""
     if answer is None:
         answer = ""
@@ -175,7 +175,7 @@ def resource_result(answer: Any, definition: dict[str, Any], uri: str) -> dict[s
         if fault is not None:
             raise ValueError(f"contents[{number}]: {fault.replace('resource.', '')}")
         _check_base64(item.get("blob"), f"contents[{number}].blob")
-    return answer
+    return dict(answer)
 
 
 def check_error(error: Any) -> None:

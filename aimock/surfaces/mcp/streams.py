@@ -19,10 +19,11 @@ from aimock_protocols.mcp import frames
 class EventStream:
     """The messages of one stream, in order. Also a `Line`."""
 
-    def __init__(self, number: int | None = None, *, keep: int = 0, primed: bool = False) -> None:
+    def __init__(self, number: int | None = None, *, keep: int = 0, primed: bool = False, muted: bool = False) -> None:
         """`number`: by which its events are known in its session; None: they have no ids, and none is taken up again.
         `keep`: how many events are kept when they have been read. `primed`: it begins with an event that only has an
-        id, and its connections may be ended and come again (2025-11-25)."""
+        id, and its connections may be ended and come again (2025-11-25). `muted`: its client takes no streams, so it
+        has only an end."""
         self.number = number
         self.is_over = False
         self.outcome: Outcome | None = None
@@ -30,9 +31,9 @@ class EventStream:
         self.has_reader = False
         self.on_unread: Callable[[], object] | None = None
         """Called when its reader leaves before the end."""
-        self.after_end: Callable[[], object] | None = None
         self._keep = keep
         self._primed = primed
+        self._muted = muted
         self._events: collections.deque[tuple[int, bytes | None]] = collections.deque()
         """With their numbers; None: the connection ends here."""
         self._next = 0
@@ -61,7 +62,7 @@ class EventStream:
 
     def send(self, message: dict[str, Any]) -> None:
         """Adds a message. After the end there is nobody who would hear it."""
-        if not self.is_over:
+        if not self.is_over and not self._muted:
             self.messages += 1
             self._append(frames.event(message, self._id()))
 
@@ -80,8 +81,6 @@ class EventStream:
         self.outcome = outcome
         self.is_over = True
         self._wake()
-        if self.after_end is not None:
-            self.after_end()
 
     def knows(self, number: int) -> bool:
         """Whether everything after the event of that number is still here."""
@@ -118,9 +117,13 @@ class EventStream:
                     if patience.cancelled_caught:
                         yield frames.PING
         finally:
-            self.has_reader = False
-            if not self.is_over and self.on_unread is not None:
-                self.on_unread()
+            self.leave()
+
+    def leave(self) -> None:
+        """Its reader is gone."""
+        self.has_reader = False
+        if not self.is_over and self.on_unread is not None:
+            self.on_unread()
 
 
 _MOST_UNREAD = 1_000
