@@ -87,9 +87,7 @@ async def _until_signalled(server: Any, randomness: Randomness, config: Config, 
         async with trio.open_nursery() as nursery:
 
             async def serve() -> None:
-                await stdio.serve(
-                    server, randomness, config.wall_clock, logger.error, descriptors=(stdio.INPUT, sink)
-                )
+                await stdio.serve(server, randomness, config.wall_clock, logger.error, descriptors=(stdio.INPUT, sink))
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(serve)

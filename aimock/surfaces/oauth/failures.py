@@ -13,7 +13,7 @@ import attrs
 from aimock.config import unknown_key
 from aimock_protocols.oauth.errors import OAuthError
 
-ENDPOINTS = ("metadata", "register", "authorize", "token", "revoke", "resource")
+ENDPOINTS = ("resource_metadata", "metadata", "register", "authorize", "token", "revoke", "resource")
 """What can fail; the last is the service itself, as it judges tokens."""
 
 WRONG_ISSUER = "wrong_issuer"
@@ -68,6 +68,7 @@ class Failures:
 
 
 _DEFAULTS = {
+    "resource_metadata": "server_error",
     "metadata": "server_error",
     "register": "invalid_client_metadata",
     "authorize": "access_denied",

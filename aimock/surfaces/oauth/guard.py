@@ -14,7 +14,7 @@ from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.net.exchange import Headers, Whole
 from aimock.surfaces.oauth.config import AuthConfig, read_auth
-from aimock.surfaces.oauth.failures import WRONG_ISSUER, WRONG_STATE, Failure, Failures
+from aimock.surfaces.oauth.failures import ENDPOINTS, WRONG_ISSUER, WRONG_STATE, Failure, Failures
 from aimock.surfaces.oauth.grants import Grant, Grants, Kind, Ticket
 from aimock_protocols.oauth import authorization, clients, metadata
 from aimock_protocols.oauth.clients import Client
@@ -31,6 +31,8 @@ _SHOWN = ("response_type", "grant_type", "client_id", "redirect_uri", "scope", "
 _SHOWN_OF_REGISTRATIONS = ("client_name", "redirect_uris", "grant_types", "scope", "token_endpoint_auth_method")
 """What the journal keeps of a request: nothing by which anybody could be let in."""
 _ELSEWHERE = "https://elsewhere.example"
+_FAIL_BY_THEMSELVES = ("authorize", "metadata")
+"""Endpoints whose failures are not all errors."""
 _TOKEN_LENGTH = 43
 """Of 62 characters each, 256 bits."""
 
@@ -127,7 +129,7 @@ class Guard:
             return None
         mount = call.service.path
         if path in (metadata.PROTECTED_RESOURCE, metadata.PROTECTED_RESOURCE + mount):
-            return "metadata", ("GET",), self._resource_metadata
+            return "resource_metadata", ("GET",), self._resource_metadata
         for known, is_openid in ((metadata.AUTHORIZATION_SERVER, False), (metadata.OPENID, True)):
             if path in (known, known + mount):
                 at_origin = call.exchange.head.path == known
@@ -137,7 +139,7 @@ class Guard:
     def _failing(self, call: _Call, name: str, answer: Callable[[_Call], _Said]) -> _Said:
         """What an endpoint answers, or the error that it meets."""
         try:
-            if name not in ("authorize", "metadata"):  # which have failures of other shapes
+            if name in ENDPOINTS and name not in _FAIL_BY_THEMSELVES:
                 self._fail(name)
             return answer(call)
         except _OnCommand as error:
@@ -213,12 +215,16 @@ class Guard:
     # -- metadata --------------------------------------------------------------------------------------------------
 
     def _resource_metadata(self, call: _Call) -> _Said:
-        issuer = self._issuer(call, call.issuer)
-        return _Said(200, metadata.protected_resource(call.issuer, issuer, self._config.supported))
+        return _Said(200, metadata.protected_resource(call.issuer, call.issuer, self._config.supported))
 
     def _server_metadata(self, call: _Call, is_openid: bool, at_origin: bool) -> _Said:
         """A client that asks at the origin expects the origin to be the issuer (RFC 8414 3.3)."""
-        config, issuer = self._config, self._issuer(call, call.origin if at_origin else call.issuer)
+        config, issuer = self._config, call.origin if at_origin else call.issuer
+        failure = self._failures.next("metadata")
+        if failure is not None:
+            if failure.error != WRONG_ISSUER:
+                raise _OnCommand(failure)
+            issuer = _ELSEWHERE
         document = metadata.authorization_server(
             issuer,
             call.endpoints,
@@ -227,14 +233,6 @@ class Guard:
             takes_documents=config.client_metadata_documents,
         )
         return _Said(200, metadata.openid(document, call.endpoints) if is_openid else document)
-
-    def _issuer(self, call: _Call, issuer: str) -> str:
-        failure = self._failures.next("metadata")
-        if failure is None:
-            return issuer
-        if failure.error != WRONG_ISSUER:
-            raise _OnCommand(failure)
-        return _ELSEWHERE
 
     def _keys(self, call: _Call) -> _Said:
         return _Said(200, {"keys": []})
@@ -377,7 +375,7 @@ _ROUTES: Mapping[str, tuple[str, tuple[str, ...], Callable[[Guard, _Call], _Said
     f"{_ENDPOINTS}/token": ("token", ("POST",), Guard._token),
     f"{_ENDPOINTS}/register": ("register", ("POST",), Guard._register),
     f"{_ENDPOINTS}/revoke": ("revoke", ("POST",), Guard._revoke),
-    f"{_ENDPOINTS}/jwks": ("metadata", ("GET",), Guard._keys),
+    f"{_ENDPOINTS}/jwks": ("jwks", ("GET",), Guard._keys),
 }
 _GRANT_TYPES: Mapping[str, Callable[[Guard, _Call, Client, dict[str, str]], dict[str, Any]]] = dict(
     zip(metadata.GRANT_TYPES, (Guard._by_code, Guard._by_refresh_token, Guard._by_credentials), strict=True)
