@@ -49,7 +49,13 @@ def _stdio(words: Sequence[str]) -> int:
     add("--config", type=Path, metavar="FILE", help="a config file, of which the section mcp is served")
     add("--seed", type=int, metavar="N", help="repeats a run: ids follow from it")
     add("--log-level", choices=LOG_LEVELS, default="warn", help="silent, warn (default), info or debug")
-    add("files", nargs="*", type=Path, metavar="FILE", help="a JSON file with what such a section may have")
+    add(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="a JSON file with such a section; of more than one, entries only",
+    )
     options = parser.parse_args(words)
     logs.show(options.log_level)
     config = Config() if options.config is None else load_config(options.config)
@@ -62,21 +68,26 @@ def _stdio(words: Sequence[str]) -> int:
 
 
 def _service(config: Config, files: Sequence[Path]) -> Any:
-    """The one server of a config file, with what the other files add. Raises Failure."""
+    """The one server of a config file, or that of the first other file, with the entries of the rest. Raises
+    Failure."""
     services = [service for _, service in config.services if service.name == _KIND]
-    if len(services) > 1:
-        raise Failure("mcp: there are several servers in the config file, and standard input has room for one")
-    [service] = services or [mounts.from_config(_KIND, {}, Path())[0][1]]
+    if not services and not files:
+        services = [service for _, service in mounts.from_config(_KIND, {}, Path())]
     for file in files:
         try:
             content = json.loads(file.read_bytes())
-            section = content.get(_KIND, content) if isinstance(content, dict) else content
-            service.add(section)
+            section = content[_KIND] if isinstance(content, dict) and _KIND in content else content
+            if services:
+                services[0].add(section)
+            else:
+                services = [service for _, service in mounts.from_config(_KIND, section, file.parent)]
         except OSError as error:
             raise Failure(f"{file}: {error.strerror}") from error
         except ValueError as error:  # of JSON too
             raise Failure(f"{file}: {error}") from error
-    return service
+    if len(services) > 1:
+        raise Failure("mcp: there are several servers in the config file, and standard input has room for one")
+    return services[0]
 
 
 async def _until_signalled(server: Any, randomness: Randomness, config: Config, sink: int) -> None:
