@@ -50,3 +50,10 @@ def from_config(value: Any, directory: Path) -> MCPService:
     from aimock.surfaces.mcp.service import MCPService
 
     return MCPService.from_config(value, directory)
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema of that section."""
+    from aimock.surfaces.mcp.schema import section_schema
+
+    return section_schema()

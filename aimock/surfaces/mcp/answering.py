@@ -113,7 +113,7 @@ class Answering:
             self._noted(200).ended(Ended.CLIENT_LEFT)
             stream.leave()
             raise
-        if stream.is_over and not stream.messages and not self.wants_events:
+        if stream.is_over and not stream.has_spoken and not self.wants_events:
             return self.whole(202) if stream.outcome is None else self.told([stream.outcome])
         return self.relay(stream)
 

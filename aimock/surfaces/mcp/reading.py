@@ -99,7 +99,7 @@ def shown(value: Any) -> str:
 
 def tool(value: Any, where: str, handler: Handler | None = None) -> Tool:
     """Raises ValueError, as do all of these."""
-    value = object_of(value, where, _TOOL | _SCRIPT, ("name",))
+    value = object_of(value, where, *ENTRIES["tools"])
     _not_empty(value["name"], f"{where}.name")
     definition = {key: inner for key, inner in value.items() if key in _TOOL}
     # Clients refuse a whole list for one tool without a schema.
@@ -128,27 +128,35 @@ def tool(value: Any, where: str, handler: Handler | None = None) -> Tool:
 
 
 def resource(value: Any, where: str, handler: Handler | None = None) -> Resource:
-    value = object_of(value, where, _RESOURCE | _BODY | _SCRIPT, ("uri",))
+    value = object_of(value, where, *ENTRIES["resources"])
     _not_empty(value["uri"], f"{where}.uri")
     definition = {"name": value["uri"]} | {key: inner for key, inner in value.items() if key in _RESOURCE}
     return Resource(definition, _held_script(value, where, definition), handler)
 
 
 def resource_template(value: Any, where: str, handler: Handler | None = None) -> ResourceTemplate:
-    value = object_of(value, where, _TEMPLATE | _BODY | _SCRIPT, ("uriTemplate",))
+    value = object_of(value, where, *ENTRIES["resourceTemplates"])
     template = _placed(f"{where}.uriTemplate", UriTemplate, value["uriTemplate"])
     definition = {"name": value["uriTemplate"]} | {key: inner for key, inner in value.items() if key in _TEMPLATE}
     return ResourceTemplate(definition, _held_script(value, where, definition), template, handler)
 
 
 def prompt(value: Any, where: str, handler: Handler | None = None) -> Prompt:
-    value = object_of(value, where, _PROMPT | _SCRIPT, ("name",))
+    value = object_of(value, where, *ENTRIES["prompts"])
     _not_empty(value["name"], f"{where}.name")
     for number, argument in enumerate(value.get("arguments", ())):
         object_of(argument, f"{where}.arguments[{number}]", _ARGUMENT, ("name",))
     definition = {key: inner for key, inner in value.items() if key in _PROMPT}
     return Prompt(definition, _script(value, where, prompt_result), handler)
 
+
+ENTRIES: dict[str, tuple[dict[str, Kind], tuple[str, ...]]] = {
+    "tools": (_TOOL | _SCRIPT, ("name",)),
+    "resources": (_RESOURCE | _BODY | _SCRIPT, ("uri",)),
+    "resourceTemplates": (_TEMPLATE | _BODY | _SCRIPT, ("uriTemplate",)),
+    "prompts": (_PROMPT | _SCRIPT, ("name",)),
+}
+"""The keys of entries, and those that must be there, by the key of the section."""
 
 READERS: dict[str, Callable[..., Entry]] = {
     "tools": tool,

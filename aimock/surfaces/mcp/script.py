@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from aimock.surfaces.mcp.moves import Ask, Caller, HangUp, InputRequired, Notify, Steps, ToolFailed, Wait, Wanted
+from aimock.surfaces.mcp.templates import filled
 from aimock_protocols import jsonrpc
 from aimock_protocols.jsonrpc import RpcError
 from aimock_protocols.mcp.errors import missing_capability
@@ -107,20 +108,30 @@ def contains(value: Any, pattern: Any) -> bool:
     return bool(value == pattern) and isinstance(value, bool) == isinstance(pattern, bool)
 
 
-def play(steps: Iterable[Step], caller: Caller, tell: Callable[[str], None]) -> Steps[dict[str, Any]]:
-    """Does the steps, one after the other; the client's answers by their keys. `tell` tells those who listen of a
-    change. Raises InputRequired, ToolFailed, RpcError."""
+def play(
+    steps: Iterable[Step], caller: Caller, arguments: Mapping[str, Any], tell: Callable[[str], None]
+) -> Steps[dict[str, Any]]:
+    """Does the steps, one after the other; the client's answers by their keys. What they say may have placeholders for
+    arguments and earlier answers. `tell` tells those who listen of a change. Raises InputRequired, ToolFailed,
+    RpcError."""
     inputs: dict[str, Any] = {}
+    variables = {"args": arguments, "arguments": arguments, "input": inputs}
     for step in steps:
         match step:
             case Delay(seconds):
                 yield Wait(seconds)
             case Progress():
-                yield from notify_progress(caller, step)
+                yield from notify_progress(caller, attrs.evolve(step, message=filled(step.message, variables)))
             case Log():
-                yield from notify_log(caller, step)
+                yield from notify_log(caller, attrs.evolve(step, data=filled(step.data, variables)))
             case Questions(wanted):
-                inputs |= yield from ask(caller, wanted)
+                inputs |= yield from ask(
+                    caller,
+                    {
+                        key: attrs.evolve(question, params=filled(question.params, variables))
+                        for key, question in wanted.items()
+                    },
+                )
             case Change(what):
                 tell(what)
             case Reconnect(retry_ms):

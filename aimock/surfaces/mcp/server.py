@@ -265,7 +265,7 @@ class Server:
         script = entry.script
         steps = script.steps_for(arguments)
         require(caller, questions(steps))
-        inputs = yield from play(steps, caller, self.registry.tell)
+        inputs = yield from play(steps, caller, arguments, self.registry.tell)
         if entry.handler is not None:
             answer = yield from _handled(entry, arguments)
         else:

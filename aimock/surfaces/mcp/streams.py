@@ -40,8 +40,8 @@ class EventStream:
         self._unread = 0
         """The number of the first event that nobody has read."""
         self._changed = trio.Event()
-        self.messages = 0
-        """How many were sent."""
+        self.has_spoken = False
+        """Whether there was anything before the end."""
         if primed:
             self._append(frames.priming(self._id()))
 
@@ -63,12 +63,13 @@ class EventStream:
     def send(self, message: dict[str, Any]) -> None:
         """Adds a message. After the end there is nobody who would hear it."""
         if not self.is_over and not self._muted:
-            self.messages += 1
+            self.has_spoken = True
             self._append(frames.event(message, self._id()))
 
     def hang_up(self, retry_ms: int) -> None:
         """Ends the connection that reads it, whose client comes again after so long. Without ids nothing happens."""
         if self._primed and not self.is_over:
+            self.has_spoken = True
             self._append(frames.retry(retry_ms))
             self._append(None)
 
@@ -90,7 +91,7 @@ class EventStream:
     async def stirred(self, patience: float) -> None:
         """Returns when there is a message, or the end, or after so many seconds."""
         with trio.move_on_after(patience):
-            while not self.messages and not self.is_over:
+            while not self.has_spoken and not self.is_over:
                 await self._changed.wait()
 
     async def read(self, after: int | None, keep_alive: float) -> AsyncGenerator[bytes, None]:
