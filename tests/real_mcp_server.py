@@ -12,15 +12,22 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import uvicorn
+from mcp.server.mcpserver import Context, MCPServer
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+
 TOKEN = "Bearer sk-very-secret-token"
 
 
-def serve(*, legacy: bool) -> None:
-    import uvicorn
-    from mcp.server.mcpserver import MCPServer
-    from starlette.responses import JSONResponse
+class Sure(BaseModel):
+    """What `confirm` asks for."""
 
-    server = MCPServer("real", version="2.1.0", instructions="Ask it about the weather.")
+    sure: bool
+
+
+def serve(*, legacy: bool) -> None:
+    server = MCPServer("real", version="2.1.0", instructions="Ask it about the weather.", log_level="CRITICAL")
     calls: list[str] = []
 
     @server.tool(title="Weather", description="Says how the weather is.")
@@ -36,11 +43,20 @@ def serve(*, legacy: bool) -> None:
 
     @server.tool()
     def echo_secret() -> str:
-        return f"your header was {TOKEN}"
+        return f"your header was {TOKEN}, {{{{args.text}}}}"
+
+    @server.tool()
+    async def confirm(ctx: Context) -> str:  # type: ignore[type-arg]
+        answer = await ctx.elicit("Really?", schema=Sure)
+        return str(answer.action)
 
     @server.resource("docs://readme", mime_type="text/markdown")
     def readme() -> str:
         return "# Read me"
+
+    @server.resource("docs://template")
+    def template() -> str:
+        return "Dear {{name}}"
 
     @server.resource("docs://logo", mime_type="image/png")
     def logo() -> bytes:
@@ -78,7 +94,7 @@ def serve(*, legacy: bool) -> None:
 def running(*, legacy: bool = False) -> Iterator[str]:
     """The URL of one, while it runs."""
     words = [sys.executable, __file__, *(["--legacy"] if legacy else [])]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
             yield f"http://127.0.0.1:{int(process.stdout.readline())}/mcp"

@@ -14,6 +14,7 @@ import attrs
 from aimock.net.exchange import Headers
 from aimock.surfaces.mcp.reading import READERS
 from aimock.surfaces.mcp.remote import Remote, RemoteError
+from aimock_protocols.mcp.envelope import SERVER_INFO_KEY
 from aimock_protocols.mcp.shapes import LISTS
 
 _CAPABILITY = {
@@ -41,7 +42,7 @@ _KEEPS = {
 }
 """Of definitions: what a section may have, and older revisions may lack."""
 _KEY = {"tools": "name", "resources": "uri", "resourceTemplates": "uriTemplate", "prompts": "name"}
-_RESULT_KEYS = ("content", "structuredContent", "isError", "_meta")
+_RESULT_KEYS = ("content", "structuredContent", "isError", "contents", "_meta")
 _INFO_KEYS = ("name", "version", "title", "description", "websiteUrl", "icons")
 
 _MOST_ENTRIES = 10_000
@@ -70,7 +71,7 @@ async def imported(remote: Remote, calls: Sequence[Wanted], warn: Warn) -> dict[
     await remote.greet()
     greeting = remote.greeting
     section: dict[str, Any] = {}
-    info = greeting.get("serverInfo") or (greeting.get("_meta") or {}).get("io.modelcontextprotocol/serverInfo")
+    info = greeting.get("serverInfo") or (greeting.get("_meta") or {}).get(SERVER_INFO_KEY)
     if isinstance(info, dict):
         section["serverInfo"] = _chosen(info, _INFO_KEYS)
     if isinstance(greeting.get("instructions"), str):
@@ -82,6 +83,9 @@ async def imported(remote: Remote, calls: Sequence[Wanted], warn: Warn) -> dict[
     await _read_resources(remote, section.get("resources", ()), warn)
     await _read_prompts(remote, section.get("prompts", ()), warn)
     await _make_calls(remote, section.setdefault("tools", []), calls, warn)
+    for entry in (entry for kind in READERS for entry in section.get(kind, ())):
+        if not entry.keys() & {"contents", "result"}:
+            entry.setdefault("cases", [])  # it answers what was recorded, and nothing else
     return {key: _sound(key, value, warn) if key in READERS else value for key, value in section.items() if value}
 
 
@@ -102,8 +106,15 @@ def _without(value: Any, secrets: Sequence[str]) -> Any:
 
 
 def case_of(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
-    """The case of a tool that answers these arguments as the real server did."""
-    return {"arguments": dict(arguments), "result": _chosen(result, _RESULT_KEYS)}
+    """The case of a tool that answers these arguments, and no others, as the real server did."""
+    return {"arguments": dict(arguments), "recorded": True, "result": without_server(_chosen(result, _RESULT_KEYS))}
+
+
+def without_server(result: dict[str, Any]) -> dict[str, Any]:
+    """A result that does not say which server it is from."""
+    meta = {key: value for key, value in (result.get("_meta") or {}).items() if key != SERVER_INFO_KEY}
+    rest = {key: value for key, value in result.items() if key != "_meta"}
+    return rest | {"_meta": meta} if meta else rest
 
 
 async def _listed(remote: Remote, method: str, kind: str, warn: Warn) -> list[dict[str, Any]]:
@@ -141,7 +152,10 @@ async def _read_resources(remote: Remote, resources: Sequence[dict[str, Any]], w
         if room < 0:
             warn(f"resource {resource['uri']} and those after it: more than {_LARGEST_RESOURCES} bytes; left out")
             return
-        resource["contents"] = contents
+        if "{{" in json.dumps(contents):  # which would be taken for a placeholder
+            resource["cases"] = [case_of({"uri": resource["uri"]}, {"contents": contents})]
+        else:
+            resource["contents"] = contents
     if len(resources) > _MOST_READ:
         warn(f"only {_MOST_READ} resources are read")
 
@@ -158,7 +172,7 @@ async def _read_prompts(remote: Remote, prompts: Sequence[dict[str, Any]], warn:
         except RemoteError as error:
             warn(f"prompt {prompt['name']}: {error}")
             continue
-        prompt["result"] = _chosen(result, ("description", "messages", "_meta"))
+        prompt["result"] = without_server(_chosen(result, ("description", "messages", "_meta")))
 
 
 async def _make_calls(remote: Remote, tools: list[dict[str, Any]], calls: Sequence[Wanted], warn: Warn) -> None:

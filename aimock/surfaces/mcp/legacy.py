@@ -185,4 +185,5 @@ class Legacy:
             session,
             session.log_level,
             progress_token(message.params),
+            may_record=not exchange.strict,
         )

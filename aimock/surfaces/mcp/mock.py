@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from aimock.surfaces.mcp import reading
@@ -31,7 +32,10 @@ class MCPMock(ServiceMock[MCPService]):
         told = reading.object_of(dict(settings or {}), "", SECTION)
         if server_info is not None:
             told = told | {"serverInfo": dict(server_info)}
-        super().__init__(MCPService(options(told), transport(told)), **server)
+        service = MCPService(options(told), transport(told))
+        if "record" in told:
+            service.record_by(told["record"], Path())
+        super().__init__(service, **server)
 
     def add_tool(self, definition: Mapping[str, Any]) -> Self:
         """`{name, description?, inputSchema?, result?, …}`. Raises ValueError, as all of these do."""

@@ -55,6 +55,7 @@ class Modern:
             exchange.steering.test_id,
             log_level=envelope.log_level,
             progress_token=envelope.progress_token,
+            may_record=not exchange.strict,
         )
         begun = begin(server.answer(message, caller))
         if isinstance(begun, Outcome):

@@ -78,6 +78,9 @@ class Caller:
     accepted: dict[str, Any] = attrs.field(factory=dict)
     """Those of its answers that were asked for, and can be answers."""
 
+    may_record: bool = True
+    """Whether a real server may be asked for what is not known here."""
+
     @property
     def is_modern(self) -> bool:
         return self.revision == MODERN

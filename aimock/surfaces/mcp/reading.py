@@ -21,7 +21,7 @@ from aimock.surfaces.mcp.entries import (
     tool_result,
 )
 from aimock.surfaces.mcp.moves import CAPABILITIES, Wanted
-from aimock.surfaces.mcp.script import Case, Change, Delay, Log, Progress, Questions, Reconnect, Script, Step
+from aimock.surfaces.mcp.script import Case, Change, Delay, Log, Progress, Questions, Reconnect, Script, Step, Verbatim
 from aimock.surfaces.mcp.validation import Checked, check_schema
 from aimock_protocols.jsonrpc import RpcError
 from aimock_protocols.mcp.envelope import LEVELS
@@ -52,6 +52,7 @@ _SCRIPT: dict[str, Kind] = {
     "elicitation": ONE_OR_MORE,
     "roots": ONE_OR_MORE,
 }
+_CASE: dict[str, Kind] = {"arguments": OBJECT, "input": OBJECT, "recorded": FLAG}
 _ABOUT: dict[str, Kind] = {"title": TEXT, "description": TEXT, "icons": ARRAY, "_meta": OBJECT}
 _TOOL: dict[str, Kind] = _ABOUT | {
     "name": TEXT,
@@ -199,13 +200,17 @@ def _script(value: dict[str, Any], where: str, check: Callable[[Any], object]) -
     cases = []
     for number, case in enumerate(value.get("cases", ())):
         here = f"{where}.cases[{number}]"
-        kinds = {key: kind for key, kind in _SCRIPT.items() if key != "cases"} | {"arguments": OBJECT, "input": OBJECT}
+        kinds = {key: kind for key, kind in _SCRIPT.items() if key != "cases"} | _CASE
         case = object_of(case, here, kinds)
         answers = _answers(case, here, check)
-        cases.append(Case(case.get("arguments", {}), case.get("input", {}), _steps(case, here), answers or ()))
+        recorded = case.get("recorded", False)
+        if recorded:
+            answers = tuple(map(Verbatim, answers or ()))
+        arguments, steps = case.get("arguments", {}), _steps(case, here)
+        cases.append(Case(arguments, case.get("input", {}), steps, answers or (), recorded))
     answers = _answers(value, where, check)
     if answers is None:  # an entry that says nothing answers nothing; one with cases answers only to those
-        answers = () if cases else (None,)
+        answers = () if "cases" in value else (None,)
     return Script(_steps(value, where), answers, tuple(cases))
 
 

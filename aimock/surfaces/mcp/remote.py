@@ -85,6 +85,11 @@ class Remote:
         self.greeting: dict[str, Any] = {}
         """What the server said of itself: `capabilities`, `serverInfo`, `instructions`."""
 
+    @property
+    def authority(self) -> str:
+        """Its host, and its port unless that goes without saying."""
+        return self._base.authority
+
     async def greet(self) -> None:
         """Finds out what the server speaks: first the modern era, then the legacy one. Raises UpstreamFailed or
         RemoteError."""

@@ -64,12 +64,24 @@ Step = Delay | Progress | Log | Questions | Change | Reconnect
 
 
 @attrs.frozen(eq=False)
+class Verbatim:
+    """An answer that is given as it is: what looks like a placeholder is none."""
+
+    answer: Any
+
+
+@attrs.frozen(eq=False)
 class Case:
     arguments: Any
     """Matches where it is contained in what was given."""
     input: Any
     steps: tuple[Step, ...]
     answers: tuple[Any, ...]
+    is_exact: bool = False
+    """Whether nothing else may have been given."""
+
+    def takes(self, arguments: Any) -> bool:
+        return contains(arguments, self.arguments) and (not self.is_exact or contains(self.arguments, arguments))
 
 
 @attrs.frozen(eq=False)
@@ -81,14 +93,14 @@ class Script:
 
     def steps_for(self, arguments: Any) -> tuple[Step, ...]:
         for case in self.cases:
-            if case.steps and contains(arguments, case.arguments):
+            if case.steps and case.takes(arguments):
                 return case.steps
         return self.steps
 
     def answers_for(self, arguments: Any, inputs: Any) -> tuple[Any, ...]:
         """One or more, in their order; empty if nothing is meant to answer this."""
         for case in self.cases:
-            if contains(arguments, case.arguments) and contains(inputs, case.input):
+            if case.takes(arguments) and contains(inputs, case.input):
                 return case.answers or self.answers
         return self.answers
 

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import logging
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -23,7 +23,7 @@ from aimock.surfaces.mcp.entries import (
 )
 from aimock.surfaces.mcp.moves import Caller, InputRequired, Outcome, Steps, ToolFailed, Until
 from aimock.surfaces.mcp.registry import Registry
-from aimock.surfaces.mcp.script import play, questions, require
+from aimock.surfaces.mcp.script import Verbatim, play, questions, require
 from aimock.surfaces.mcp.templates import filled
 from aimock_protocols import jsonrpc
 from aimock_protocols.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError
@@ -68,6 +68,20 @@ class Missed(RpcError):
     """Nothing here is meant to answer this."""
 
 
+class Recording(Protocol):
+    """A real server, of which this one learns."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what it has is listed here."""
+
+    async def prepare(self) -> None:
+        """Lists it. Raises RpcError."""
+
+    async def call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Its answer to a call of a tool that is listed, which is given here from now on. Raises RpcError."""
+
+
 class Server:
     """What answers, over whatever transport."""
 
@@ -75,6 +89,8 @@ class Server:
         self.options = options
         self.registry = Registry()
         self.counters = Counters()
+        self.recording: Recording | None = None
+        """Where calls go that nothing here answers, if they go anywhere."""
         self.key = b""
         """With which state that travels is signed; of 32 bytes, from the server's seed."""
 
@@ -119,6 +135,9 @@ class Server:
     def _result(self, request: Request, caller: Caller) -> Steps[dict[str, Any]]:
         if not self.knows(request.method, caller.revision):
             raise method_not_found(request.method)
+        recording = self.recording
+        if recording is not None and caller.may_record and not recording.is_ready and "/" in request.method:
+            yield Until(lambda call: recording.prepare())
         if caller.is_modern and request.method in _ASKING:
             caller.inputs = self._inputs(request, caller)
         made = _METHODS[request.method].answer(self, request.params, caller)
@@ -199,6 +218,18 @@ class Server:
         arguments = params.get("arguments", {})
         if type(arguments) is not dict:
             raise invalid_params("arguments must be an object")
+        recording = self.recording
+        if recording is None or not caller.may_record:
+            return (yield from self._called(name, arguments, caller))
+        try:
+            return (yield from self._called(name, arguments, caller))
+        except Missed:
+            if self.registry.get("tools", name) is None:  # nor is it the real server's
+                raise
+            answer = yield Until(lambda call: recording.call(name, arguments))
+            return shapes.tool_result(tool_result(answer), caller.revision)
+
+    def _called(self, name: str, arguments: dict[str, Any], caller: Caller) -> Steps[dict[str, Any]]:
         tool = self.registry.get("tools", name)
         if not isinstance(tool, Tool):
             raise Missed(INVALID_PARAMS, f"Unknown tool: {name}")
@@ -274,7 +305,10 @@ class Server:
                 raise Missed(INVALID_PARAMS, f"{entry.key} has no case for these arguments")
             turn = self.counters.next(caller.test_id, f"{type(entry).__name__} {entry.key}") if len(answers) > 1 else 0
             answer = answers[min(turn, len(answers) - 1)]
-            answer = filled(answer, {"args": arguments, "arguments": arguments, "input": inputs})
+            if isinstance(answer, Verbatim):
+                answer = answer.answer
+            else:
+                answer = filled(answer, {"args": arguments, "arguments": arguments, "input": inputs})
         try:
             return read(answer)
         except ValueError as wrong:

@@ -6,7 +6,7 @@ import logging
 import urllib.parse
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import trio
 
@@ -27,6 +27,9 @@ from aimock_protocols.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
 from aimock_protocols.mcp import frames
 from aimock_protocols.mcp.envelope import is_modern
 from aimock_protocols.mcp.errors import modern_status
+
+if TYPE_CHECKING:
+    from aimock.surfaces.mcp.recording import Recorder
 
 logger = logging.getLogger("aimock")
 
@@ -52,6 +55,7 @@ class MCPService(Mounted):
         self._legacy = Legacy(self)
         self._modern = Modern(self)
         self._old = OldTransport(self)
+        self._recorder: Recorder | None = None
         self.server.registry.listeners.append(self._changed)
 
     @classmethod
@@ -66,7 +70,20 @@ class MCPService(Mounted):
         told = object_of(value, "", SECTION | _ENTRIES)
         service = cls(options(told), transport(told))
         service.add({key: inner for key, inner in told.items() if key in _ENTRIES})
+        if "record" in told:
+            service.record_by(told["record"], directory)
         return service
+
+    def record_by(self, value: Any, directory: Path) -> None:
+        """From now on this server learns from a real one, as `record` in a section has it. Raises ValueError."""
+        from aimock.surfaces.mcp.recording import Recorder  # which brings an HTTP client
+
+        self._recorder = self.server.recording = Recorder(self.server.registry, value, directory)
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self._recorder is not None:
+            await self._recorder.aclose()
 
     @property
     def is_stateful(self) -> bool:
@@ -205,6 +222,8 @@ class MCPService(Mounted):
     def reset(self) -> None:
         self.server.registry.clear()
         self.server.counters.rewind()
+        if self._recorder is not None:
+            self._recorder.forget()
         self._modern.reset()
         self.sessions.clear()
         self._old.reset()

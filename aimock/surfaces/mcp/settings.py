@@ -25,6 +25,7 @@ SECTION: dict[str, Kind] = {
     "maxSessions": COUNT,
     "sessionIdleMs": NUMBER,
     "keepAliveMs": NUMBER,
+    "record": OBJECT,
 }
 """Keys about the server."""
 
