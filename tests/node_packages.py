@@ -1,4 +1,4 @@
-"""Packages of npm that tests run: the Model Context Protocol's conformance suite and its TypeScript SDK, with their Node.
+"""Packages of npm that tests run: MCP's conformance suite and its TypeScript SDK, with their Node.
 
 They are installed once, into a folder that is kept, by an npm that is there already.
 """

@@ -14,7 +14,7 @@ from aimock.net.exchange import Outcome as Ended
 from aimock.surfaces.mcp.moves import Outcome
 from aimock.surfaces.mcp.server import METHODS
 from aimock.surfaces.mcp.streams import EventStream
-from aimock_protocols.jsonrpc import RpcError
+from aimock_protocols.jsonrpc import Id, RpcError
 from aimock_protocols.mcp import frames
 from aimock_protocols.mcp.errors import modern_status
 
@@ -53,12 +53,16 @@ class Answering:
         self._method = method
         self._value: Any = None
         self._modern = False
+        self.id: Id = None
+        """Of the request that was posted."""
         self._entry: Entry | None = None
         self.accepted = service.accepted(exchange)
 
     def meant(self, value: Any, *, modern: bool = False) -> None:
         """What was posted, and whether it is of the modern era."""
         self._value, self._method, self._modern = value, label_of(value), modern
+        id = value.get("id") if isinstance(value, dict) and "method" in value else None
+        self.id = id if type(id) in (str, int) else None
 
     def _noted(self, status: int) -> Entry:
         if self._entry is None:
@@ -74,7 +78,7 @@ class Answering:
         return Whole(status, fixed + headers, body, self._exchange.fresh_headers, on_end=entry.ended)
 
     def refused(self, refused: Refused) -> Whole:
-        return self.whole(refused.status, refused.error.response(), refused.headers)
+        return self.whole(refused.status, refused.error.response(self.id), refused.headers)
 
     def told(self, outcomes: list[Outcome], headers: Headers = (), *, batch: bool = False) -> Whole:
         """Answers that came at once."""

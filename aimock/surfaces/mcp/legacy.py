@@ -36,7 +36,7 @@ class Legacy:
         message = jsonrpc.message(value)
         if isinstance(message, Request) and message.method == "initialize":
             return self._initialize(exchange, message, answering)
-        held = self._held(exchange, message.id if isinstance(message, Request) else None)
+        held = self._held(exchange)
         if not isinstance(message, Request):
             held.session.hear(message)
             return answering.whole(202)
@@ -79,7 +79,7 @@ class Legacy:
         """Several messages at once, as 2025-03-26 has them. Those that are none are answered each by itself."""
         if not values:
             raise RpcError(INVALID_REQUEST, "Invalid Request: an empty batch")
-        held = self._held(exchange, None)
+        held = self._held(exchange)
         if held.session.revision != revisions.BATCHES:
             raise RpcError(INVALID_REQUEST, f"Invalid Request: {held.session.revision} has no batches")
         outcomes: list[Outcome] = []
@@ -129,7 +129,7 @@ class Legacy:
             raise Refused(406, RpcError(INVALID_REQUEST, "Not Acceptable: this is answered by text/event-stream"))
         if SESSION_HEADER not in exchange.head.headers:
             raise Refused(405, RpcError(INVALID_REQUEST, "Method Not Allowed without a session"), (("allow", "POST"),))
-        held = self._held(exchange, None)
+        held = self._held(exchange)
         last = exchange.head.headers.get(_LAST_EVENT)
         stream, after = held.lasting(), None
         if last is not None:
@@ -149,11 +149,11 @@ class Legacy:
         headers = exchange.head.headers
         if SESSION_HEADER not in headers and headers.get(VERSION_HEADER) == revisions.MODERN:
             raise Refused(405, RpcError(INVALID_REQUEST, "Method Not Allowed: no sessions"), (("allow", "POST"),))
-        held = self._held(exchange, None)
+        held = self._held(exchange)
         self._service.sessions.end(held.session.id)
         return answering.whole(200, {"ok": True})
 
-    def _held(self, exchange: Exchange, id: jsonrpc.Id) -> HeldSession:
+    def _held(self, exchange: Exchange) -> HeldSession:
         """The session that a request names. Raises Refused: 400 if it names none, 404 if there is none."""
         headers = exchange.head.headers
         version = headers.get(VERSION_HEADER)
@@ -162,17 +162,17 @@ class Legacy:
         if version is not None and not revisions.is_legacy(version, spoken):
             known = ", ".join(spoken)
             raise Refused(
-                400, RpcError(INVALID_REQUEST, f"Unsupported protocol version: {version} (supported: {known})", id=id)
+                400, RpcError(INVALID_REQUEST, f"Unsupported protocol version: {version} (supported: {known})")
             )
         if not self._service.is_stateful:
             session = Session("", version or revisions.ASSUMED, {}, {}, lambda message: None)
             return HeldSession(session, now)
         name = headers.get(SESSION_HEADER)
         if name is None:
-            raise Refused(400, RpcError(INVALID_REQUEST, "Missing session ID", id=id))
+            raise Refused(400, RpcError(INVALID_REQUEST, "Missing session ID"))
         held = self._service.sessions.get(name, now)
         if held is None:
-            raise Refused(404, RpcError(INVALID_REQUEST, "Session not found", id=id))
+            raise Refused(404, RpcError(INVALID_REQUEST, "Session not found"))
         return held  # whose revision holds: clients send another that is spoken, and no server of the SDKs minds
 
     def _caller(self, exchange: Exchange, held: HeldSession, message: Request, answering: Answering) -> Caller:

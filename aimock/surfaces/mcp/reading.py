@@ -77,7 +77,7 @@ _LATE_MS = 3_600_000
 def object_of(value: Any, where: str, kinds: Mapping[str, Kind], required: Iterable[str] = ()) -> dict[str, Any]:
     """`value` if it is an object of these keys. Raises ValueError."""
     if not isinstance(value, dict):
-        raise ValueError(f"{where}: expected an object, got {shown(value)}")
+        raise ValueError(f"{where}: expected an object, got {shown(value)}".lstrip(": "))
     for key, inner in value.items():
         if key not in kinds:
             nearest = difflib.get_close_matches(key, kinds, n=1, cutoff=0.5)

@@ -23,7 +23,7 @@ from aimock.surfaces.mcp.settings import SECTION, Transport, options, transport
 from aimock.surfaces.mounted import Mounted
 from aimock_protocols import jsonrpc
 from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Stamp
-from aimock_protocols.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
+from aimock_protocols.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, Id, RpcError
 from aimock_protocols.mcp import frames
 from aimock_protocols.mcp.envelope import is_modern
 from aimock_protocols.mcp.errors import modern_status
@@ -147,13 +147,11 @@ class MCPService(Mounted):
                 status = modern_status(refused.response()) if modern else _legacy_status(refused)
                 return answering.refused(Refused(status, refused))
 
-        id = value.get("id") if isinstance(value, dict) else None
-
         def fail(error: ErrorReply) -> Whole:
-            return answering.whole(error.status, _failure(error, id))
+            return answering.whole(error.status, _failure(error, answering.id))
 
         def error_frame(error: ErrorReply, stamp: Stamp) -> Frame:
-            return Frame(frames.event(_failure(error, id)), FrameKind.CLOSE)
+            return Frame(frames.event(_failure(error, answering.id)), FrameKind.CLOSE)
 
         return self.under_chaos(exchange, serve, streamed=False, fail=fail, error_frame=error_frame)
 
@@ -255,8 +253,8 @@ def _legacy_status(refused: RpcError) -> int:
     return 400 if refused.code in (jsonrpc.PARSE_ERROR, INVALID_REQUEST) else 200
 
 
-def _failure(error: ErrorReply, id: Any) -> dict[str, Any]:
-    return jsonrpc.error(id if isinstance(id, str | int) else None, INTERNAL_ERROR, error.message)
+def _failure(error: ErrorReply, id: Id) -> dict[str, Any]:
+    return jsonrpc.error(id, INTERNAL_ERROR, error.message)
 
 
 def _host_of(origin: str) -> str | None:
