@@ -8,8 +8,7 @@ streamed is done as nearly as can be.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import attrs
@@ -78,8 +77,8 @@ class Spoiler(NamedTuple):
     """An answer without a body."""
     error_event: Callable[[ErrorReply], Frame]
     """The same error in the midst of a stream."""
-    own: Mapping[FaultName, Callable[[Callable[[], Answer]], Answer]] = MappingProxyType({})
-    """What faults do that only such a surface knows: to what `serve` would answer."""
+    own: Callable[[Fault, Callable[[], Answer]], Answer | None] | None = None
+    """What a fault does that only such a surface knows, to what `serve` would answer; None of others."""
     is_relayed: bool = False
     """Whether a provider is asked: even if its answer is then not sent, so that it can be recorded."""
 
@@ -96,8 +95,9 @@ def beset(spoiler: Spoiler, odds: Odds) -> Answer:
         exchange.fault = fault
         if exchange.state.metrics is not None:
             exchange.state.metrics.chaos_triggered(fault.name, _source(spoiler))
-        if fault.name in spoiler.own:
-            return spoiler.own[fault.name](spoiler.serve)
+        own = None if spoiler.own is None else spoiler.own(fault, spoiler.serve)
+        if own is not None:
+            return own
         instead = _INSTEAD.get(fault.name)
         if spoiler.is_relayed and fault.name is FaultName.MALFORMED:
             instead = None

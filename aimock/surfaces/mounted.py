@@ -10,8 +10,7 @@ import abc
 import functools
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, Protocol
 
 import trio
@@ -19,7 +18,7 @@ import trio
 from aimock.chaos import Level, odds
 from aimock.exchange import Exchange
 from aimock.faults import OVERLOADED, Spoiler, beset, delay_of, limit_of, spoiled_frames
-from aimock.fixtures.faults import Fault, FaultName
+from aimock.fixtures.faults import Fault
 from aimock.journal import Entry
 from aimock.net.exchange import Answer, Ending, Headers, Stream, Whole
 from aimock.surfaces.timing import ErrorFrame, Timed, ended_by
@@ -40,6 +39,9 @@ class Guard(Protocol):
 
     def answer(self, service: Mounted, exchange: Exchange, path: str) -> Answer | None:
         """The answer in place of the service's, journaled; None: it gets the request."""
+
+    def expired(self, service: Mounted, exchange: Exchange) -> Answer:
+        """The same where what let a request in is taken to have ended, and ends."""
 
 
 class Mounted(abc.ABC):
@@ -141,12 +143,13 @@ class Mounted(abc.ABC):
         fail: Callable[[ErrorReply], Whole],
         error_frame: ErrorFrame,
         level: Level | None = None,
-        own: Mapping[FaultName, Callable[[Callable[[], Answer]], Answer]] = MappingProxyType({}),
+        own: Callable[[Fault, Callable[[], Answer]], Answer | None] | None = None,
     ) -> Answer:
         """What `serve` answers, with the fault that chaos has for it. `streamed`: whether a stream is wanted. `fail`
         journals the exchange, as `serve` does, and gives an error in the service's words: of its `message` and
         `status`. `error_frame` tells one in the midst of a stream. `level`: the chaos of what answers, as a
-        fixture has its own. `own`: what the faults do that only this service knows, given `serve`."""
+        fixture has its own. `own`: what a fault does that only this service knows, to what `serve` would answer; None
+        of others."""
         risks = odds(exchange.state.chaos.at(exchange.steering.test_id), level, exchange.steering.chaos)
         if risks is None:
             return serve()

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import orjson
 
+from aimock.chaos import Level
 from aimock.surfaces.mcp.script import Script
 from aimock.surfaces.mcp.validation import Checked
 from aimock_protocols.jsonrpc import RpcError
@@ -31,6 +32,8 @@ class Tool:
     mirrored: Sequence[Mirrored] = ()
     """Arguments that headers repeat."""
     handler: Handler | None = None
+    level: Level | None = None
+    """What goes wrong with calls of it."""
 
     @property
     def key(self) -> str:

@@ -9,6 +9,9 @@ from typing import Any
 
 import orjson
 
+from aimock.chaos import Level
+from aimock.fixtures import Chaos
+from aimock.fixtures.faults import read_faults
 from aimock.surfaces.mcp.entries import (
     Entry,
     Handler,
@@ -125,7 +128,10 @@ def tool(value: Any, where: str, handler: Handler | None = None) -> Tool:
             raise ValueError(f"structuredContent does not fit outputSchema: {fault}")
 
     repeated = _placed(f"{where}.inputSchema", mirrored, schema)
-    return Tool(definition, _script(value, where, check), Checked(schema), checked, repeated, handler)
+    level = None
+    if "fault" in value:
+        level = Level(Chaos(faults=_placed(f"{where}.fault", read_faults, value["fault"])))
+    return Tool(definition, _script(value, where, check), Checked(schema), checked, repeated, handler, level)
 
 
 def resource(value: Any, where: str, handler: Handler | None = None) -> Resource:
@@ -152,7 +158,7 @@ def prompt(value: Any, where: str, handler: Handler | None = None) -> Prompt:
 
 
 ENTRIES: dict[str, tuple[dict[str, Kind], tuple[str, ...]]] = {
-    "tools": (_TOOL | _SCRIPT, ("name",)),
+    "tools": (_TOOL | _SCRIPT | {"fault": ANY}, ("name",)),
     "resources": (_RESOURCE | _BODY | _SCRIPT, ("uri",)),
     "resourceTemplates": (_TEMPLATE | _BODY | _SCRIPT, ("uriTemplate",)),
     "prompts": (_PROMPT | _SCRIPT, ("name",)),

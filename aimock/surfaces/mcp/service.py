@@ -13,7 +13,9 @@ import trio
 from aimock.exchange import Exchange
 from aimock.net.exchange import Answer, Whole
 from aimock.surfaces.mcp.answering import Accepted, Answering, Refused
+from aimock.surfaces.mcp.entries import Tool
 from aimock.surfaces.mcp.held import Sessions
+from aimock.surfaces.mcp.hostile import Hostility, called
 from aimock.surfaces.mcp.legacy import Legacy
 from aimock.surfaces.mcp.modern import Modern
 from aimock.surfaces.mcp.old_transport import OldTransport
@@ -153,7 +155,16 @@ class MCPService(Mounted):
         def error_frame(error: ErrorReply, stamp: Stamp) -> Frame:
             return Frame(frames.event(_failure(error, answering.id)), FrameKind.CLOSE)
 
-        return self.under_chaos(exchange, serve, streamed=False, fail=fail, error_frame=error_frame)
+        tool = self.server.registry.get("tools", called(value))
+        return self.under_chaos(
+            exchange,
+            serve,
+            streamed=False,
+            fail=fail,
+            error_frame=error_frame,
+            level=tool.level if isinstance(tool, Tool) else None,
+            own=Hostility(self, exchange, value, answering).strike,
+        )
 
     def _get(self, exchange: Exchange, answering: Answering) -> Answer:
         return self._legacy.get(exchange, answering)

@@ -121,6 +121,12 @@ class Grants:
             ticket.expires_at = now
         return len(ended)
 
+    def expire_one(self, text: str, now: float) -> None:
+        """The same of one access token."""
+        ticket = self._tickets[Kind.ACCESS].get(text)
+        if ticket is not None:
+            ticket.expires_at = now
+
     def revoke_all(self, client_id: str | None, now: float) -> int:
         """Revokes what was granted to one client or all. Returns how many grants were in force."""
         grants = {ticket.grant for kind in Kind for ticket in self._in_force(kind, client_id, now)}
@@ -145,6 +151,6 @@ class Grants:
     def _in_force(self, kind: Kind, client_id: str | None, now: float) -> Iterator[Ticket]:
         for ticket in self._tickets[kind].values():
             is_over = ticket.is_spent or ticket.grant.is_revoked
-            if not is_over and (ticket.expires_at is None or ticket.expires_at > now):
-                if client_id in (None, ticket.grant.client_id):
-                    yield ticket
+            is_over = is_over or (ticket.expires_at is not None and ticket.expires_at <= now)
+            if not is_over and client_id in (None, ticket.grant.client_id):
+                yield ticket

@@ -75,7 +75,7 @@ class Guard:
     # -- on command ------------------------------------------------------------------------------------------------
 
     def expire(self, now: float, client_id: str | None = None, *, refresh_tokens: bool = False) -> int:
-        """Ends the time of all access tokens in force, and if told so of refresh tokens. Returns how many those were."""
+        """Ends the time of all access tokens in force, and if told so of refresh tokens: so many."""
         kinds = (Kind.ACCESS, Kind.REFRESH) if refresh_tokens else (Kind.ACCESS,)
         return self._grants.expire(kinds, client_id, now)
 
@@ -130,11 +130,8 @@ class Guard:
         mount = call.service.path
         if path in (metadata.PROTECTED_RESOURCE, metadata.PROTECTED_RESOURCE + mount):
             return "resource_metadata", ("GET",), self._resource_metadata
-        for known, is_openid in ((metadata.AUTHORIZATION_SERVER, False), (metadata.OPENID, True)):
-            if path in (known, known + mount):
-                at_origin = call.exchange.head.path == known
-                return "metadata", ("GET",), lambda call: self._server_metadata(call, is_openid, at_origin)
-        return None
+        known = [known for known in (metadata.AUTHORIZATION_SERVER, metadata.OPENID) if path in (known, known + mount)]
+        return ("metadata", ("GET",), self._server_metadata) if known else None
 
     def _failing(self, call: _Call, name: str, answer: Callable[[_Call], _Said]) -> _Said:
         """What an endpoint answers, or the error that it meets."""
@@ -175,6 +172,16 @@ class Guard:
             status = (error.failure.status if isinstance(error, _OnCommand) else None) or error.status
             return self._challenged(call, error, status, needed, silent=presented is None)
         return None
+
+    def expired(self, service: Mounted, exchange: Exchange) -> Whole:
+        """The token of this request, which was good, ends; and what the client hears then."""
+        origin = exchange.origin
+        call = _Call(service, exchange, origin, origin + service.path)
+        presented = bearer(exchange.head.headers.get("authorization"))
+        if presented is not None:
+            self._grants.expire_one(presented, call.now)
+        error = OAuthError("invalid_token", "the access token has expired")
+        return self._challenged(call, error, error.status, self._config.scopes, silent=False)
 
     def _check(self, presented: str, now: float, needed: tuple[str, ...]) -> None:
         """Raises OAuthError."""
@@ -217,8 +224,10 @@ class Guard:
     def _resource_metadata(self, call: _Call) -> _Said:
         return _Said(200, metadata.protected_resource(call.issuer, call.issuer, self._config.supported))
 
-    def _server_metadata(self, call: _Call, is_openid: bool, at_origin: bool) -> _Said:
+    def _server_metadata(self, call: _Call) -> _Said:
         """A client that asks at the origin expects the origin to be the issuer (RFC 8414 3.3)."""
+        asked = call.exchange.head.path
+        at_origin = asked in (metadata.AUTHORIZATION_SERVER, metadata.OPENID)
         config, issuer = self._config, call.origin if at_origin else call.issuer
         failure = self._failures.next("metadata")
         if failure is not None:
@@ -232,7 +241,7 @@ class Guard:
             registers=config.registration,
             takes_documents=config.client_metadata_documents,
         )
-        return _Said(200, metadata.openid(document, call.endpoints) if is_openid else document)
+        return _Said(200, metadata.openid(document, call.endpoints) if metadata.OPENID in asked else document)
 
     def _keys(self, call: _Call) -> _Said:
         return _Said(200, {"keys": []})

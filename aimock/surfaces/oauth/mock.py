@@ -40,8 +40,8 @@ class OAuthMock:
         status: int | None = None,
         times: int = 1,
     ) -> None:
-        """The next requests to an endpoint (`resource_metadata`, `metadata`, `register`, `authorize`, `token`, `revoke`,
-        or `resource`, which is the service itself) fail with a code of OAuth's. Raises ValueError."""
+        """The next requests to an endpoint fail with a code of OAuth's: `resource_metadata`, `metadata`, `register`,
+        `authorize`, `token`, `revoke`, or `resource`, which is the service itself. Raises ValueError."""
         given = {"endpoint": endpoint, "error": error, "description": description, "status": status, "times": times}
         failure, count = read_failure(given)
         self._do(lambda: self._guard.fail_next(failure, count))

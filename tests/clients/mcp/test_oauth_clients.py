@@ -223,6 +223,18 @@ def test_what_ends_on_command_sends_the_client_through_it_again(
     assert 401 in [entry["response"]["status"] for entry in mock.get_requests()]
 
 
+def test_a_token_that_expires_as_a_fault(serve: Callable[[Any], MCPMock], storage: Storage, browser: Browser) -> None:
+    mock = serve(True)
+    mock.add_tool({"name": "flaky", "fault": "token-expired;times=1", "result": "seen"})
+
+    async def work() -> None:
+        async with connected(mock, provider(mock, storage, browser)) as client:
+            assert await look(client, "flaky") == "seen"
+
+    run(work)
+    assert endpoints(mock) == ["register", "authorize", "token", "authorize", "token"]
+
+
 def test_a_refresh_that_fails_is_no_end(serve: Callable[[Any], MCPMock], storage: Storage, browser: Browser) -> None:
     mock = serve(True)
 
