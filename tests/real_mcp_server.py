@@ -1,4 +1,4 @@
-"""A real MCP server, the official SDK's, as a process of its own: `python real_mcp_server.py [--legacy]` prints its port.
+"""A real MCP server, the official SDK's, as a process: `python real_mcp_server.py [--legacy]` prints its port.
 
 With `--legacy` it knows no revision of the modern era, whose requests it answers as servers of 2025 do.
 """

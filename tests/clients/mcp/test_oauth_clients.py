@@ -117,13 +117,11 @@ def provider(mock: MCPMock, storage: Storage, browser: Browser, **options: Any) 
 
 @contextlib.asynccontextmanager
 async def connected(mock: MCPMock, auth: httpx2.Auth, mode: str = "auto") -> AsyncIterator[Client]:
-    async with httpx2.AsyncClient(auth=auth, timeout=10) as http:
-        async with Client(streamable_http_client(mock.url, http_client=http), mode=mode) as client:  # type: ignore[arg-type]
-            yield client
-
-
-async def look(client: Client, tool: str = "look") -> str:
-    return str((await client.call_tool(tool, {})).content[0].text)  # type: ignore[union-attr]
+    async with (
+        httpx2.AsyncClient(auth=auth, timeout=10) as http,
+        Client(streamable_http_client(mock.url, http_client=http), mode=mode) as client,  # type: ignore[arg-type]
+    ):
+        yield client
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:

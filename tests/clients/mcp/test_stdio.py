@@ -75,11 +75,13 @@ def test_the_server_asks_the_client_back(section: Path) -> None:
         return types.ElicitResult(action="decline")
 
     async def work() -> None:
-        async with stdio_client(parameters("--config", section)) as (read, write):
-            async with ClientSession(read, write, elicitation_callback=answer) as session:
-                await session.initialize()
-                result = await session.call_tool("ask", {})
-                assert result.content[0].text == "decline"  # type: ignore[union-attr]
+        async with (
+            stdio_client(parameters("--config", section)) as (read, write),
+            ClientSession(read, write, elicitation_callback=answer) as session,
+        ):
+            await session.initialize()
+            result = await session.call_tool("ask", {})
+            assert result.content[0].text == "decline"  # type: ignore[union-attr]
 
     _run(work)
 
