@@ -124,6 +124,10 @@ async def connected(mock: MCPMock, auth: httpx2.Auth, mode: str = "auto") -> Asy
         yield client
 
 
+async def look(client: Client, tool: str = "look") -> str:
+    return str((await client.call_tool(tool, {})).content[0].text)  # type: ignore[union-attr]
+
+
 def run(work: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
         with anyio.fail_after(20):
