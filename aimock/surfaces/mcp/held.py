@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterator
 
-from aimock.surfaces.mcp.sessions import Session
+from aimock.surfaces.mcp.sessions import Session, unheard
 from aimock.surfaces.mcp.streams import EventStream
 from aimock_protocols.mcp import revisions
 
@@ -23,6 +23,7 @@ class HeldSession:
 
     def __init__(self, session: Session, now: float) -> None:
         self.session = session
+        session.send = self.say
         self.used = now
         self._streams: dict[int, EventStream] = {}
         self._last = _LASTING
@@ -60,6 +61,7 @@ class HeldSession:
 
     def close(self) -> None:
         self.session.close()
+        self.session.send = unheard  # a cycle less, for whose end nobody must look
         for stream in self._streams.values():
             stream.finish(None)
 

@@ -67,12 +67,8 @@ class Legacy:
         if not self._service.is_stateful:
             return answering.told([outcome])
         now = exchange.state.settings.clock()
-        session = Session(
-            exchange.stamp.uuid("session"), revision, params["capabilities"], params["clientInfo"], lambda message: None
-        )
-        held = HeldSession(session, now)
-        session.send = held.say
-        self._service.sessions.add(held)
+        session = Session(exchange.stamp.uuid("session"), revision, params["capabilities"], params["clientInfo"])
+        self._service.sessions.add(HeldSession(session, now))
         return answering.told([outcome], ((SESSION_HEADER, session.id),))
 
     def _batch(self, exchange: Exchange, values: list[Any], answering: Answering) -> Answer:
@@ -165,8 +161,7 @@ class Legacy:
                 400, RpcError(INVALID_REQUEST, f"Unsupported protocol version: {version} (supported: {known})")
             )
         if not self._service.is_stateful:
-            session = Session("", version or revisions.ASSUMED, {}, {}, lambda message: None)
-            return HeldSession(session, now)
+            return HeldSession(Session("", version or revisions.ASSUMED, {}, {}), now)
         name = headers.get(SESSION_HEADER)
         if name is None:
             raise Refused(400, RpcError(INVALID_REQUEST, "Missing session ID"))

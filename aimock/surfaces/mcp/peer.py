@@ -14,7 +14,7 @@ from aimock.surfaces.mcp.listening import Listening
 from aimock.surfaces.mcp.moves import Caller, Outcome
 from aimock.surfaces.mcp.performing import Performer, begin
 from aimock.surfaces.mcp.server import Server
-from aimock.surfaces.mcp.sessions import Send, Session
+from aimock.surfaces.mcp.sessions import Send, Session, unheard
 from aimock_protocols import jsonrpc
 from aimock_protocols.canonical import Stamp
 from aimock_protocols.jsonrpc import Id, Notification, Request, RpcError
@@ -189,14 +189,10 @@ class Peer:
             scope.cancel()
         for listening in self._listening.values():
             listening.close()
-        self._send = _unheard
+        self._send = unheard
 
 
 _MOST_LISTENING = 100
-
-
-def _unheard(message: dict[str, Any]) -> None:
-    """What is still said when the client is gone."""
 
 
 class _Line:

@@ -17,6 +17,11 @@ from aimock_protocols.mcp.errors import invalid_params
 
 Send = Callable[[dict[str, Any]], None]
 
+
+def unheard(message: dict[str, Any]) -> None:
+    """Where there is nobody to send a message to."""
+
+
 _MOST_SUBSCRIPTIONS = 1_000
 _MOST_CALLS = 1_000
 
@@ -35,8 +40,8 @@ class Session:
     revision: str
     capabilities: dict[str, Any]
     client_info: dict[str, Any]
-    send: Send
-    """For what belongs to no request: drops it where nobody would hear it."""
+    send: Send = unheard
+    """For what belongs to no request."""
     log_level: str | None = None
     """The least severe log messages that are wanted; None: all."""
     subscriptions: set[str] = attrs.field(factory=set)
