@@ -5,31 +5,33 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-import attrs
-import orjson
 import trio
 
 from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.fixtures import Fixture, FixtureError, Question, make_fixture
 from aimock.fixtures.fixture import Origin
-from aimock.fixtures.structure import response_json
 from aimock.journal import Entry, Proxied
 from aimock.net.exchange import Answer, BrokenOff, Ending, Headers, Relay, Task, Whole
+from aimock.net.remote_socket import RemoteSocket
 from aimock.record.config import MIB, MOST_BUFFERED, RecordConfig
-from aimock.record.derive import derived_match, metadata_of, next_in_sequence
+from aimock.record.derive import next_in_sequence
+from aimock.record.entry import entry_of
 from aimock.record.headers import kept_headers, relayed_headers
 from aimock.record.naming import Place
 from aimock.record.providers import provider_of
 from aimock.record.shelf import Saved, Shelf, ShelfError
-from aimock.record.tape import TapeWriter, seal_of
+from aimock.record.sessions import Asking, SessionRelay
+from aimock.record.tape import TapeWriter
 from aimock.record.upstream import Call, Upstream, UpstreamFailed, UpstreamResponse
-from aimock_protocols.canonical import ChatProtocol, ChatRequest, ErrorReply, WireError, WireProtocol
+from aimock_protocols.canonical import ChatRequest, WireProtocol
 from aimock_protocols.cutting import cutter_for, is_terminal
+from aimock_protocols.sessions import Follower, SocketProtocol
 
 logger = logging.getLogger("aimock")
 
@@ -44,7 +46,7 @@ class Miss(NamedTuple):
     exchange: Exchange
     chat: ChatRequest
     question: Question
-    protocol: WireProtocol
+    protocol: WireProtocol | SocketProtocol
     place: Place
 
     @property
@@ -52,6 +54,12 @@ class Miss(NamedTuple):
         """Equal for requests that are one and the same."""
         request = self.exchange.request
         return (self.place, request.head.method, request.head.target, request.body)
+
+    def noted(self, status: int, proxied: Proxied) -> Entry:
+        """Its entry in the journal."""
+        entry = self.exchange.record(status)
+        entry.source, entry.proxied = "proxy", proxied
+        return entry
 
 
 class Kept(NamedTuple):
@@ -98,6 +106,19 @@ class Recorder:
             return True
         return not Path(file).resolve().is_relative_to(self._top)
 
+    def place_of(self, exchange: Exchange, protocol_name: str) -> Place | None:
+        """Where what a provider answers is kept; None, if it is not to be asked, or nobody said where it is."""
+        provider = provider_of(protocol_name, exchange.head, self.config.providers)
+        if provider is None:
+            if protocol_name not in self._unknown:
+                self._unknown.add(protocol_name)
+                logger.warning(
+                    "no provider has a URL for requests of %s: those that miss are not recorded", protocol_name
+                )
+            return None
+        place = Place(provider, exchange.steering.test_id, exchange.steering.context)
+        return None if self._shelf is not None and self._shelf.refusal(place) is not None else place
+
     def relay(
         self,
         exchange: Exchange,
@@ -108,16 +129,8 @@ class Recorder:
     ) -> Answer | None:
         """The provider's answer; None if nobody said where the provider is. `again` gives what fixtures answer by then,
         None if it is a miss still."""
-        provider = provider_of(protocol.name, exchange.head, self.config.providers)
-        if provider is None:
-            if protocol.name not in self._unknown:
-                self._unknown.add(protocol.name)
-                logger.warning(
-                    "no provider has a URL for requests of %s: those that miss are not recorded", protocol.name
-                )
-            return None
-        place = Place(provider, exchange.steering.test_id, exchange.steering.context)
-        if self._shelf is not None and self._shelf.refusal(place) is not None:
+        place = self.place_of(exchange, protocol.name)
+        if place is None:
             return None
         miss = Miss(exchange, chat, question, protocol, place)
 
@@ -152,10 +165,7 @@ class Recorder:
 
     async def _answer(self, miss: Miss, over: Callable[[], None]) -> Answer:
         exchange, head = miss.exchange, miss.exchange.head
-        guarded = bool(exchange.state.settings.api_keys)
-        call = Call(
-            miss.place.provider, head.method.upper(), head.target, head.header_lines, exchange.request.body, guarded
-        )
+        call = _call(exchange, miss.place.provider)
         logger.info("%s %s: no fixture matched, asking %s", head.method, head.path, miss.place.provider)
         sent = trio.current_time()
         proxied = Proxied()
@@ -164,33 +174,79 @@ class Recorder:
         except UpstreamFailed as failure:
             proxied.duration = trio.current_time() - sent
             over()
-            return _failed(exchange, failure, proxied)
+            return _failed(miss, failure, proxied)
         proxied.status = response.status
         status = _shown_status(response.status, self.config)
         relayed = relayed_headers(response.headers)
         headers: Headers = (*relayed, *CORS)
         is_stream = _is_stream(miss.chat, response.status, dict(relayed).get("content-type", ""))
-        tape = TapeWriter(
-            miss.protocol.name,
-            response.status,
-            kept_headers(relayed),
+        tape = self.tape(miss.protocol.name, response.status, kept_headers(relayed), is_stream=is_stream)
+        taping = _Taping(self, miss, response, tape, sent, proxied, over)
+        if is_stream:
+            entry = miss.noted(status, proxied)
+            return Relay(status, headers, taping.pieces(), exchange.fresh_headers, on_end=entry.ended)
+        try:
+            body = await taping.whole()
+        except UpstreamFailed as failure:
+            return _failed(miss, failure, proxied)
+        entry = miss.noted(status, proxied)
+        if taping.trouble is not None:
+            headers += (("x-aimock-record-error", taping.trouble.encode("latin-1", "replace").decode("latin-1")),)
+        return Whole(status, headers, body, exchange.fresh_headers, on_end=entry.ended)
+
+    def tape(self, protocol_name: str, status: int, headers: Headers = (), *, is_stream: bool = True) -> TapeWriter:
+        """An empty one, for as much as is kept."""
+        return TapeWriter(
+            protocol_name,
+            status,
+            headers,
             is_stream=is_stream,
             max_bytes=self.config.max_proxy_buffer_bytes,
             max_frames=self.config.max_proxy_buffer_frames,
             warn=logger.warning,
         )
-        taping = _Taping(self, miss, response, tape, sent, proxied, over)
-        if is_stream:
-            entry = _noted(exchange, status, proxied)
-            return Relay(status, headers, taping.pieces(), exchange.fresh_headers, on_end=entry.ended)
+
+    # -- sessions --------------------------------------------------------------------------------------------------
+
+    def converse(
+        self,
+        upgrade: Exchange,
+        protocol: SocketProtocol,
+        follower: Follower,
+        missed: Sequence[Asking],
+        asking: Callable[[ChatRequest], Asking],
+    ) -> SessionRelay:
+        """A session that the provider goes on with, which has one (`place_of`); see `SessionRelay`."""
+        place = self.place_of(upgrade, protocol.name)
+        assert place is not None
+        logger.info("%s: no fixture matched, %s answers from now on", upgrade.plan.label, place.provider)
+
+        def tell(request: ChatRequest) -> tuple[Miss, bool]:
+            exchange, chat, question, is_new = asking(request)
+            return Miss(exchange, chat, question, protocol, place), is_new and upgrade.state.recorder is self
+
+        misses = [Miss(exchange, chat, question, protocol, place) for exchange, chat, question, _ in missed]
+        return SessionRelay(self, _call(upgrade, place.provider), follower, misses, tell)
+
+    def socket(self, call: Call) -> AbstractAsyncContextManager[RemoteSocket]:
+        """See `Upstream.socket`."""
+        return self._upstream.socket(call)
+
+    def patience(self, *, has_begun: bool) -> float:
+        """Seconds for which a provider may be silent, before it has begun to answer or after."""
+        return (self.config.body_timeout_ms if has_begun else self.config.upstream_timeout_ms) / 1000
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Something that must come to its end before connections are closed."""
+        key = object()
+        self._under_way[key] = trio.Event()
         try:
-            body = await taping.whole()
-        except UpstreamFailed as failure:
-            return _failed(exchange, failure, proxied)
-        entry = _noted(exchange, status, proxied)
-        if taping.trouble is not None:
-            headers += (("x-aimock-record-error", taping.trouble.encode("latin-1", "replace").decode("latin-1")),)
-        return Whole(status, headers, body, exchange.fresh_headers, on_end=entry.ended)
+            yield
+        finally:
+            self._over(key)
+
+    # -- keeping ---------------------------------------------------------------------------------------------------
 
     async def keep(self, miss: Miss, tape: TapeWriter) -> Kept:
         """Saves what is on the tape and serves it from now on."""
@@ -198,7 +254,7 @@ class Recorder:
             return Kept()
         if tape.status >= 400 and (not self.config.record_errors or tape.status in _NEVER_RECORDED):
             return Kept()
-        entry = _entry(miss, tape, self.config)
+        entry = entry_of(miss.protocol, miss.chat, miss.question, tape, self.config)
         if not self.config.sequence:
             return await self._save(self._shelf, miss, entry)
         async with self._in_sequence:  # no other may take the same place in it
@@ -333,6 +389,12 @@ class _Taping:
         self._over()
 
 
+def _call(exchange: Exchange, provider: str) -> Call:
+    """The request as it goes to the provider."""
+    head, is_guarded = exchange.head, bool(exchange.state.settings.api_keys)
+    return Call(provider, head.method.upper(), head.target, head.header_lines, exchange.request.body, is_guarded)
+
+
 def _is_stream(chat: ChatRequest, status: int, content_type: str) -> bool:
     """Whether the answer is to be relayed as it comes. JSON is, where the request is for a stream in JSON."""
     if not content_type.startswith("application/json"):
@@ -341,59 +403,14 @@ def _is_stream(chat: ChatRequest, status: int, content_type: str) -> bool:
     return chat.stream and status == 200 and asked_for.startswith("application/json")
 
 
-def _entry(miss: Miss, tape: TapeWriter, config: RecordConfig) -> dict[str, Any]:
-    answer = _answer(miss.protocol, tape)
-    entry: dict[str, Any] = {"match": derived_match(miss.question, config), "response": answer}
-    timings = tape.timings()
-    if timings is not None:
-        entry["recordedTimings"] = timings
-    metadata = metadata_of(miss.chat)
-    if metadata:
-        entry["metadata"] = metadata
-    return entry | {"recording": tape.tape(seal_of(answer))}
-
-
-def _answer(protocol: WireProtocol, tape: TapeWriter) -> dict[str, Any]:
-    """The answer as a fixture has it; the body itself, if nobody can read it."""
-    try:
-        said = cast(ChatProtocol, protocol).collapse([tape.body]) if tape.is_stream else protocol.parse(tape.body)
-    except WireError as error:
-        said = error.reply
-    except ValueError as error:
-        logger.warning("%s answered with what cannot be read, it is kept as it is: %s", protocol.name, error)
-        return {"json": _as_json(tape.body), "status": tape.status}
-    if isinstance(said, ErrorReply) and tape.status >= 400:
-        said = attrs.evolve(said, status=tape.status, retry_after=_retry_after(tape.headers))
-    return response_json(said)
-
-
-def _retry_after(headers: Headers) -> float | None:
-    """Seconds; what is no number (a date) is of its time, and not told again."""
-    value = dict(headers).get("retry-after", "")
-    return float(value) if value.isdecimal() else None
-
-
-def _as_json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        return body.decode("utf-8", "replace")
-
-
 def _shown_status(status: int, config: RecordConfig) -> int:
     if not config.normalize_status:
         return status
     return 200 if 200 <= status < 300 else 502
 
 
-def _noted(exchange: Exchange, status: int, proxied: Proxied) -> Entry:
-    entry = exchange.record(status)
-    entry.source, entry.proxied = "proxy", proxied
-    return entry
-
-
-def _failed(exchange: Exchange, failure: UpstreamFailed, proxied: Proxied) -> Whole:
-    entry = _noted(exchange, failure.status, proxied)
-    answer = exchange.json(failure.status, {"error": {"message": str(failure), "type": "proxy_error"}})
+def _failed(miss: Miss, failure: UpstreamFailed, proxied: Proxied) -> Whole:
+    entry = miss.noted(failure.status, proxied)
+    answer = miss.exchange.json(failure.status, {"error": {"message": str(failure), "type": "proxy_error"}})
     answer.on_end = entry.ended
     return answer

@@ -170,7 +170,8 @@ class LLMSurface(Pipeline[Answer, Renderings]):
 
     def _has_said(self, tape: Tape, asked: Asked) -> bool:
         """Whether what was recorded is an answer of this protocol, in the manner that is asked for."""
-        return tape.protocol == self._protocol.name and tape.is_stream is asked.chat.stream
+        is_alike = tape.is_stream is asked.chat.stream and not tape.is_of_session
+        return is_alike and tape.protocol == self._protocol.name
 
     def _replay(self, exchange: Exchange, asked: Asked, fixture: Fixture, tape: Tape) -> Answer:
         """What was recorded, as it was."""

@@ -4,9 +4,10 @@ by the one pipeline, and become steps for net."""
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import orjson
@@ -24,10 +25,14 @@ from aimock.surfaces import pipeline
 from aimock.surfaces.pipeline import Pipeline, as_the_model_says, chunk_size, neutral_body, unservable
 from aimock.surfaces.timing import timed
 from aimock_protocols import sessions
-from aimock_protocols.canonical import ErrorReply, Frame, Reply, Stamp, WireError
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, Reply, Stamp, WireError
 from aimock_protocols.json_bodies import dumped
 from aimock_protocols.members import member
-from aimock_protocols.sessions import Connecting, Move, Session, SocketProtocol, Turn
+from aimock_protocols.sessions import Connecting, Followed, Follower, Move, Session, SocketProtocol, Turn
+
+if TYPE_CHECKING:
+    from aimock.record.recorder import Recorder
+    from aimock.record.sessions import Asking, SessionRelay
 
 logger = logging.getLogger("aimock")
 
@@ -83,13 +88,16 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         refused = self._refused_by_chaos(exchange)
         if refused is not None:
             return self._refuse(exchange, refused)
+        is_recorded = exchange.state.recorder is not None and not exchange.strict
+        options = exchange.state.settings.sessions
         connecting = Connecting(
             exchange.head,
             exchange.params,
             exchange.stamp,
             exchange.memory(self._protocol.name),
-            exchange.state.settings.sessions,
+            attrs.evolve(options, hears=True) if is_recorded else options,
             exchange.strict,
+            is_recorded,
         )
         try:
             session = self._protocol.connect(connecting)
@@ -143,14 +151,16 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         return body
 
     def _say(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Steps:
+        turn = asked.form.turn
+        frames = self._recited(exchange, turn, fixture, response)
+        if frames is not None:
+            return self._spoken(exchange, asked, fixture, frames)
         said = said_by(response, transcribes=_transcribes(asked))
         if said is None:
             error = _NOT_TRANSCRIBED if _transcribes(asked) else unservable(response.kind)
             return self._fail(exchange, asked, error, fixture)
         if isinstance(said, Reply):
             said = as_the_model_says(exchange, asked.chat.model, said)
-        speaking = asked.form
-        turn = speaking.turn
         try:
             frames = turn.frames(said, exchange.stamp, chunk_size(exchange, fixture))
         except WireError as refusal:
@@ -158,6 +168,24 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         warning = member(turn, "warning")
         if warning:
             logger.warning("%s: %s", exchange.plan.label, warning)
+        return self._spoken(exchange, asked, fixture, frames)
+
+    def _recited(
+        self, exchange: Exchange, turn: Turn, fixture: Fixture, response: Response
+    ) -> Iterator[Frame] | None:
+        """What was recorded, if it can answer this turn as it is."""
+        tape, said = fixture.recording, response.reply
+        if tape is None or response is not fixture.response or not isinstance(said, Reply):
+            return None
+        recite = member(turn, "recited")
+        if recite is None or not tape.is_of_session or tape.protocol != self._protocol.name:
+            return None
+        frames: Iterator[Frame] | None = recite([data for _, data in tape.frames], said, exchange.stamp)
+        return frames
+
+    def _spoken(self, exchange: Exchange, asked: Asked, fixture: Fixture, frames: Iterator[Frame]) -> Steps:
+        speaking = asked.form
+        turn = speaking.turn
         entry = exchange.record(200, fixture)
         scheduled, ending, ends_at, on_end = timed(exchange, fixture, frames, asked.question, turn.broken, entry)
         is_whole = ends_at is None
@@ -204,12 +232,42 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         waiting = speaking.step = Wait(run, stopped)
         return [waiting]
 
+    # -- misses ----------------------------------------------------------------------------------------------------
+
+    def _relayed(self, exchange: Exchange, asked: Asked) -> Steps | None:
+        """Nothing for now: the provider goes on with the session, if misses go there."""
+        recorder, dialogue = exchange.state.recorder, asked.form.dialogue
+        if recorder is None or not dialogue.can_be_followed or _transcribes(asked):
+            return None
+        if recorder.place_of(exchange, self._protocol.name) is None:
+            return None
+        return dialogue.miss(asked.form.turn, (exchange, asked.chat, asked.question, True), recorder)
+
+    def asking(self, exchange: Exchange, chat: ChatRequest) -> Asking:
+        """A turn that the provider answers, as the pipeline has it."""
+        question = self._questioning(exchange, chat)
+        return exchange, chat, question, isinstance(self._find(exchange, question), Missed)
+
+    def converse(
+        self,
+        recorder: Recorder,
+        upgrade: Exchange,
+        follower: Follower,
+        missed: Sequence[Asking],
+        asking: Callable[[ChatRequest], Asking],
+    ) -> SessionRelay:
+        """The provider's side of a session that it goes on with."""
+        return recorder.converse(upgrade, self._protocol, follower, missed, asking)
+
     # -- errors ----------------------------------------------------------------------------------------------------
 
     def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Steps:
         if asked.form.turn.is_optional:
             error = ErrorReply("No fixture matched", code="no_fixture_match", status=404)
             return self._told(exchange, asked, error)
+        relayed = None if exchange.strict else self._relayed(exchange, asked)
+        if relayed is not None:
+            return relayed
         error = self._missing(exchange, asked, missed)
         if not exchange.strict:
             return self._fail(exchange, asked, error)
@@ -288,11 +346,21 @@ class SessionDialogue:
         self._head = _journaled(upgrade)
         self.speaking: dict[int, Speaking] = {}
         """Turns under way, by identity."""
+        self._missed: list[tuple[Turn, Asking, Recorder]] = []
+        """Those of them that only the provider can answer."""
+        self._relay: SessionRelay | None = None
+        """The provider's session, once it has taken over."""
+
+    @property
+    def can_be_followed(self) -> bool:
+        return member(self._session, "follow") is not None
 
     def opened(self) -> Steps:
         return self._steps(self._session.opened(self._upgrade.stamp))
 
     def received(self, message: str | bytes) -> Steps:
+        if self._relay is not None:
+            return self._relay.received(message)
         content = message.encode() if isinstance(message, str) else message
         return self._steps(self._session.received(message, self._exchange(content).stamp))
 
@@ -302,7 +370,24 @@ class SessionDialogue:
     def over(self, speaking: Speaking, moves: Iterable[Move]) -> Steps:
         """What follows when a turn is over, and said so by its moves."""
         self.speaking.pop(id(speaking.turn), None)
-        return self._steps(moves)
+        return itertools.chain(self._steps(moves), self._handed_over())
+
+    def miss(self, turn: Turn, asking: Asking, recorder: Recorder) -> Steps:
+        """The provider goes on with the session, as soon as it is at nothing else."""
+        self._missed.append((turn, asking, recorder))
+        return self._handed_over()
+
+    def _handed_over(self) -> Iterator[Step]:
+        if not self._missed or len(self._missed) < len(self.speaking):
+            return
+        turns, missed, recorders = zip(*self._missed, strict=True)
+        self._missed, self.speaking = [], {}
+        follower = cast(Followed, self._session).follow(turns, self._upgrade.stamp)
+        self._relay = self._surface.converse(recorders[0], self._upgrade, follower, missed, self._asking)
+        yield self._relay.step
+
+    def _asking(self, request: ChatRequest) -> Asking:
+        return self._surface.asking(self._turn(request), request)
 
     def _steps(self, moves: Iterable[Move]) -> Iterator[Step]:
         for move in moves:
@@ -317,8 +402,7 @@ class SessionDialogue:
 
     def _begun(self, turn: Turn) -> Steps:
         """A turn is answered as its request would be: what that is decides its randomness too."""
-        exchange = self._exchange(dumped(turn.request.body))
-        exchange.neutral = neutral_body(turn.request, self._upgrade.steering)
+        exchange = self._turn(turn.request)
         speaking = self.speaking[id(turn)] = Speaking(turn, self)
         return self._surface.begin(exchange, speaking)
 
@@ -328,6 +412,11 @@ class SessionDialogue:
             return []
         speaking.is_cancelled = True
         return [Stop(speaking.step)]
+
+    def _turn(self, request: ChatRequest) -> Exchange:
+        exchange = self._exchange(dumped(request.body))
+        exchange.neutral = neutral_body(request, self._upgrade.steering)
+        return exchange
 
     def _exchange(self, content: bytes) -> Exchange:
         return Exchange(Request(self._head, content), self._upgrade.plan, self._upgrade.state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import attrs
@@ -57,6 +57,7 @@ class ResponseTurn:
     """All its events."""
     _begun: int = 0
     """Those that were asked for, if not sent."""
+    _is_recited: bool = False
     _failure: Event | None = None
     """What an error in its midst leaves to be said."""
     is_optional: bool = attrs.field(default=False, init=False)
@@ -69,6 +70,19 @@ class ResponseTurn:
         self.answer = Answer(said, stamp, chunk_size)
         self._told = list(frames(said, self.shape, stamp, chunk_size, in_messages(self.lane)))
         return self._counted(self._told)
+
+    def recited(self, messages: Sequence[bytes], said: Reply, stamp: Stamp) -> Iterator[Frame]:
+        """In this turn's lane, whatever lane they were recorded in."""
+        self.answer = Answer(said, stamp, 1)
+        self._is_recited = True
+        self._told = [Frame(self._in_lane(message), FrameKind.TOKEN) for message in messages]
+        return self._counted(self._told)
+
+    def _in_lane(self, message: bytes) -> bytes:
+        told = orjson.loads(message)
+        if told.pop("stream_id", None) == self.lane:
+            return message
+        return orjson.dumps(told if self.lane is None else told | {"stream_id": self.lane})
 
     def _counted(self, told: Iterable[Frame]) -> Iterator[Frame]:
         for frame in told:
@@ -94,7 +108,8 @@ class ResponseTurn:
         """It was steered: what is left to be said of it follows at once. It may have come to its end all the same."""
         assert self.answer is not None
         left = self._told[sent:]
-        if all(frame.kind is FrameKind.CLOSE for frame in left):  # nothing, or an error
+        # Nothing, or an error; what was recorded cannot be steered away from.
+        if self._is_recited or all(frame.kind is FrameKind.CLOSE for frame in left):
             return [*(Event(frame.data) for frame in left), *self.ended(stamp)]
         reply, spoken, chunk_size = self.answer
         told = self._told = list(frames(reply, self.shape, spoken, chunk_size, in_messages(self.lane), until=sent))
