@@ -117,7 +117,8 @@ class Conversation:
     """What a dialogue has under way on one connection."""
 
     __slots__ = (
-        "_dialogue", "_feeds", "_is_over", "_line", "_pacer", "_plays", "_resting", "_since", "_steps", "_waits", "hold",
+        "_dialogue", "_feeds", "_is_over", "_line", "_pacer", "_plays", "_resting", "_since", "_steps", "_waits",
+        "hold",
     )  # fmt: skip
 
     def __init__(self, dialogue: Dialogue, line: Line, pacer: Pacer) -> None:

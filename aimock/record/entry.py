@@ -27,7 +27,11 @@ logger = logging.getLogger("aimock")
 
 
 def entry_of(
-    protocol: WireProtocol | SocketProtocol, chat: ChatRequest, question: Question, tape: TapeWriter, config: RecordConfig
+    protocol: WireProtocol | SocketProtocol,
+    chat: ChatRequest,
+    question: Question,
+    tape: TapeWriter,
+    config: RecordConfig,
 ) -> dict[str, Any]:
     """What answers this request from now on, with a Tape under `recording`."""
     answer = _answer(protocol, tape)

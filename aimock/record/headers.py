@@ -48,9 +48,7 @@ def without_handshake(lines: Headers) -> tuple[Headers, tuple[str, ...]]:
     """A WebSocket's headers without those of its handshake with this server, and the subprotocols that were offered. A
     key among these, as pages send it, becomes a header: so one rule says with which key a request goes on."""
     kept = [line for line in lines if not line[0].startswith("sec-websocket-")]
-    offered = [
-        offer.strip() for name, value in lines if name == "sec-websocket-protocol" for offer in value.split(",")
-    ]
+    offered = [offer.strip() for name, value in lines if name == "sec-websocket-protocol" for offer in value.split(",")]
     keys = [offer for offer in offered if offer.startswith(CREDENTIAL_SUBPROTOCOL)]
     if keys and not any(name == "authorization" for name, _ in kept):
         kept.append(("authorization", f"Bearer {keys[0].removeprefix(CREDENTIAL_SUBPROTOCOL)}"))

@@ -25,8 +25,8 @@ from aimock.record.entry import entry_of
 from aimock.record.headers import kept_headers, relayed_headers
 from aimock.record.naming import Place
 from aimock.record.providers import provider_of
-from aimock.record.shelf import Saved, Shelf, ShelfError
 from aimock.record.sessions import Asking, SessionRelay
+from aimock.record.shelf import Saved, Shelf, ShelfError
 from aimock.record.tape import TapeWriter
 from aimock.record.upstream import Call, Upstream, UpstreamFailed, UpstreamResponse
 from aimock_protocols.canonical import ChatRequest, WireProtocol

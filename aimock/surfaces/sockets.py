@@ -170,9 +170,7 @@ class SocketSurface(Pipeline[Steps, Speaking]):
             logger.warning("%s: %s", exchange.plan.label, warning)
         return self._spoken(exchange, asked, fixture, frames)
 
-    def _recited(
-        self, exchange: Exchange, turn: Turn, fixture: Fixture, response: Response
-    ) -> Iterator[Frame] | None:
+    def _recited(self, exchange: Exchange, turn: Turn, fixture: Fixture, response: Response) -> Iterator[Frame] | None:
         """What was recorded, if it can answer this turn as it is."""
         tape, said = fixture.recording, response.reply
         if tape is None or response is not fixture.response or not isinstance(said, Reply):
@@ -239,7 +237,7 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         recorder, dialogue = exchange.state.recorder, asked.form.dialogue
         if recorder is None or not dialogue.can_be_followed or _transcribes(asked):
             return None
-        if recorder.place_of(exchange, self._protocol.name) is None:
+        if recorder.place_of(dialogue.upgrade, self._protocol.name) is None:
             return None
         return dialogue.miss(asked.form.turn, (exchange, asked.chat, asked.question, True), recorder)
 
@@ -341,7 +339,7 @@ class SessionDialogue:
 
     def __init__(self, surface: SocketSurface, upgrade: Exchange, session: Session) -> None:
         self._surface = surface
-        self._upgrade = upgrade
+        self.upgrade = upgrade
         self._session = session
         self._head = _journaled(upgrade)
         self.speaking: dict[int, Speaking] = {}
@@ -356,7 +354,7 @@ class SessionDialogue:
         return member(self._session, "follow") is not None
 
     def opened(self) -> Steps:
-        return self._steps(self._session.opened(self._upgrade.stamp))
+        return self._steps(self._session.opened(self.upgrade.stamp))
 
     def received(self, message: str | bytes) -> Steps:
         if self._relay is not None:
@@ -382,8 +380,8 @@ class SessionDialogue:
             return
         turns, missed, recorders = zip(*self._missed, strict=True)
         self._missed, self.speaking = [], {}
-        follower = cast(Followed, self._session).follow(turns, self._upgrade.stamp)
-        self._relay = self._surface.converse(recorders[0], self._upgrade, follower, missed, self._asking)
+        follower = cast(Followed, self._session).follow(turns, self.upgrade.stamp)
+        self._relay = self._surface.converse(recorders[0], self.upgrade, follower, missed, self._asking)
         yield self._relay.step
 
     def _asking(self, request: ChatRequest) -> Asking:
@@ -415,11 +413,11 @@ class SessionDialogue:
 
     def _turn(self, request: ChatRequest) -> Exchange:
         exchange = self._exchange(dumped(request.body))
-        exchange.neutral = neutral_body(request, self._upgrade.steering)
+        exchange.neutral = neutral_body(request, self.upgrade.steering)
         return exchange
 
     def _exchange(self, content: bytes) -> Exchange:
-        return Exchange(Request(self._head, content), self._upgrade.plan, self._upgrade.state)
+        return Exchange(Request(self._head, content), self.upgrade.plan, self.upgrade.state)
 
 
 def _journaled(upgrade: Exchange) -> Head:

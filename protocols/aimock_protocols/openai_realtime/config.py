@@ -291,6 +291,14 @@ def merged(config: Config, change: Config) -> Config:
     return config | change | {"audio": audio}
 
 
+def both(first: Config, then: Config) -> Config:
+    """Two changes as one, in the words of whoever sent them."""
+    audio = {**first.get("audio", {})}
+    for side, told in then.get("audio", {}).items():
+        audio[side] = {**audio.get(side, {}), **told}
+    return first | then | ({"audio": audio} if audio else {})
+
+
 _COMPLETED: Mapping[str, Mapping[str, Config]] = {
     "turn_detection": {"server_vad": _SERVER_VAD, "semantic_vad": _SEMANTIC_VAD},
     "transcription": {"": _TRANSCRIPTION},
