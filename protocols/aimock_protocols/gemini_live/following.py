@@ -18,8 +18,6 @@ from aimock_protocols.sessions import Message, Passage, Passed
 
 Content = dict[str, Any]
 
-_BEGINS = frozenset({"modelTurn", "outputTranscription"})
-"""Contents with which an answer begins, as with a call."""
 _AUDIO: Content = {"role": "user", "parts": [{"text": AUDIO_INPUT}]}
 _OUTSIDE = frozenset({"inputTranscription"})
 """Contents that belong to no answer, alone in a message."""
@@ -88,7 +86,8 @@ class LiveFollower:
             self.is_ready = True
             return Passed()
         content = mapping(told.get("serverContent"))
-        if self._passage is None and ("toolCall" in told or _BEGINS & content.keys()):
+        says = "modelTurn" in content or bool(mapping(content.get("outputTranscription")).get("text"))
+        if self._passage is None and (says or "toolCall" in told):
             self._begin()
         passage = self._passage
         is_outside = "serverContent" in told and bool(content) and content.keys() <= _OUTSIDE
