@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import attrs
@@ -41,12 +41,12 @@ class Line:
     async def goodbye(self) -> tuple[int, str | None, list[Event]]:
         """How the other end closes, and what it says before."""
         heard = []
-        try:
+        with suppress(ConnectionClosed):
             while True:
                 heard.append(await self.hear())
-        except ConnectionClosed as closed:
-            assert closed.reason is not None
-            return closed.reason.code, closed.reason.reason, heard
+        reason = self.socket.closed
+        assert reason is not None
+        return reason.code, reason.reason, heard
 
 
 @attrs.define
@@ -70,10 +70,8 @@ class SessionProvider:
         chosen = "realtime" if "realtime" in request.proposed_subprotocols else None
         line = Line(await request.accept(subprotocol=chosen))
         self.lines.append(line)
-        try:
+        with suppress(ConnectionClosed):
             await self.script(line)
-        except ConnectionClosed:
-            pass
 
     @asynccontextmanager
     async def on_a_socket(self) -> AsyncIterator[str]:

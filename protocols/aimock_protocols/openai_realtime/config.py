@@ -292,11 +292,12 @@ def merged(config: Config, change: Config) -> Config:
 
 
 def both(first: Config, then: Config) -> Config:
-    """Two changes as one, in the words of whoever sent them."""
-    audio = {**first.get("audio", {})}
-    for side, told in then.get("audio", {}).items():
-        audio[side] = {**audio.get(side, {}), **told}
-    return first | then | ({"audio": audio} if audio else {})
+    """Two changes as one, in the words of whoever sent them: of `audio` and its sides the members."""
+    made = first | then
+    for name in ("audio", "input", "output"):
+        if isinstance(first.get(name), dict) and isinstance(then.get(name), dict):
+            made[name] = both(first[name], then[name])
+    return made
 
 
 _COMPLETED: Mapping[str, Mapping[str, Config]] = {

@@ -27,6 +27,9 @@ def event_in(message: str | bytes) -> ServerEvent:
     made = event | {"type": modern_name(string(event.get("type")) or "")}
     if isinstance(event.get("item"), Mapping):
         made["item"] = item_in(event["item"])
+    if isinstance(event.get("response"), Mapping):
+        output = [item_in(item) for item in dicts(event["response"].get("output"))]
+        made["response"] = event["response"] | {"output": output}
     return made
 
 
@@ -51,8 +54,7 @@ def said_in(messages: Sequence[bytes]) -> Reply:
     if ended is None:
         raise ValueError("the response has no end")
     response = mapping(ended.get("response"))
-    items = [item_in(item) for item in dicts(response.get("output"))] or [each.told for each in told_so_far(events)]
-    parts = tuple(_parts(items))
+    parts = tuple(_parts(response["output"]))
     reason = string(mapping(response.get("status_details")).get("reason"))
     if response.get("status") == "incomplete":
         finish_reason = _FINISH_REASONS.get(reason or "", "length")
