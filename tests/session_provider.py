@@ -66,12 +66,16 @@ class SessionProvider:
         self.asked.append((request.path, headers, request.proposed_subprotocols))
         if self.status != 101:
             await request.reject(self.status, body=b'{"error": "no"}')
+            await trio.aclose_forcefully(request._connection._stream)
             return
         chosen = "realtime" if "realtime" in request.proposed_subprotocols else None
         line = Line(await request.accept(subprotocol=chosen))
         self.lines.append(line)
-        with suppress(ConnectionClosed):
-            await self.script(line)
+        try:
+            with suppress(ConnectionClosed):
+                await self.script(line)
+        finally:
+            await _let_go(line.socket)
 
     @asynccontextmanager
     async def on_a_socket(self) -> AsyncIterator[str]:
@@ -98,4 +102,14 @@ async def calling(
         subprotocols=[*subprotocols] or None,
         max_message_size=2**25,
     ) as socket:
-        yield Line(socket)
+        try:
+            yield Line(socket)
+        finally:
+            await _let_go(socket)
+
+
+async def _let_go(socket: WebSocketConnection) -> None:
+    """The library leaves its stream to the garbage collector where the other end was the first to close."""
+    with trio.move_on_after(1, shield=True):
+        await socket.aclose()
+    await trio.aclose_forcefully(socket._stream)

@@ -20,9 +20,8 @@ _HOP_BY_HOP = frozenset(
 )
 """Of one connection, as are all that `Connection` names (RFC 9110 7.6.1)."""
 
-_NOT_FORWARDED = _HOP_BY_HOP | {"host", "content-length", "expect", "cookie", "accept-encoding", "x-test-id"}
-"""Beside those: what is made anew for the provider, what this server has dealt with, and what was meant for it."""
-_OURS = "x-aimock-"
+_NOT_FORWARDED = _HOP_BY_HOP | {"host", "content-length", "expect", "cookie", "accept-encoding"}
+"""Beside those: what is made anew for the provider, and what this server has dealt with."""
 
 _NOT_RELAYED = _HOP_BY_HOP | {
     "content-length",
@@ -41,7 +40,12 @@ _NOT_KEPT = frozenset({"openai-organization", "openai-project", "anthropic-organ
 def forwarded_headers(lines: Headers) -> Headers:
     """What of a client's headers (names in lower case) goes to the provider, line by line."""
     dropped = _NOT_FORWARDED | _of_connection(lines)
-    return tuple(line for line in lines if line[0] not in dropped and not line[0].startswith(_OURS))
+    return tuple(line for line in lines if line[0] not in dropped and not is_steering(line[0]))
+
+
+def is_steering(name: str) -> bool:
+    """Whether a header (or, where a page asks for a WebSocket, a query key) is meant for this server."""
+    return name == "x-test-id" or name.startswith("x-aimock-")
 
 
 def without_handshake(lines: Headers) -> tuple[Headers, tuple[str, ...]]:

@@ -23,10 +23,10 @@ from aimock.net.remote_socket import Refused, RemoteSocket, open_socket
 from aimock.record.config import RecordConfig
 from aimock.record.credentials import Keyring, NoCredential, credential_in, stripped
 from aimock.record.decoding import Codec, CodingError, codecs_for, decoded
-from aimock.record.headers import forwarded_headers, without_handshake
+from aimock.record.headers import forwarded_headers, is_steering, without_handshake
 from aimock.record.providers import url_key
 from aimock.record.signing import Credentials, local_credentials, region_of, signed
-from aimock.record.urls import Base, read_base, split_target
+from aimock.record.urls import Base, read_base, split_target, without
 from aimock.redaction import SIGNED
 
 _IDLE_CONNECTIONS = 100
@@ -142,7 +142,10 @@ class Upstream:
         if it cannot be opened."""
         base = self._base(call.provider)
         kept, offered = without_handshake(call.header_lines)
-        target, lines = self._request(attrs.evolve(call, header_lines=kept), base)
+        path, _, query = call.target.partition("?")
+        query = without(query, lambda name, value: is_steering(name.lower()))
+        call = attrs.evolve(call, target=f"{path}?{query}" if query else path, header_lines=kept)
+        target, lines = self._request(call, base)
         if not all(_VALUE.fullmatch(value) for _, value in lines):
             raise UpstreamFailed(_FAILED + _UNSENDABLE)
         opening = open_socket(

@@ -174,8 +174,8 @@ class RealtimeFollower:
         elif kind == "response.done":
             told = mapping(event.get("response"))
             response.passage.is_over, response.passage.is_whole = True, told.get("status") in _WHOLE
-            for item in dicts(told.get("output")):
-                self._settle(item)
+            for each in dicts(told.get("output")):
+                self._settle(each)
             self._responses.pop(string(told.get("id")) or "", None)
 
     def _place(self, told: dict[str, Any], after: Any) -> None:
