@@ -86,7 +86,10 @@ class SessionRelay:
         self._listening = trio.CancelScope()
         self._goodbye: tuple[int, str] = (1000, "")
         self._said: set[str] = set()
-        self.step = Feed(self._run, self._leave)
+
+    @property
+    def step(self) -> Feed:
+        return Feed(self._run, self._leave)
 
     def received(self, message: Message) -> list[Step]:
         """A message of the client."""

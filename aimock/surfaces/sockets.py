@@ -364,6 +364,7 @@ class SessionDialogue:
 
     def ended(self, outcome: Outcome) -> None:
         self.speaking.clear()
+        self._relay = None
 
     def over(self, speaking: Speaking, moves: Iterable[Move]) -> Steps:
         """What follows when a turn is over, and said so by its moves."""
