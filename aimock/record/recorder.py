@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,9 +17,9 @@ from aimock.exchange import Exchange
 from aimock.fixtures import Fixture, FixtureError, Question, make_fixture
 from aimock.fixtures.fixture import Origin
 from aimock.journal import Entry, Proxied
-from aimock.net.exchange import Answer, BrokenOff, Ending, Headers, Relay, Task, Whole
+from aimock.net.exchange import Answer, Headers, Relay, Task, Whole
 from aimock.net.remote_socket import RemoteSocket
-from aimock.record.config import MIB, MOST_BUFFERED, RecordConfig
+from aimock.record.config import RecordConfig
 from aimock.record.derive import next_in_sequence
 from aimock.record.entry import entry_of
 from aimock.record.headers import kept_headers, relayed_headers
@@ -28,9 +28,10 @@ from aimock.record.providers import provider_of
 from aimock.record.sessions import Asking, SessionRelay
 from aimock.record.shelf import Saved, Shelf, ShelfError
 from aimock.record.tape import TapeWriter
-from aimock.record.upstream import Call, Upstream, UpstreamFailed, UpstreamResponse
+from aimock.record.taping import Taping
+from aimock.record.upstream import Call, Upstream, UpstreamFailed
 from aimock_protocols.canonical import ChatRequest, WireProtocol
-from aimock_protocols.cutting import cutter_for, is_terminal
+from aimock_protocols.cutting import cutter_for
 from aimock_protocols.sessions import Follower, SocketProtocol
 
 logger = logging.getLogger("aimock")
@@ -181,7 +182,7 @@ class Recorder:
         headers: Headers = (*relayed, *CORS)
         is_stream = _is_stream(miss.chat, response.status, dict(relayed).get("content-type", ""))
         tape = self.tape(miss.protocol.name, response.status, kept_headers(relayed), is_stream=is_stream)
-        taping = _Taping(self, miss, response, tape, sent, proxied, over)
+        taping = Taping(self, miss, response, tape, sent, proxied, over)
         if is_stream:
             entry = miss.noted(status, proxied)
             return Relay(status, headers, taping.pieces(), exchange.fresh_headers, on_end=entry.ended)
@@ -283,110 +284,6 @@ class Recorder:
             miss.question.test_id = miss.place.test_id  # it may have been put again since, by another test
             miss.exchange.state.add_recorded(fixture, miss.question)
         return Kept(None if saved is None else saved.path, trouble)
-
-
-class _Taping:
-    """One answer on its way through."""
-
-    def __init__(
-        self,
-        recorder: Recorder,
-        miss: Miss,
-        response: UpstreamResponse,
-        tape: TapeWriter,
-        sent: float,
-        proxied: Proxied,
-        over: Callable[[], None],
-    ) -> None:
-        """`sent`: when the request was, in Trio's time. `proxied`: what the journal has of it. `over` is told when
-        nothing more will come of it."""
-        self._recorder = recorder
-        self._miss = miss
-        self._response = response
-        self._tape = tape
-        self._sent = sent
-        self._proxied = proxied
-        self._over = over
-        self._has_ended = False
-        """Whether it has said all that clients wait for."""
-        self._closed = trio.Event()
-        self.trouble: str | None = None
-        """Why the answer could not be saved."""
-
-    async def whole(self) -> bytes:
-        """Raises UpstreamFailed."""
-        body = bytearray()
-        try:
-            async with contextlib.aclosing(self._response.pieces()) as source:
-                async for piece in source:
-                    body += piece
-                    self._feed(piece)
-                    if len(body) > MOST_BUFFERED:
-                        raise UpstreamFailed(f"Upstream response exceeds {MOST_BUFFERED // MIB}MiB proxy ceiling")
-            await self._keep()
-        finally:
-            await self._close()
-        return bytes(body)
-
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        source = self._response.pieces()
-        try:
-            while True:
-                with trio.CancelScope(shield=self._has_ended):  # clients that leave then do not cut off the rest
-                    piece = await anext(source, None)
-                if piece is None:
-                    break
-                self._feed(piece)
-                yield piece
-            await self._keep()
-        except UpstreamFailed as failure:
-            logger.warning("%s broke off: %s", self._miss.place.provider, failure)
-            raise BrokenOff(Ending.FIN) from failure
-        except (trio.Cancelled, GeneratorExit):
-            if self._has_ended:  # clients close as soon as they have all they need
-                await self._read_on(source)
-            raise
-        finally:
-            with trio.CancelScope(shield=True):
-                await source.aclose()
-            await self._close()
-
-    def _feed(self, piece: bytes) -> None:
-        for frame in self._tape.feed(piece, self._now()):
-            if not self._has_ended and is_terminal(self._miss.protocol.name, frame):
-                self._has_ended = True
-                self._recorder.ending[self._miss.key] = self._closed
-
-    def _now(self) -> float:
-        """Milliseconds since the request was sent."""
-        return (trio.current_time() - self._sent) * 1000
-
-    async def _read_on(self, source: AsyncGenerator[bytes, None]) -> None:
-        """What is left of an answer that nobody listens to any more."""
-        with trio.CancelScope(shield=True):
-            try:
-                async for piece in source:
-                    self._feed(piece)
-            except UpstreamFailed:
-                return
-            await self._keep()
-
-    async def _keep(self) -> None:
-        self._tape.end(self._now())
-        self._proxied.duration = self._now() / 1000
-        with trio.CancelScope(shield=True):
-            path, self.trouble = await self._recorder.keep(self._miss, self._tape)
-        self._proxied.recorded = None if path is None else str(path)
-
-    async def _close(self) -> None:
-        if self._proxied.duration is None:  # it did not come to its end
-            self._proxied.duration = self._now() / 1000
-        with trio.CancelScope(shield=True):
-            await self._response.aclose()
-        if self._recorder.ending.get(self._miss.key) is self._closed:
-            del self._recorder.ending[self._miss.key]
-        self._closed.set()
-        self._over()
 
 
 def _call(exchange: Exchange, provider: str) -> Call:

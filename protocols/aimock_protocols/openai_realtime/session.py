@@ -8,8 +8,6 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from aimock_protocols.canonical import ChatRequest, Stamp, ToolCall, WireError
 from aimock_protocols.hearing import Heard, Hearing
 from aimock_protocols.openai_platform import missing, refusal
@@ -22,17 +20,15 @@ from aimock_protocols.openai_realtime.conversation import (
     heard_item,
     read_item,
 )
-from aimock_protocols.openai_realtime.events import ClientEvent, Dialect, Mint, ServerEvent, told
+from aimock_protocols.openai_realtime.events import ClientEvent, Mint, ServerEvent, told
 from aimock_protocols.openai_realtime.following import RealtimeFollower
 from aimock_protocols.openai_realtime.receiving import Handlers, handled
 from aimock_protocols.openai_realtime.response import Manner, ResponseTurn
+from aimock_protocols.openai_realtime.setting import LIFETIME, Setting
 from aimock_protocols.openai_realtime.sound import Format, format_of
 from aimock_protocols.openai_realtime.spellings import modern
 from aimock_protocols.openai_realtime.transcription import TranscriptionTurn
-from aimock_protocols.sessions import Cancel, Move, Options, Turn
-
-LIFETIME = 3600
-"""Seconds until a session is said to expire. Nothing here has a clock: it never does."""
+from aimock_protocols.sessions import Cancel, Move, Turn
 
 _LEAST_COMMITTED_MS = 100
 _LONGEST_APPENDED = 15 * 1024 * 1024
@@ -43,19 +39,6 @@ _ONSET_MS = 60
 _PATIENCE_MS = {"low": 1000, "medium": 500, "auto": 500, "high": 200}
 """How much silence ends a turn, by the eagerness of a detection that goes by what is said."""
 _DEFAULT_TRANSCRIBER = "gpt-4o-transcribe"
-
-
-@attrs.frozen(eq=False)
-class Setting:
-    """What a session is before its client has said anything."""
-
-    config: Config
-    model: str
-    dialect: Dialect
-    options: Options
-    is_open: bool = False
-    """Whether the client may mean another provider, whose members nobody here knows."""
-    is_beta: bool = False
 
 
 class Session:
