@@ -29,6 +29,8 @@ logger = logging.getLogger("aimock")
 
 _ROOM = 256 * 1024
 """Bytes that may wait for the provider before nothing more is read from the client."""
+_MOST_ASKED = 256
+"""Turns that were asked for and have not ended, before nothing more is said to the provider."""
 _FAILED = 1011
 _NO_CODES = {1005: 1000, 1006: _FAILED, 1015: _FAILED}
 """What is said in place of close codes that no frame may have (RFC 6455 7.4.1)."""
@@ -78,6 +80,7 @@ class SessionRelay:
         self._size = 0
         self._has_more = trio.Event()
         self._has_room = trio.Event()
+        self._has_ended = trio.Event()
         self._is_ready = trio.Event()
         self._turns: dict[Passage, _Turn] = {}
         """Those that were asked for, or are being answered."""
@@ -141,6 +144,9 @@ class SessionRelay:
                 while not self._waiting:
                     self._has_more = trio.Event()
                     await self._has_more.wait()
+                while len(self._turns) >= _MOST_ASKED:
+                    self._has_ended = trio.Event()
+                    await self._has_ended.wait()
                 message = self._waiting.popleft()
                 self._size -= len(message)
                 if self._size <= _ROOM:
@@ -204,6 +210,7 @@ class SessionRelay:
             turn.tape.feed(message if isinstance(message, bytes) else message.encode(), after)
         if passage.is_over:
             del self._turns[passage]
+            self._has_ended.set()
             await self._end(turn, after, is_whole=passage.is_whole)
 
     def _begin(self, turn: _Turn, request: ChatRequest) -> None:

@@ -23,6 +23,8 @@ _STEERED = "steered"
 
 _OWN = frozenset({"id", "status"})
 """Members that items are retold without: ids would be looked up where nobody knows them."""
+_MOST_LANES = 64
+"""Lanes that are told apart; OpenAI takes fewer."""
 _RETOLD = frozenset({"message", "function_call", "custom_tool_call"})
 """Items of a model that mean something without their ids. Those of a provider's own tools do not."""
 
@@ -112,7 +114,10 @@ class ResponsesFollower:
     # -- lanes ---------------------------------------------------------------------------------------------------------
 
     def _lane(self, event: dict[str, Any]) -> _Lane:
-        return self._lanes.setdefault(string(event.get("stream_id")), _Lane())
+        name = string(event.get("stream_id"))
+        if name not in self._lanes and len(self._lanes) >= _MOST_LANES:
+            return _Lane()
+        return self._lanes.setdefault(name, _Lane())
 
     def _wished(self, sent: dict[str, Any]) -> Passage | None:
         passage = Passage() if sent.get("generate") is not False else None
