@@ -1,7 +1,7 @@
 """Official clients of sessions, recorded and replayed: what they had of the provider they have again of the recording,
 tools and all; and where a second run goes further than the first, the provider goes on from what was replayed.
 
-The provider is another server of ours, of which the one that replays knows nothing: it has the recording, and that only.
+The provider is another server of ours, of which the one that replays knows nothing: it has the recording alone.
 """
 
 from __future__ import annotations

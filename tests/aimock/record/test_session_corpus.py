@@ -50,7 +50,7 @@ def _live_content(event: Event) -> Event:
 
 
 def _asks_live(event: Event) -> bool:
-    content: Event = event.get("client_content", event.get("clientContent", {}))
+    content: Event = event.get("client_content") or event.get("clientContent") or {}
     return (
         bool(content.get("turnComplete"))
         or "tool_response" in event
