@@ -17,7 +17,7 @@ from aimock_protocols.canonical import ChatRequest, Stamp, WireError
 from aimock_protocols.collapsing import dicts, mapping, string
 from aimock_protocols.openai_realtime.conversation import Conversation, Item
 from aimock_protocols.openai_realtime.events import ClientEvent, Dialect, ServerEvent
-from aimock_protocols.openai_realtime.recordings import event_in
+from aimock_protocols.openai_realtime.recordings import event_in, read
 from aimock_protocols.sessions import Message, Passage, Passed, Turn
 
 _RETOLD = frozenset({"message", "function_call", "function_call_output"})
@@ -93,7 +93,7 @@ class RealtimeFollower:
             yield self._asked_for(turn.request.native, _written(turn.request.native))
 
     def asked(self, message: Message) -> Passed:
-        event = event_in(message)
+        event = read(message)
         if event.get("type") == "session.update":
             self._host.wish(mapping(event.get("session")))
         elif event.get("type") == "response.create":
@@ -102,7 +102,7 @@ class RealtimeFollower:
 
     def told(self, message: Message) -> Passed:
         event = event_in(message)
-        kind = event.get("type", "")
+        kind = event["type"]
         if kind == "response.created":
             self._is_catching_up = False
             return Passed((message,), self._begin(event))

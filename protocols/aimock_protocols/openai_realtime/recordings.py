@@ -18,12 +18,17 @@ _CONTENTS = {"text": "output_text", "audio": "output_audio"}
 _FINISH_REASONS = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
-def event_in(message: str | bytes) -> ServerEvent:
-    """An event in the GA API's words; empty if it cannot be read."""
+def read(message: str | bytes) -> dict[str, Any]:
+    """A message as it is; empty if it cannot be read."""
     try:
-        event = mapping(orjson.loads(message))
+        return mapping(orjson.loads(message))
     except orjson.JSONDecodeError:
         return {}
+
+
+def event_in(message: str | bytes) -> ServerEvent:
+    """A provider's event in the GA API's words; its type is empty if it cannot be read."""
+    event = read(message)
     made = event | {"type": modern_name(string(event.get("type")) or "")}
     if isinstance(event.get("item"), Mapping):
         made["item"] = item_in(event["item"])
