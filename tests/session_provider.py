@@ -62,7 +62,7 @@ class SessionProvider:
     url: str = ""
 
     async def _serve(self, request: WebSocketRequest) -> None:
-        headers = {name.decode().lower(): value.decode() for name, value in request.headers}
+        headers = {name.decode().lower(): value.decode("latin-1") for name, value in request.headers}
         self.asked.append((request.path, headers, request.proposed_subprotocols))
         if self.status != 101:
             await request.reject(self.status, body=b'{"error": "no"}')

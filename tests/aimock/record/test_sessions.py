@@ -5,6 +5,7 @@ Spoken in Responses, whose events are few; what each protocol says is tested wit
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import threading
@@ -366,8 +367,8 @@ async def test_a_provider_that_refuses(recording: Start, provider: SessionProvid
 
 async def test_a_provider_that_hangs_up_in_the_handshake(recording: Start) -> None:
     async with trio.open_nursery() as nursery:
-        listeners = await nursery.start(trio.serve_tcp, _hang_up, 0)
-        port = listeners[0].socket.getsockname()[1]
+        (listener,) = await nursery.start(functools.partial(trio.serve_tcp, _hang_up, 0, host="127.0.0.1"))
+        port = listener.socket.getsockname()[1]
         code, reason, _ = await failing(recording(providers={"openai": f"http://127.0.0.1:{port}"}))
         nursery.cancel_scope.cancel()
     assert (code, reason.endswith("hung up in the midst of the handshake")) == (1011, True)
