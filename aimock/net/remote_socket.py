@@ -16,11 +16,13 @@ import trio
 import trio_websocket
 from wsproto.utilities import ProtocolError
 
+from aimock.net import framing
 from aimock.net.exchange import Headers
 
 _GOODBYE = 1.0
 """Seconds for the closing handshake."""
 _READ_BYTES = 64 * 1024
+_ABNORMAL = 1006
 _IMPROPER = "sent no proper answer to the handshake"
 
 
@@ -36,7 +38,7 @@ class Closed(Exception):
     """There is no more of it."""
 
     def __init__(self, code: int, reason: str) -> None:
-        """`code`: that of the close frame; 1006 if the connection broke without one (RFC 6455 7.4.1)."""
+        """`code`: that of the close frame; 1005 if it had none, 1006 if there was none (RFC 6455 7.4.1)."""
         super().__init__(code, reason)
         self.code = code
         self.reason = reason
@@ -189,4 +191,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _closed(closed: trio_websocket.ConnectionClosed) -> Closed:
-    return Closed(1006, "") if closed.reason is None else Closed(closed.reason.code, closed.reason.reason or "")
+    reason = closed.reason
+    if reason is None or reason.code not in framing.PROPER_CODES | {framing.NO_STATUS}:
+        return Closed(_ABNORMAL, "")
+    return Closed(reason.code, reason.reason or "")

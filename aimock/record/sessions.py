@@ -32,8 +32,8 @@ _ROOM = 256 * 1024
 _MOST_ASKED = 256
 """Turns that were asked for and have not ended, before nothing more is said to the provider."""
 _FAILED = 1011
-_NO_CODES = {1005: 1000, 1006: _FAILED, 1015: _FAILED}
-"""What is said in place of close codes that no frame may have (RFC 6455 7.4.1)."""
+_NO_CODES = {1005: 1000, 1006: _FAILED}
+"""What is said in place of close codes that stand for the absence of one (RFC 6455 7.4.1)."""
 
 _CUT_SHORT = "a turn that was cut short or failed is relayed, and not recorded"
 _UNKNOWN = "a turn that takes up what only the provider knows is relayed, and not recorded"

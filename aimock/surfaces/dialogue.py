@@ -42,10 +42,12 @@ class Speaking:
 class SessionDialogue:
     """One session, as net drives it."""
 
-    def __init__(self, surface: SocketSurface, upgrade: Exchange, session: Session) -> None:
+    def __init__(self, surface: SocketSurface, upgrade: Exchange, session: Session, *, is_recorded: bool) -> None:
         self._surface = surface
         self.upgrade = upgrade
         self._session = session
+        self.can_be_followed = is_recorded and member(session, "follow") is not None
+        """Whether a provider can go on with it."""
         self._head = _journaled(upgrade)
         self.speaking: dict[int, Speaking] = {}
         """Turns under way, by identity."""
@@ -53,10 +55,6 @@ class SessionDialogue:
         """Those of them that only the provider can answer."""
         self._relay: SessionRelay | None = None
         """The provider's session, once it has taken over."""
-
-    @property
-    def can_be_followed(self) -> bool:
-        return member(self._session, "follow") is not None
 
     def opened(self) -> Steps:
         return self._steps(self._session.opened(self.upgrade.stamp))

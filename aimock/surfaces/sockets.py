@@ -88,7 +88,7 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         except WireError as refusal:
             return self._refuse(exchange, refusal.reply)
         return Upgrade(
-            lambda: SessionDialogue(self, exchange, session),
+            lambda: SessionDialogue(self, exchange, session, is_recorded=is_recorded),
             session.subprotocol,
             exchange.fresh_headers,
             session.is_binary,

@@ -291,6 +291,17 @@ async def test_what_was_switched_off_is_relayed_to_its_end(recording: Start, tmp
     assert [each["match"]["userMessage"] for each in recorded(tmp_path)] == ["hello"]
 
 
+async def test_a_session_that_was_there_before_stays_as_it_is(provider: SessionProvider, tmp_path: Path) -> None:
+    with AIMock() as server:
+        async with calling(server.url, TARGET) as before:
+            assert (await answer(before, "hello"))[-1]["status"] == 404
+            server.enable_recording({"providers": {"openai": provider.url}, "fixturePath": str(tmp_path)})
+            async with calling(server.url, TARGET) as line:
+                assert (await answer(line, "hello"))[-1]["type"] == "response.completed"
+            assert (await answer(before, "hello"))[-1]["type"] == "response.completed", "as it was recorded"
+            assert (await answer(before, "and more"))[-1]["status"] == 404
+
+
 @pytest.mark.parametrize("status", ["failed", "steered"])
 async def test_what_did_not_come_to_its_own_end_is_not_recorded(
     recording: Start, provider: SessionProvider, tmp_path: Path, status: str, caplog: pytest.LogCaptureFixture
