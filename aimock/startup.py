@@ -70,7 +70,8 @@ def _load(state: State, choice: Config) -> None:
     if len(state.book) == 0 and named:
         if choice.strict or choice.validate_on_load:
             raise Failure(f"no fixtures in {shown}")
-        logger.warning("no fixtures in %s", shown)
+        level = logging.WARNING if choice.record is None else logging.INFO  # who records has none to begin with
+        logger.log(level, "no fixtures in %s", shown)
     logger.info("loaded %d fixture(s) from %s", len(state.book), shown or "nowhere")
 
 

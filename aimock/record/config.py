@@ -54,9 +54,9 @@ class RecordConfig:
     """Regular expressions: what they find in a body is not written down."""
 
 
-def record_config(value: Any) -> RecordConfig:
-    """From JSON with the keys of the reference, each of which is honoured or refused. Raises ValueError, naming the key
-    and what was expected. It shows no credential."""
+def record_config(value: Any, otherwise: RecordConfig | None = None) -> RecordConfig:
+    """From JSON with the keys of the reference, each of which is honoured or refused; what it does not say is as
+    `otherwise`. Raises ValueError, naming the key and what was expected. It shows no credential."""
     if not isinstance(value, Mapping):
         raise ValueError(f"expected an object, got {value!r:.40}")
     found: dict[str, Any] = {}
@@ -72,7 +72,7 @@ def record_config(value: Any) -> RecordConfig:
             raise ValueError(f"{key}{error}") from None
         except ValueError as expected:
             raise ValueError(f"{key}: expected {expected}, got {given!r:.40}") from None
-    return RecordConfig(**found)
+    return attrs.evolve(otherwise or RecordConfig(), **found)
 
 
 def record_schema() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import orjson
 
-from aimock.config import number, unknown_key, whole_number
+from aimock.config import Check, number, unknown_key, whole_number
 from aimock.fixtures.question import undated
 from aimock_protocols.consumption import Consumption
 
@@ -54,7 +54,7 @@ class Price:
 
 
 _PRICE = number(0)
-_KEYS = {
+_KEYS: Mapping[str, tuple[str, Check[Any]]] = {
     "input": ("input", _PRICE),
     "cachedInput": ("cached_input", _PRICE),
     "cacheWrite": ("cache_write", _PRICE),

@@ -1,8 +1,8 @@
 """What an exchange took: tokens by what they are paid as, read from a usage in any provider's words.
 
 Providers count alike and add up differently. To OpenAI, Google and most others what came from a cache is part of the
-input; to Anthropic and to AWS it comes beside it. What the model thought comes beside what it said to Google; to the others it
-is part of it, but for some who speak OpenAI's chat (xAI, Google again), where only the total shows it.
+input; to Anthropic and to AWS it comes beside it. To Google what the model thought comes beside what it said; to the
+others it is part of it, but for some who speak OpenAI's chat (xAI, Google again), where only the total shows it.
 """
 
 from __future__ import annotations

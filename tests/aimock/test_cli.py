@@ -48,7 +48,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Config]:
         with monkeypatch.context() as patched:
             for name, value in environment.items():
                 patched.setenv(name, value)
-            patched.setattr(serving, "run", lambda choice, grace: seen.append(choice) or 0)
+            patched.setattr(serving, "run", lambda choice, grace, **_: seen.append(choice) or 0)
             assert main(shlex.split(words)) == 0
         (choice,) = seen
         return choice
@@ -63,17 +63,17 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., State | int]:
     def serve(words: str) -> State | int:
         seen: list[State] = []
 
-        async def instead(choice: Config, grace: float) -> Failure | None:
+        async def instead(choice: Config, *_: object) -> Failure | int:
             try:
                 handler = startup.build(choice)
                 seen.append(getattr(handler, "_app", handler)._state)
             except Failure as failure:
                 return failure
-            return None
+            return 0
 
         with monkeypatch.context() as patched:
             patched.setattr(serving, "_serve", instead)
-            patched.setattr(serving, "_raise_descriptor_limit", lambda: None)
+            patched.setattr(serving, "raise_descriptor_limit", lambda: None)
             patched.setattr(startup, "_tune_collector", lambda: None)
             status = main(shlex.split(words))
         return seen[0] if seen else status
@@ -275,7 +275,7 @@ REFUSED = [
     ("--proxy-only", "--provider-…"),
     ("--record --provider-openai ftp://x", "providers.openai"),
     ("--record --provider-openai http://x -f https://example.com/x.json", "--fixtures"),
-    *((f"--record --provider-openai http://x --{limit} 0", f"--{limit}") for limit in record_flags._LIMITS),
+    *((f"--record --provider-openai http://x --{limit} 0", f"--{limit}") for limit in record_flags.LIMITS),
 ]
 
 
