@@ -132,6 +132,7 @@ def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentPars
         metavar="X",
         help="divides every delay (default 1)",
     )
+    add("--rewrite-ids", action="store_true", default=None, help="answer what was recorded with fresh ids")
     add("--strict", action="store_true", default=None, help="answer 503, not 404, when no fixture matches")
     add("--validate-on-load", action="store_true", default=None, help="refuse to start with a faulty fixture")
     for kind in CHAOS_FLAGS:
@@ -296,6 +297,7 @@ def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None
         "quota": _quota(flags, from_file.quota),
         "chunk_size": flags.chunk_size,
         "replay_speed": flags.replay_speed,
+        "rewrite_ids": flags.rewrite_ids,
         "log_level": flags.log_level,
         "watch": flags.watch,
         "validate_on_load": flags.validate_on_load,
@@ -314,6 +316,7 @@ def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None
         "latency": 0.0,
         "chunk_size": 20,
         "replay_speed": 1.0,
+        "rewrite_ids": False,
         "log_level": "info" if places is None else "warn",
         "watch": False,
         "validate_on_load": False,

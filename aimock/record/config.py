@@ -48,6 +48,8 @@ class RecordConfig:
     record_errors: bool = False
     sequence: bool = False
     """Whether repeats of a request are recorded one after the other."""
+    rewrite_ids: bool = False
+    """Whether recordings are answered with fresh ids meanwhile."""
     coalesce: bool = False
     """Whether a request that is being asked already waits for that answer."""
     redact: tuple[str, ...] = ()
@@ -182,9 +184,10 @@ _KEYS: Mapping[str, tuple[str, Check[Any]]] = {
     "recordErrors": ("record_errors", _BOOLEAN),
     "sequence": ("sequence", _BOOLEAN),
     "coalesce": ("coalesce", _BOOLEAN),
+    "rewriteIds": ("rewrite_ids", _BOOLEAN),
     "redact": ("redact", Check(_patterns, {"type": "array", "items": _FILLED})),
 }
 """JSON key to attribute and check; a check's ValueError says what was expected."""
 
-_NOT_YET = frozenset({"fal", "openRouterVideo", "rewriteIds"})
+_NOT_YET = frozenset({"fal", "openRouterVideo"})
 """Keys that this version does not honour, and therefore refuses."""

@@ -162,9 +162,8 @@ class Recorder:
     async def _answer(self, miss: Miss, over: Callable[[], None]) -> Answer:
         exchange, head = miss.exchange, miss.exchange.head
         guarded = bool(exchange.state.settings.api_keys)
-        call = Call(
-            miss.place.provider, head.method.upper(), head.target, head.header_lines, exchange.request.body, guarded
-        )
+        body = exchange.state.given_ids.restored(exchange.request.body)
+        call = Call(miss.place.provider, head.method.upper(), head.target, head.header_lines, body, guarded)
         logger.info("%s %s: no fixture matched, asking %s", head.method, head.path, miss.place.provider)
         sent = trio.current_time()
         proxied = Proxied()
@@ -191,7 +190,7 @@ class Recorder:
         taping = _Taping(self, miss, response, tape, sent, proxied, over)
         if is_stream:
             entry = _noted(exchange, status, proxied)
-            return Relay(status, headers, taping.pieces(), exchange.fresh_headers, on_end=entry.ended)
+            return Relay(status, headers, taping.pieces(), exchange.fresh_beside(headers), on_end=entry.ended)
         try:
             body = await taping.whole()
         except UpstreamFailed as failure:
@@ -199,7 +198,7 @@ class Recorder:
         entry = _noted(exchange, status, proxied)
         if taping.trouble is not None:
             headers += (("x-aimock-record-error", taping.trouble.encode("latin-1", "replace").decode("latin-1")),)
-        return Whole(status, headers, body, exchange.fresh_headers, on_end=entry.ended)
+        return Whole(status, headers, body, exchange.fresh_beside(headers), on_end=entry.ended)
 
     async def keep(self, miss: Miss, tape: TapeWriter) -> Kept:
         """Saves what is on the tape and serves it from now on."""
