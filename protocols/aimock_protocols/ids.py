@@ -181,8 +181,11 @@ class Renaming:
         None changes its size. What cannot be read stays as it is."""
         ids = IDS[re.split("[.:]", protocol_name)[0]]
         kind = content_type.partition(";")[0].strip().lower()
-        rename = {eventstream.CONTENT_TYPE: self._message, "text/event-stream": self._event}.get(kind, self._document)
-        return [rename(frame, ids) for frame in frames]
+        if kind == eventstream.CONTENT_TYPE:
+            return [self._message(frame, ids) for frame in frames]
+        if kind == "text/event-stream":
+            return [self._event(frame, ids) for frame in frames]
+        return [self._document(frame, ids) for frame in frames] if "json" in kind else list(frames)
 
     def _document(self, text: bytes, ids: frozenset[Path], within: Path = (), readable: bytes | None = None) -> bytes:
         """`readable`: the text with all that is no JSON blotted out."""

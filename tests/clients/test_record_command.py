@@ -365,7 +365,6 @@ def test_a_line_at_the_foot_is_kept_up_to_date(tmp_path: Path, environment: dict
 
 def test_logs_scroll_above_it(tmp_path: Path, provider: AIMock, environment: dict[str, str]) -> None:
     words = [sys.executable, "-m", "aimock", "-p", "0", "--record", "--provider-openai", provider.url]
-    (tmp_path / "fixtures").mkdir()
     terminal = Terminal(words, tmp_path, environment | {"TERM": "xterm"})
     terminal.wait_for("listening on http://")
     url = re.search(r"listening on (\S+)", "\n".join(terminal.lines))

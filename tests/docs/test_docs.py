@@ -586,7 +586,9 @@ def check_record_providers() -> None:
     documented = {provider: code(row[1]) for row in rows for provider in code(row[0])}
     assert documented == {sdk.provider: list(sdk.urls) for sdk in sdks._SDKS}
     everywhere = {provider: code(row[2]) for row in rows for provider in code(row[0])}
-    assert all(not said or said[0] == place.url for name, place in sdks.places({}).items() for said in [everywhere[name]])
+    assert all(
+        not said or said[0] == place.url for name, place in sdks.places({}).items() for said in [everywhere[name]]
+    )
 
 
 def check_price_keys() -> None:
