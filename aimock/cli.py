@@ -13,11 +13,11 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aimock import __version__, logs, readers
+from aimock import __version__, checks, logs, readers
 from aimock.config import (
     LOG_LEVELS,
     PORT,
@@ -47,11 +47,6 @@ SHUTDOWN_GRACE = 8.0
 
 _FLAG_OF_LATER_VERSIONS = ("agui-record", "agui-proxy-only", "agui-upstream", "provider-byteplus")
 """Flags of the reference that this version does not honour, and therefore refuses by name."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise Failure(f"{message}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,7 +79,7 @@ _RECORD = (
 def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentParser:
     """`words`: name, usage and description."""
     prog, usage, description = words
-    parser = _Parser(
+    parser = readers.Parser(
         prog=prog,
         usage=usage,
         description=description,
@@ -393,57 +388,9 @@ def _record(words: Sequence[str]) -> int:
     return status
 
 
-# -- validate ------------------------------------------------------------------------------------------------------
-
-
-def _validate(words: Sequence[str]) -> int:
-    parser = _Parser(
-        prog="aimock validate",
-        description="Checks fixture files, alone and together.",
-        add_help=False,
-        allow_abbrev=False,
-    )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a fixture file, or a directory of them")
-    parser.add_argument("--strict", action="store_true", help="fail on warnings too")
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    parser.add_argument("-h", "--help", action="help", help="show this and exit")
-    options = parser.parse_args(words)
-    from aimock.fixtures.check import check_paths
-
-    report = check_paths(options.paths, strict=options.strict)
-    if options.json:
-        import orjson
-
-        print(orjson.dumps(report.to_json()).decode())
-    else:
-        for line in report.lines():
-            print(line)
-    return 1 if report.failed else 0
-
-
-# -- schema --------------------------------------------------------------------------------------------------------
-
-
-def _schema(words: Sequence[str]) -> int:
-    parser = _Parser(
-        prog="aimock schema",
-        description="Prints a JSON Schema (draft 2020-12).",
-        add_help=False,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "name", metavar="NAME", choices=("fixtures", "config"), help="of fixture files, or of config files"
-    )
-    parser.add_argument("-h", "--help", action="help", help="show this and exit")
-    from aimock.schema import schema_text
-
-    print(schema_text(parser.parse_args(words).name))
-    return 0
-
-
 _VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "serve": _serve,
     "record": _record,
-    "validate": _validate,
-    "schema": _schema,
+    "validate": checks.validate,
+    "schema": checks.schema,
 }

@@ -1,12 +1,19 @@
-"""The types of argparse: each reads the text of a flag, and says what it expected."""
+"""How command lines are read: a parser, and the types of flags, each of which says what it expected."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from aimock.config import moment
+from aimock.config import Failure, moment
+
+
+class Parser(argparse.ArgumentParser):
+    """One whose errors are Failures."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Failure(f"{message}; see {self.prog} --help")
 
 
 def text(given: str) -> str:

@@ -87,6 +87,8 @@ def pointed(environment: Mapping[str, str], server: Opened, providers: Collectio
 
 def _is_in_foreground() -> bool:
     """Whether the terminal's keys reach this process, and so the command too, which is of the same group."""
+    if os.name != "posix":
+        return True  # a console tells all that run in it
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:

@@ -282,6 +282,25 @@ def test_signals_go_on_to_it(tmp_path: Path, environment: dict[str, str], kind: 
     assert err == "aimock: 0 recorded, 0 replayed, 0 missed, 0 failed\n"
 
 
+def test_a_signal_before_it_has_begun_ends_it_so(tmp_path: Path, environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/f.json"
+        with subprocess.Popen(
+            [*RECORD, "-f", "fixtures", "-f", url, "--", "touch", "begun"],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=environment | {"AIMOCK_ALLOW_PRIVATE_URLS": "1"},
+        ) as process:
+            fetching, _ = silent.accept()
+            with fetching:
+                process.terminate()
+                _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (128 + signal.SIGTERM, "")
+    assert not (tmp_path / "begun").exists()
+
+
 # -- on a terminal -----------------------------------------------------------------------------------------------------
 
 
