@@ -177,7 +177,7 @@ class LLMSurface(Pipeline[Answer, Renderings]):
         """What was recorded, as it was; or with other ids."""
         reply = fixture.response.reply
         if isinstance(reply, Reply):
-            reply = with_fresh_ids(exchange, fixture, reply)
+            reply = with_fresh_ids(exchange, reply)
         self._remember(exchange, asked, fixture, reply)
         entry = exchange.record(tape.status, fixture)
         headers, pieces = tape.headers, [data for _, data in tape.frames]
@@ -225,7 +225,7 @@ class LLMSurface(Pipeline[Answer, Renderings]):
         return chat.body
 
     def _reply(self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply) -> Answer:
-        reply = as_the_model_says(exchange, asked.chat.model, with_fresh_ids(exchange, fixture, reply))
+        reply = as_the_model_says(exchange, asked.chat.model, reply)
         self._remember(exchange, asked, fixture, reply)
         if asked.chat.stream:
             return self._stream(exchange, asked, fixture, reply)

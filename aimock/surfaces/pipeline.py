@@ -159,6 +159,8 @@ class Pipeline(abc.ABC, Generic[A, F]):
             return self._make(exchange, asked, fixture, response.factory)
         if isinstance(response.reply, ErrorReply):
             return self._fail(exchange, asked, response.reply, fixture)
+        if fixture.recording is not None and exchange.state.rewrites_ids and isinstance(response.reply, Reply):
+            response = attrs.evolve(response, reply=with_fresh_ids(exchange, response.reply))
         return self._say(exchange, asked, fixture, response)
 
     def _make(self, exchange: Exchange, asked: Asked[F], fixture: Fixture, factory: Factory) -> A:
@@ -236,13 +238,12 @@ def source_of(fixture: Fixture, reply: Reply) -> Fixture | None:
     return fixture if reply is fixture.response.reply else None
 
 
-def with_fresh_ids(exchange: Exchange, fixture: Fixture, reply: Reply) -> Reply:
+def with_fresh_ids(exchange: Exchange, reply: Reply) -> Reply:
     """The reply of a recording, with fresh ids if that is wanted."""
-    renaming = exchange.renaming if fixture.recording is not None else None
-    if renaming is None:
+    if exchange.renaming is None:
         return reply
-    renamed = renaming.reply(reply)
-    exchange.state.given_ids.add(renaming.renamed)
+    renamed = exchange.renaming.reply(reply)
+    exchange.state.given_ids.add(exchange.renaming.renamed)
     return renamed
 
 

@@ -21,14 +21,7 @@ from aimock.fixtures.response import said_by
 from aimock.net.dialogue import Break, Close, Play, Raw, Send, Step, Stop, Wait
 from aimock.net.exchange import Answer, Ending, Head, Outcome, Request, Upgrade, Whole
 from aimock.surfaces import pipeline
-from aimock.surfaces.pipeline import (
-    Pipeline,
-    as_the_model_says,
-    chunk_size,
-    neutral_body,
-    unservable,
-    with_fresh_ids,
-)
+from aimock.surfaces.pipeline import Pipeline, as_the_model_says, chunk_size, neutral_body, unservable
 from aimock.surfaces.timing import timed
 from aimock_protocols import sessions
 from aimock_protocols.canonical import ErrorReply, Frame, Reply, Stamp, WireError
@@ -155,7 +148,7 @@ class SocketSurface(Pipeline[Steps, Speaking]):
             error = _NOT_TRANSCRIBED if _transcribes(asked) else unservable(response.kind)
             return self._fail(exchange, asked, error, fixture)
         if isinstance(said, Reply):
-            said = as_the_model_says(exchange, asked.chat.model, with_fresh_ids(exchange, fixture, said))
+            said = as_the_model_says(exchange, asked.chat.model, said)
         speaking = asked.form
         turn = speaking.turn
         try:
