@@ -36,12 +36,14 @@ from aimock.programmed import Programmed, run_in
 from aimock.quotas import Quota
 from aimock.settings import Settings
 from aimock.state import State
+from aimock.surfaces.mounted import Mounted
 from aimock.tls import listening
 from aimock_protocols.sessions import Options
 
 if TYPE_CHECKING:
     from aimock.asgi import ASGIApp
     from aimock.record.config import RecordConfig
+    from aimock.surfaces.mock import ServiceMock
 
 GRACE = 2.0
 """Seconds that `stop` gives to streams that are still being sent."""
@@ -286,6 +288,15 @@ class AIMock(Programmed):
     _grace: float = GRACE
     _has_guest: bool = False
     _is_mounted: bool = False
+
+    def mount(self, path: str, service: ServiceMock[Any] | Mounted) -> Self:
+        """Serves what is under the path by a service: an `MCPMock`, an `A2AMock`, … Raises ValueError if the path is
+        none or is taken, or the service is mounted already."""
+        mounted = service if isinstance(service, Mounted) else service.service
+        self._do(lambda: self._state.mounts.add(path, mounted))
+        if not isinstance(service, Mounted):
+            service.attached(self)
+        return self
 
     @property
     def url(self) -> str:
