@@ -70,6 +70,8 @@ class Kept(NamedTuple):
     """The file that it is in."""
     trouble: str | None = None
     """Why it could not be saved."""
+    fixture: Fixture | None = None
+    """What was made of it."""
 
 
 class Recorder:
@@ -89,6 +91,13 @@ class Recorder:
         self._asks_anew = config.mode == "all" and not config.proxy_only
         self._anew: set[Fixture] = set()
         """What was recorded in this run, where all is to be."""
+
+    def check(self) -> None:
+        """Says what it will not be able to do, before anything is asked. Raises ShelfError if nothing can be saved."""
+        for warning in self._upstream.warnings:
+            logger.warning("%s", warning)
+        if self._shelf is not None:
+            self._shelf.check()
 
     async def aclose(self) -> None:
         """Closes all connections at once; what is still coming on them fails."""
@@ -185,7 +194,7 @@ class Recorder:
         taping = Taping(self, miss, response, tape, sent, proxied, over)
         if is_stream:
             entry = miss.noted(status, proxied)
-            return Relay(status, headers, taping.pieces(), exchange.fresh_headers, on_end=entry.ended)
+            return Relay(status, headers, taping.pieces(), exchange.fresh_beside(headers), on_end=entry.ended)
         try:
             body = await taping.whole()
         except UpstreamFailed as failure:
@@ -193,7 +202,7 @@ class Recorder:
         entry = miss.noted(status, proxied)
         if taping.trouble is not None:
             headers += (("x-aimock-record-error", taping.trouble.encode("latin-1", "replace").decode("latin-1")),)
-        return Whole(status, headers, body, exchange.fresh_headers, on_end=entry.ended)
+        return Whole(status, headers, body, exchange.fresh_beside(headers), on_end=entry.ended)
 
     def tape(self, protocol_name: str, status: int, headers: Headers = (), *, is_stream: bool = True) -> TapeWriter:
         """An empty one, for as much as is kept."""
@@ -283,13 +292,14 @@ class Recorder:
         else:
             miss.question.test_id = miss.place.test_id  # it may have been put again since, by another test
             miss.exchange.state.add_recorded(fixture, miss.question)
-        return Kept(None if saved is None else saved.path, trouble)
+        return Kept(None if saved is None else saved.path, trouble, fixture)
 
 
 def _call(exchange: Exchange, provider: str) -> Call:
     """The request as it goes to the provider."""
     head, is_guarded = exchange.head, bool(exchange.state.settings.api_keys)
-    return Call(provider, head.method.upper(), head.target, head.header_lines, exchange.request.body, is_guarded)
+    body = exchange.state.given_ids.restored(exchange.request.body)
+    return Call(provider, head.method.upper(), head.target, head.header_lines, body, is_guarded)
 
 
 def _is_stream(chat: ChatRequest, status: int, content_type: str) -> bool:

@@ -16,6 +16,7 @@ from aimock.exchange import Exchange
 from aimock.fixtures import Question
 from aimock.journal import Entry, Proxied
 from aimock.net.dialogue import Close, Feed, Hold, Perform, Send, Step
+from aimock.net.exchange import Outcome
 from aimock.net.remote_socket import Closed, RemoteSocket
 from aimock.record.tape import SWITCHED, TapeWriter
 from aimock.record.upstream import Call, UpstreamFailed
@@ -115,7 +116,7 @@ class SessionRelay:
                 await perform(await self._converse(perform))
             finally:
                 self._has_room.set()
-                self._break_off(0)
+                self._break_off(0, Outcome.CLIENT_LEFT)
 
     async def _converse(self, perform: Perform) -> Close:
         """How it ends for the client."""
@@ -231,6 +232,9 @@ class SessionRelay:
             with trio.CancelScope(shield=True):
                 kept = await self._recorder.keep(turn.miss, turn.tape)
             turn.proxied.recorded = None if kept.path is None else str(kept.path)
+            turn.proxied.fixture = kept.fixture
+        if turn.entry is not None:
+            turn.entry.ended(Outcome.DELIVERED)
 
     def _say_once(self, text: str) -> None:
         if text not in self._said:
@@ -247,15 +251,15 @@ class SessionRelay:
             closed.code,
             ", in the midst of a turn" if self._turns else "",
         )
-        self._break_off(502)
+        self._break_off(502, Outcome.BROKEN_OFF)
         return Close(_NO_CODES.get(closed.code, closed.code), closed.reason)
 
     def _failed(self, said: str, status: int | None = None) -> Close:
         logger.warning("%s", said)
-        self._break_off(502, status)
+        self._break_off(502, Outcome.BROKEN_OFF, status)
         return Close(_FAILED, said)
 
-    def _break_off(self, status: int, upstream_status: int | None = None) -> None:
+    def _break_off(self, status: int, outcome: Outcome, upstream_status: int | None = None) -> None:
         """Nothing more will come of what is under way; `status`: of what nobody has answered."""
         turns = [*self._turns.values(), *(_Turn(trio.current_time(), miss) for miss in self._missed)]
         self._turns.clear()
@@ -266,4 +270,4 @@ class SessionRelay:
                 turn.proxied.status = upstream_status
                 turn.entry = turn.miss.noted(status, turn.proxied)
             if turn.entry is not None:
-                turn.entry.interrupted = True
+                turn.entry.ended(outcome)

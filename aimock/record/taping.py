@@ -112,7 +112,7 @@ class Taping:
         self._tape.end(self._now())
         self._proxied.duration = self._now() / 1000
         with trio.CancelScope(shield=True):
-            path, self.trouble = await self._recorder.keep(self._miss, self._tape)
+            path, self.trouble, self._proxied.fixture = await self._recorder.keep(self._miss, self._tape)
         self._proxied.recorded = None if path is None else str(path)
 
     async def _close(self) -> None:

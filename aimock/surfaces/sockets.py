@@ -263,6 +263,7 @@ class SocketSurface(Pipeline[Steps, Speaking]):
     def _note(self, exchange: Exchange, error: ErrorReply, fixture: Fixture | None) -> None:
         entry = exchange.record(error.status, fixture)
         entry.strict_override = exchange.strict_override if fixture is None else None
+        entry.ended(Outcome.DELIVERED)
 
     def _told(self, exchange: Exchange, asked: Asked, error: ErrorReply) -> Steps:
         speaking = asked.form
