@@ -202,7 +202,7 @@ async def test_what_is_too_much_is_relayed_and_not_kept(
 async def test_no_whole_answer_is_kept_in_memory_beyond_the_ceiling(
     recording: Start, live: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aimock.record.recorder.MOST_BUFFERED", 100)
+    monkeypatch.setattr("aimock.record.taping.MOST_BUFFERED", 100)
     seen = await (await recording()).exchange("hello")
     assert seen.status == 502
     assert "proxy ceiling" in json.loads(seen.body)["error"]["message"]
