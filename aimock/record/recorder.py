@@ -21,7 +21,7 @@ from aimock.fixtures.structure import response_json
 from aimock.journal import Entry, Proxied
 from aimock.net.exchange import Answer, BrokenOff, Ending, Headers, Relay, Task, Whole
 from aimock.record.config import MIB, MOST_BUFFERED, RecordConfig
-from aimock.record.derive import derived_match, metadata_of, next_in_sequence
+from aimock.record.derive import derived_match, next_in_sequence
 from aimock.record.headers import kept_headers, relayed_headers
 from aimock.record.naming import Place
 from aimock.record.providers import provider_of
@@ -98,16 +98,9 @@ class Recorder:
             return True
         return not Path(file).resolve().is_relative_to(self._top)
 
-    def relay(
-        self,
-        exchange: Exchange,
-        chat: ChatRequest,
-        question: Question,
-        protocol: WireProtocol,
-        again: Callable[[], Answer | None],
-    ) -> Answer | None:
-        """The provider's answer; None if nobody said where the provider is. `again` gives what fixtures answer by then,
-        None if it is a miss still."""
+    def place_of(self, exchange: Exchange, protocol: WireProtocol) -> Place | None:
+        """Where the answer to a miss is to come from, and to be kept; None if nobody said where the provider is, or
+        nothing more is recorded there."""
         provider = provider_of(protocol.name, exchange.head, self.config.providers)
         if provider is None:
             if protocol.name not in self._unknown:
@@ -117,7 +110,20 @@ class Recorder:
                 )
             return None
         place = Place(provider, exchange.steering.test_id, exchange.steering.context)
-        if self._shelf is not None and self._shelf.refusal(place) is not None:
+        return None if self._shelf is not None and self._shelf.refusal(place) is not None else place
+
+    def relay(
+        self,
+        exchange: Exchange,
+        chat: ChatRequest,
+        question: Question,
+        protocol: WireProtocol,
+        again: Callable[[], Answer | None],
+    ) -> Answer | None:
+        """The provider's answer; None if it is not to be asked. `again` gives what fixtures answer by then, None if it
+        is a miss still."""
+        place = self.place_of(exchange, protocol)
+        if place is None:
             return None
         miss = Miss(exchange, chat, question, protocol, place)
 
@@ -347,10 +353,7 @@ def _entry(miss: Miss, tape: TapeWriter, config: RecordConfig) -> dict[str, Any]
     timings = tape.timings()
     if timings is not None:
         entry["recordedTimings"] = timings
-    metadata = metadata_of(miss.chat)
-    if metadata:
-        entry["metadata"] = metadata
-    return entry | {"recording": tape.tape(seal_of(answer))}
+    return entry | {"metadata": miss.question.fingerprint, "recording": tape.tape(seal_of(answer))}
 
 
 def _answer(protocol: WireProtocol, tape: TapeWriter) -> dict[str, Any]:

@@ -149,7 +149,7 @@ async def test_turns_of_a_conversation_with_tools_hit_their_own(
         for each in (server, anew):
             assert (await each.exchange(messages=messages, tools=tools)).body == answer
     assert len(live.asked) == 4
-    assert all(set(entry["metadata"]) == {"toolsHash"} for entry in recorded(tmp_path))
+    assert all(set(entry["metadata"]) == {"toolsHash", "requestHash"} for entry in recorded(tmp_path))
 
 
 async def test_many_misses_at_once_are_all_kept(
