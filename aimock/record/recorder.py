@@ -7,10 +7,8 @@ import functools
 import logging
 from collections.abc import AsyncGenerator, Callable, Hashable
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-import attrs
-import orjson
 import trio
 
 from aimock.cors import CORS
@@ -20,6 +18,7 @@ from aimock.fixtures.fixture import Origin
 from aimock.fixtures.structure import response_json
 from aimock.journal import Entry, Proxied
 from aimock.net.exchange import Answer, BrokenOff, Ending, Headers, Relay, Task, Whole
+from aimock.record.answers import Said, error_in, said_on
 from aimock.record.config import MIB, MOST_BUFFERED, RecordConfig
 from aimock.record.derive import derived_match, next_in_sequence
 from aimock.record.headers import kept_headers, relayed_headers
@@ -28,7 +27,7 @@ from aimock.record.providers import provider_of
 from aimock.record.shelf import Saved, Shelf, ShelfError
 from aimock.record.tape import TapeWriter, seal_of
 from aimock.record.upstream import Call, Upstream, UpstreamFailed, UpstreamResponse
-from aimock_protocols.canonical import ChatProtocol, ChatRequest, ErrorReply, WireError, WireProtocol
+from aimock_protocols.canonical import ChatRequest, WireProtocol
 from aimock_protocols.cutting import cutter_for, is_terminal
 
 logger = logging.getLogger("aimock")
@@ -75,6 +74,8 @@ class Recorder:
         """What providers are being asked, and what tells that it has come to its end, recorded or not."""
         self.ending: dict[Hashable, trio.Event] = {}
         """The same of those whose clients have all that they wait for, and may ask again before it is recorded."""
+        self._shields: set[trio.CancelScope] = set()
+        """Around what is asked for though its client may leave."""
         self._in_sequence = trio.Lock()
         self._top = config.fixture_path.resolve()
         self._asks_anew = config.mode == "all" and not config.proxy_only
@@ -82,7 +83,11 @@ class Recorder:
         """What was recorded in this run, where all is to be."""
 
     async def aclose(self) -> None:
-        """Closes all connections at once; what is still coming on them fails."""
+        """Closes all connections at once; what is still coming on them fails, and what was asked is not waited for."""
+        if self._under_way:
+            logger.warning("answers of providers that are not waited for, nor recorded: %d", len(self._under_way))
+        for shield in self._shields:
+            shield.cancel()
         await self._upstream.aclose()
 
     async def retire(self) -> None:
@@ -134,10 +139,15 @@ class Recorder:
                 answer = again()
                 if answer is not None:
                     return answer
-            answers: list[Answer] = []
-            with trio.CancelScope(shield=not chat.stream):  # what is whole is recorded though its client leaves
-                answers.append(await self._ask(miss))
-            return answers[0]
+            if chat.stream:
+                return await self._ask(miss)
+            with trio.CancelScope(shield=True) as shield:  # what is whole is recorded though its client leaves
+                self._shields.add(shield)
+                try:
+                    return await self._ask(miss)
+                finally:
+                    self._shields.discard(shield)
+            return _failed(exchange, UpstreamFailed("Proxy to upstream failed: this server ends"), Proxied())
 
         return Task(run)
 
@@ -202,15 +212,22 @@ class Recorder:
         """Saves what is on the tape and serves it from now on."""
         if self._shelf is None or tape.is_over:
             return Kept()
-        if tape.status >= 400 and (not self.config.record_errors or tape.status in _NEVER_RECORDED):
+        if tape.status >= 400 and not self._records_error(tape.status):
             return Kept()
-        entry = _entry(miss, tape, self.config)
+        said = said_on(tape, miss.protocol)
+        error = error_in(said)
+        if error is not None and not self._records_error(error.status):
+            return Kept()
+        entry = _entry(miss, said, tape, self.config)
         if not self.config.sequence:
             return await self._save(self._shelf, miss, entry)
         async with self._in_sequence:  # no other may take the same place in it
             state, match = miss.exchange.state, entry["match"]
             match["sequenceIndex"] = next_in_sequence(match, state.book, state.counters, miss.place.test_id)
             return await self._save(self._shelf, miss, entry)
+
+    def _records_error(self, status: int) -> bool:
+        return self.config.record_errors and status not in _NEVER_RECORDED
 
     async def _save(self, shelf: Shelf, miss: Miss, entry: dict[str, Any]) -> Kept:
         saved: Saved | None = None
@@ -347,40 +364,13 @@ def _is_stream(chat: ChatRequest, status: int, content_type: str) -> bool:
     return chat.stream and status == 200 and asked_for.startswith("application/json")
 
 
-def _entry(miss: Miss, tape: TapeWriter, config: RecordConfig) -> dict[str, Any]:
-    answer = _answer(miss.protocol, tape)
+def _entry(miss: Miss, said: Said, tape: TapeWriter, config: RecordConfig) -> dict[str, Any]:
+    answer = said if isinstance(said, dict) else response_json(said)
     entry: dict[str, Any] = {"match": derived_match(miss.question, config), "response": answer}
     timings = tape.timings()
     if timings is not None:
         entry["recordedTimings"] = timings
     return entry | {"metadata": miss.question.fingerprint, "recording": tape.tape(seal_of(answer))}
-
-
-def _answer(protocol: WireProtocol, tape: TapeWriter) -> dict[str, Any]:
-    """The answer as a fixture has it; the body itself, if nobody can read it."""
-    try:
-        said = cast(ChatProtocol, protocol).collapse([tape.body]) if tape.is_stream else protocol.parse(tape.body)
-    except WireError as error:
-        said = error.reply
-    except ValueError as error:
-        logger.warning("%s answered with what cannot be read, it is kept as it is: %s", protocol.name, error)
-        return {"json": _as_json(tape.body), "status": tape.status}
-    if isinstance(said, ErrorReply) and tape.status >= 400:
-        said = attrs.evolve(said, status=tape.status, retry_after=_retry_after(tape.headers))
-    return response_json(said)
-
-
-def _retry_after(headers: Headers) -> float | None:
-    """Seconds; what is no number (a date) is of its time, and not told again."""
-    value = dict(headers).get("retry-after", "")
-    return float(value) if value.isdecimal() else None
-
-
-def _as_json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        return body.decode("utf-8", "replace")
 
 
 def _shown_status(status: int, config: RecordConfig) -> int:

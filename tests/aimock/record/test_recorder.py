@@ -18,6 +18,7 @@ from recording_provider import (
     END,
     Asked,
     Provider,
+    Script,
     Sends,
     chunk,
     completion,
@@ -244,6 +245,32 @@ async def test_the_provider_s_errors(
     else:
         assert entries == []
         assert len(live.asked) == 2
+
+
+GONE = b'data: {"error": {"message": "Gone.", "type": "server_error", "code": "a_code"}}\n\n'
+
+
+@pytest.mark.parametrize("record_errors", [False, True])
+@pytest.mark.parametrize(
+    ("stream", "script"),
+    [
+        (True, streaming(*events("Hi", done=False), GONE)),
+        (True, streaming(GONE)),
+        (False, saying(whole(GONE.removeprefix(b"data: ")))),
+    ],
+    ids=["after text", "alone", "whole"],
+)
+async def test_errors_under_a_good_status(
+    recording: Start, live: Provider, tmp_path: Path, stream: bool, script: Script, record_errors: bool
+) -> None:
+    live.script = script
+    server = await recording(record_errors=record_errors)
+    for _ in range(2):
+        seen = await server.exchange("hello", stream=stream)
+        assert (seen.status, seen.ending) == (200, "whole")
+        assert b'"Gone."' in seen.body
+    assert len(live.asked) == (1 if record_errors else 2)
+    assert len(recorded(tmp_path)) == record_errors
 
 
 # -- faults of the provider --------------------------------------------------------------------------------------------
