@@ -16,6 +16,12 @@ from aimock.state import State
 
 logger = logging.getLogger("aimock")
 
+_MOST_GARBAGE = 1_000_000
+"""Objects before the collector looks for cycles among them: some 100 MiB."""
+
+_MOST_GARBAGE = 1_000_000
+"""Objects before the collector looks for cycles among them: some 100 MiB."""
+
 
 def build(choice: Config) -> App:
     """The application, and on the log what it consists of. `choice` has every value but the seed. Raises Failure."""
@@ -75,9 +81,10 @@ def _load(state: State, choice: Config) -> None:
 
 
 def _tune_collector() -> None:
-    """Fixtures live as long as the process, and a request leaves no cycles: the collector need not look often, nor at
-    what is there already."""
+    """Fixtures live as long as the process, and what requests and sessions make is freed without the collector. So it
+    need not look at what is there already, nor often: as it is, CPython looks whenever so many more objects live than
+    before, and when a thousand sessions begin that halts them all for 3 to 15 ms, again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
+    gc.set_threshold(_MOST_GARBAGE, 20, 100)
     gc.enable()

@@ -73,7 +73,7 @@ class Outbox:
     def fail(self, error: Exception) -> None:
         """Nothing more can be sent, or need be."""
         if self.failure is None:
-            self.failure = error
+            self.failure = error.with_traceback(None)  # its frames refer to this: a cycle
             self._waiting = None
             self._tell_change()
             self._on_broken()
@@ -104,6 +104,11 @@ class Outbox:
         while not self.is_clear and self.failure is None:
             await self._change()
 
+    def release(self) -> None:
+        """Its owner is done, and is not told anything any more. (They refer to each other, which only the collector of
+        cycles would undo.)"""
+        self._on_full = self._on_broken = _ignore
+
     def _tell_change(self) -> None:
         if self._changed is not None:
             self._changed.set()
@@ -113,3 +118,7 @@ class Outbox:
         if self._changed is None:
             self._changed = trio.Event()
         await self._changed.wait()
+
+
+def _ignore() -> None:
+    pass

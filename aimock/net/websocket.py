@@ -65,6 +65,8 @@ class WebSocket:
                 self._nursery.cancel_scope.cancel()
         finally:
             self._tell_end()
+            self.outbox.release()
+            del self._conversation, self._nursery  # they refer to this in turn: a cycle
         if self.outbox.failure is not None:
             raise PeerGone
 

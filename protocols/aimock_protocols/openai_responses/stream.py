@@ -6,7 +6,8 @@ HTTP and over a WebSocket the events are the same; what stands around them is to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,6 +18,12 @@ from aimock_protocols.openai_responses import envelope
 from aimock_protocols.openai_responses.items import Item, Run, items
 from aimock_protocols.openai_responses.shape import Shape
 from aimock_protocols.slicing import slices
+
+_BEGINNINGS = {
+    False: (("created", "in_progress"), ("in_progress", "in_progress")),
+    True: (("created", "queued"), ("queued", "queued"), ("in_progress", "in_progress")),
+}
+"""The events with which a response begins, in the foreground and in the background, and its status in each."""
 
 _ENDINGS = {"incomplete": "response.incomplete", "failed": "response.failed"}
 """The events with which a response of each status ends; all others are complete."""
@@ -42,28 +49,30 @@ def in_messages(lane: str | None) -> Framing:
 def frames(
     reply: Reply, shape: Shape, stamp: Stamp, chunk_size: int, framing: Framing = SSE, until: int | None = None
 ) -> Iterator[Frame]:
-    """The events of a streamed reply.
+    """The events of a streamed reply, each made when it is asked for.
 
     A reply with a mid-stream error ends in that error instead, at the latest in place of the last event. One that is
     steered away once `until` events have been sent goes on to the end of the item that it is at and is incomplete; but
     if it has called the client's tools by then, it goes on to its own end. Raises ValueError if `chunk_size` is below
     1.
     """
-    writer = _Writer(reply, shape, stamp, framing)
-    writer.write(chunk_size, until)
+    if chunk_size < 1:
+        raise ValueError(f"slices of {chunk_size} characters")
+    told = _Writer(reply, shape, stamp, framing).write(chunk_size, until)
     if reply.mid_stream_error is None or until is not None:
-        return iter(writer.events)
-    broken = reply.mid_stream_error
-    before = writer.events[: min(max(broken.after_chunks, 0), len(writer.events) - 1)]
+        return told
+    broken, events = reply.mid_stream_error, list(told)
+    before = events[: min(max(broken.after_chunks, 0), len(events) - 1)]
     return iter([*before, *breaking(broken.error, reply, shape, stamp, len(before), framing)])
 
 
 def prepared(reply: Reply, shape: Shape, stamp: Stamp, framing: Framing) -> list[Frame]:
     """The events of a response that only prepares for others: it is empty, and complete at once."""
     writer = _Writer(reply, shape, stamp, framing)
-    writer.stand("response.created", envelope.Standing("in_progress"), FrameKind.OPEN)
-    writer.stand("response.completed", envelope.ended(reply, shape, []), FrameKind.TOKEN)
-    return writer.events
+    return [
+        writer.stand("response.created", envelope.Standing("in_progress"), FrameKind.OPEN),
+        writer.stand("response.completed", envelope.ended(reply, shape, []), FrameKind.TOKEN),
+    ]
 
 
 def error_frame(error: ErrorReply, shape: Shape, stamp: Stamp) -> Frame:
@@ -100,25 +109,26 @@ class _Writer:
     """Writes one stream."""
 
     def __init__(self, reply: Reply, shape: Shape, stamp: Stamp, framing: Framing) -> None:
-        self.events: list[Frame] = []
+        self._written = 0
+        """Events."""
         self._reply = reply
         self._shape = shape
         self._stamp = stamp
         self._framing = framing
 
-    def write(self, chunk_size: int, until: int | None) -> None:
+    def write(self, chunk_size: int, until: int | None) -> Iterator[Frame]:
         """All events, without the mid-stream error."""
-        if self._shape.is_background:
-            self.stand("response.created", envelope.Standing("queued"), FrameKind.OPEN)
-            self.stand("response.queued", envelope.Standing("queued"), FrameKind.OPEN)
-        else:
-            self.stand("response.created", envelope.Standing("in_progress"), FrameKind.OPEN)
-        self.stand("response.in_progress", envelope.Standing("in_progress"), FrameKind.OPEN)
+        return itertools.chain.from_iterable(self._groups(chunk_size, until))
+
+    def _groups(self, chunk_size: int, until: int | None) -> Iterator[Iterable[Frame]]:
+        """The events, in groups, each of which is read to its end before the next is made."""
+        for stage, status in _BEGINNINGS[self._shape.is_background]:
+            yield (self.stand(f"response.{stage}", envelope.Standing(status), FrameKind.OPEN),)
         told: list[Item] = []
         for item in items(self._reply, self._shape, self._stamp):
             if self._is_steered(told, until):
                 break
-            self._item(item, len(told), chunk_size)
+            yield from self._item(item, len(told), chunk_size)
             told.append(item)
         output = [item.whole for item in told]
         if self._is_steered(told, until):
@@ -126,41 +136,46 @@ class _Writer:
             ended = envelope.Standing("incomplete", output, usage, envelope.REASONS["steered"])
         else:
             ended = envelope.ended(self._reply, self._shape, output)
-        self.stand(_ENDINGS.get(ended.status, "response.completed"), ended, FrameKind.TOKEN)
+        yield (self.stand(_ENDINGS.get(ended.status, "response.completed"), ended, FrameKind.TOKEN),)
 
     def _is_steered(self, told: Sequence[Item], until: int | None) -> bool:
         """Whether it ends after these items."""
-        return until is not None and len(self.events) >= until and not any(item.is_call for item in told)
+        return until is not None and self._written >= until and not any(item.is_call for item in told)
 
-    def _item(self, item: Item, index: int, chunk_size: int) -> None:
+    def _item(self, item: Item, index: int, chunk_size: int) -> Iterator[Iterable[Frame]]:
         place = {"item_id": item.start["id"], "output_index": index}
-        self._event("output_item.added", item=item.start, output_index=index)
+        yield (self._event("output_item.added", item=item.start, output_index=index),)
         for stage in item.stages:
-            self._event(stage, **place)
+            yield (self._event(stage, **place),)
         for run in item.runs:
-            self._run(run, place, chunk_size)
-        self._event("output_item.done", item=item.whole, output_index=index)
+            yield from self._run(run, place, chunk_size)
+        yield (self._event("output_item.done", item=item.whole, output_index=index),)
 
-    def stand(self, name: str, standing: envelope.Standing, kind: FrameKind) -> None:
+    def stand(self, name: str, standing: envelope.Standing, kind: FrameKind) -> Frame:
         """An event that tells how the response stands."""
         response = envelope.response(self._reply, self._shape, self._stamp, standing)
-        self.events.append(_whole_event(name, response, len(self.events), kind, self._framing))
+        return _whole_event(name, response, self._number(), kind, self._framing)
 
-    def _event(self, name: str, /, **members: Any) -> None:
-        members["sequence_number"] = len(self.events)
+    def _event(self, name: str, /, **members: Any) -> Frame:
+        members["sequence_number"] = self._number()
         told = {"type": f"response.{name}", **dict(sorted(members.items()))}
-        self.events.append(_framed(told["type"].encode(), orjson.dumps(told), FrameKind.TOKEN, self._framing))
+        return _framed(told["type"].encode(), orjson.dumps(told), FrameKind.TOKEN, self._framing)
 
-    def _run(self, run: Run, place: dict[str, Any], chunk_size: int) -> None:
+    def _number(self) -> int:
+        """That of the event that is being written."""
+        self._written += 1
+        return self._written - 1
+
+    def _run(self, run: Run, place: dict[str, Any], chunk_size: int) -> Iterator[Iterable[Frame]]:
         place = {**place, **run.place}
         if run.frame is not None:
-            self._event(f"{run.frame}.added", **place, part=run.begun())
-        self._deltas(run, place, chunk_size)
-        self._event(f"{run.name}.done", **place, **{run.key: run.text}, **run.named)
+            yield (self._event(f"{run.frame}.added", **place, part=run.begun()),)
+        yield self._deltas(run, place, chunk_size)
+        yield (self._event(f"{run.name}.done", **place, **{run.key: run.text}, **run.named),)
         if run.frame is not None:
-            self._event(f"{run.frame}.done", **place, part=run.part)
+            yield (self._event(f"{run.frame}.done", **place, part=run.part),)
 
-    def _deltas(self, run: Run, place: dict[str, Any], chunk_size: int) -> None:
+    def _deltas(self, run: Run, place: dict[str, Any], chunk_size: int) -> Iterator[Frame]:
         """The frames of a run, put together from constant pieces around what each has of its own."""
         name = f"response.{run.name}.delta".encode()
         opening, placed, numbered, closing = (
@@ -171,12 +186,12 @@ class _Writer:
         numbered += b'"sequence_number":'
         closing = (b"," + closing[:-1] if closing else b"") + self._framing.end
         pieces = slices(run.text, chunk_size)
-        number = len(self.events)
+        placed = b"," + placed
         for piece, logprobs in zip(pieces, _logprobs(run, pieces), strict=True):
+            number = self._number()
             filler = self._filler(number) if self._shape.obfuscates else b""
-            said = (opening, orjson.dumps(piece), b",", placed, logprobs, filler, numbered, b"%d" % number, closing)
-            self.events.append(Frame(b"".join(said), FrameKind.TOKEN))
-            number += 1
+            said = (opening, orjson.dumps(piece), placed, logprobs, filler, numbered, b"%d" % number, closing)
+            yield Frame(b"".join(said), FrameKind.TOKEN)
 
     def _filler(self, number: int) -> bytes:
         """Padding against who would guess text from the length of packets."""
@@ -186,6 +201,6 @@ class _Writer:
 def _logprobs(run: Run, pieces: list[str]) -> list[bytes]:
     """The member that goes with each piece of a run, if its events have one."""
     tokens = run.named.get("logprobs")
-    if tokens is None:
-        return [b""] * len(pieces)
+    if not tokens:
+        return [b"" if tokens is None else b'"logprobs":[],'] * len(pieces)
     return [b'"logprobs":' + orjson.dumps(hand) + b"," for hand in dealt(tokens, pieces)]

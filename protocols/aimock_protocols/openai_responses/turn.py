@@ -53,12 +53,14 @@ class ResponseTurn:
     """Once it is being given."""
     steers: list[Steer] = attrs.field(factory=list)
     """Those that are to end it."""
-    _told: list[Frame] = attrs.field(factory=list)
-    """All its events."""
     _begun: int = 0
-    """Those that were asked for, if not sent."""
+    """How many events were asked for, if not sent."""
+    _number: int = 0
+    """How many there were, once it has ended."""
+    _error: Frame | None = None
+    """The last event, if an error broke it off."""
     _failure: Event | None = None
-    """What an error in its midst leaves to be said."""
+    """What that leaves to be said."""
     is_optional: bool = attrs.field(default=False, init=False)
 
     def frames(self, said: Said, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
@@ -67,20 +69,21 @@ class ResponseTurn:
             message = f"Fixture response is {kind}, which chat does not serve"
             raise WireError(ErrorReply(message, "invalid_request_error", status=422))
         self.answer = Answer(said, stamp, chunk_size)
-        self._told = list(frames(said, self.shape, stamp, chunk_size, in_messages(self.lane)))
-        return self._counted(self._told)
+        return self._counted(self._events(self.answer))
 
-    def _counted(self, told: Iterable[Frame]) -> Iterator[Frame]:
+    def _events(self, answer: Answer, until: int | None = None) -> Iterator[Frame]:
+        return frames(answer.reply, self.shape, answer.stamp, answer.chunk_size, in_messages(self.lane), until=until)
+
+    def _counted(self, told: Iterator[Frame]) -> Iterator[Frame]:
         for frame in told:
             self._begun += 1
             yield frame
 
     def broken(self, error: ErrorReply, stamp: Stamp) -> Frame:
         reply, stamp = (Reply(), stamp) if self.answer is None else (self.answer.reply, self.answer.stamp)
-        told, failure = breaking(error, reply, self.shape, stamp, self._begun, in_messages(self.lane))
-        self._told = [*self._told[: self._begun], told]
+        self._error, failure = breaking(error, reply, self.shape, stamp, self._begun, in_messages(self.lane))
         self._failure = Event(failure.data)
-        return told
+        return self._error
 
     def ended(self, stamp: Stamp) -> Iterable[Move]:
         assert self.answer is not None
@@ -88,16 +91,20 @@ class ResponseTurn:
             return [self._failure, *self._settle(self, None, stamp)]
         if self.answer.reply.mid_stream_error is not None:
             return self._settle(self, None, stamp)
-        return [*self._accepted(len(self._told)), *self._settle(self, self.answer, stamp)]
+        self._number = self._begun
+        return [*self._accepted(self._number), *self._settle(self, self.answer, stamp)]
 
     def cut(self, sent: int, stamp: Stamp) -> Iterable[Move]:
         """It was steered: what is left to be said of it follows at once. It may have come to its end all the same."""
         assert self.answer is not None
-        left = self._told[sent:]
+        left = list(self._events(self.answer))
+        if self._error is not None:
+            left[self._begun :] = [self._error]
+        del left[:sent]
         if all(frame.kind is FrameKind.CLOSE for frame in left):  # nothing, or an error
             return [*(Event(frame.data) for frame in left), *self.ended(stamp)]
-        reply, spoken, chunk_size = self.answer
-        told = self._told = list(frames(reply, self.shape, spoken, chunk_size, in_messages(self.lane), until=sent))
+        told = list(self._events(self.answer, until=sent))
+        self._number = len(told)
         said = collapse(sse.encode(frame.data) for frame in told)
         rest = [_renumbered(frame, len(self.steers)) for frame in told[sent:]]
         answer = self.answer._replace(reply=said) if said.finish_reason == "steered" else self.answer
@@ -109,7 +116,7 @@ class ResponseTurn:
     def numbered(self, place: int) -> int:
         """The number of an event that comes so many places after those of its stream, and after the acknowledgements
         of steering, which are numbered with them."""
-        return len(self._told) + len(self.steers) + place
+        return self._number + len(self.steers) + place
 
     def _accepted(self, number: int) -> list[Event]:
         return [events.accepted(steer, self.lane, number + at) for at, steer in enumerate(self.steers)]
