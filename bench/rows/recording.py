@@ -1,6 +1,7 @@
 """What a relay adds to a frame's time on its way from a provider, and how far from its recorded time a replay sends it.
 
-The provider is one more server of ours. There is no peer: the reference's recordings have no frames.
+What is relayed comes from `relayed.py`, what is replayed from one more server of ours, with jitter. There is no peer:
+the reference's recordings have no frames.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from bench import fixtures
 from bench.fixtures import Pacing
 from bench.plan import Plan
+from bench.relayed import probe
 from bench.report import Judged, Row
 from bench.rows.fidelity import RAMP, listening_to
 from bench.servers import OURS, Running, Server, running
@@ -22,9 +24,11 @@ from bench.streams import Heard, hear
 
 STREAMS = (1, 20, 200)
 """At once."""
-EVEN = Pacing("evenly", ttft=200, tps=20, slices=59)
 UNEVEN = Pacing("unevenly", ttft=200, tps=20, slices=59, jitter=0.5)
-WARM_UP = Pacing("warming up", ttft=0, tps=100, slices=9)
+FRAMES, GAP = 60, 0.05
+"""Of a stream that is relayed: how many, and the seconds between them."""
+WARM_UP = (20, 10, 0.01)
+"""Streams, frames, gap."""
 
 REPLAY_TARGET = 5.0
 """Milliseconds, 99th percentile."""
@@ -42,20 +46,23 @@ def measure(plan: Plan) -> list[Row]:
     off = {streams: _rows(f"{streams} replayed at once: a frame is off by", REPLAY_TARGET, 1) for streams in STREAMS}
     cpu = {streams: Row(f"{streams} recorded at once: CPU per frame", "µs") for streams in STREAMS}
     for _ in plan.progress("recording", plan.rounds):
-        with bench.serving(OURS, fixtures.paced(bench.scratch(), [EVEN, UNEVEN, WARM_UP]), aside=True) as provider:
-            bench.hear(provider, WARM_UP, 20)
+        with probe(core=plan.cores.load) as provider:
+            provider.transit(provider.port, *WARM_UP)
             for streams, rows in adds.items():
-                direct = bench.hear(provider, EVEN, streams)
-                with bench.serving(_recording(provider), bench.scratch()) as relay:
-                    bench.hear(relay, WARM_UP, 20)
+                direct = provider.transit(provider.port, streams, FRAMES, GAP)
+                with bench.serving(_recording(provider.port), bench.scratch()) as relay:
+                    provider.transit(relay.port, *WARM_UP)
                     before = relay.cpu_nanoseconds()
-                    relayed = bench.hear(relay, EVEN, streams)
-                    cpu[streams].add(OURS.name, (relay.cpu_nanoseconds() - before) / 1000 / relayed.frames)
-                for row, without, through in zip(rows, direct.lateness, relayed.lateness, strict=True):
+                    relayed = provider.transit(relay.port, streams, FRAMES, GAP)
+                    cpu[streams].add(OURS.name, (relay.cpu_nanoseconds() - before) / 1000 / streams / FRAMES)
+                for row, without, through in zip(rows, direct, relayed, strict=True):
                     row.add(OURS.name, (through - without) * 1e3)
-            directory = bench.scratch()
-            with bench.serving(_recording(provider), directory) as relay:
-                bench.hear(relay, UNEVEN, 1)
+        directory = bench.scratch()
+        with (
+            bench.serving(OURS, fixtures.paced(bench.scratch(), [UNEVEN])) as up,
+            bench.serving(_recording(up.port), directory) as relay,
+        ):
+            bench.hear(relay, UNEVEN, 1)
         with bench.serving(_REPLAYING, directory) as replaying:
             bench.hear(replaying, UNEVEN, 1, _recorded(directory))
             for streams, rows in off.items():
@@ -68,8 +75,9 @@ def measure(plan: Plan) -> list[Row]:
 _REPLAYING = Server("replay", lambda: [*OURS.prepare(), "--strict"], OURS.version)
 
 
-def _recording(provider: Running) -> Server:
-    url = f"http://127.0.0.1:{provider.port}"
+def _recording(port: int) -> Server:
+    """One that records what comes from this port."""
+    url = f"http://127.0.0.1:{port}"
     return Server("relay", lambda: [*OURS.prepare(), "--record", "--provider-openai", url], OURS.version)
 
 
@@ -101,11 +109,9 @@ class _Bench:
         return self._plan.directory / f"recording-{next(self._numbers)}"
 
     @contextmanager
-    def serving(self, server: Server, directory: Path, *, aside: bool = False) -> Iterator[Running]:
-        """`aside`: on the reader's core, which has time for it, so that the other is for what is measured."""
+    def serving(self, server: Server, directory: Path) -> Iterator[Running]:
         directory.mkdir(parents=True, exist_ok=True)
-        cores = self._plan.cores
-        with running(server, directory, core=cores.load if aside else cores.server) as up:
+        with running(server, directory, core=self._plan.cores.server) as up:
             yield up
 
     def hear(self, server: Running, pacing: Pacing, streams: int, due: list[float] | None = None) -> Heard:

@@ -16,6 +16,7 @@ from trio.testing import MockClock
 
 from recording_provider import (
     END,
+    HI,
     Asked,
     Provider,
     Script,
@@ -32,7 +33,6 @@ from recording_provider import (
 )
 
 Start = Callable[..., Any]
-HI = whole(completion("Hi there"))
 
 
 # -- recorded, and served from then on ---------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from recording_provider import (
     END,
+    HI,
     Asked,
     Provider,
     Sends,
@@ -29,7 +30,6 @@ from recording_provider import (
 )
 
 Start = Callable[..., Any]
-HI = whole(completion("Hi there"))
 
 
 # -- what is broken ----------------------------------------------------------------------------------------------------
