@@ -36,12 +36,14 @@ from aimock.programmed import Programmed, run_in
 from aimock.quotas import Quota
 from aimock.settings import Settings
 from aimock.state import State
+from aimock.surfaces.mounted import Mounted
 from aimock.tls import listening
 from aimock_protocols.sessions import Options
 
 if TYPE_CHECKING:
     from aimock.asgi import ASGIApp
     from aimock.record.config import RecordConfig
+    from aimock.surfaces.mock import ServiceMock
 
 GRACE = 2.0
 """Seconds that `stop` gives to streams that are still being sent."""
@@ -61,6 +63,7 @@ class AIMock(Programmed):
         latency: float = 0.0,
         chunk_size: int = 20,
         replay_speed: float = 1.0,
+        rewrite_ids: bool = False,
         streaming_profile: str | Mapping[str, Any] | StreamingProfile | None = None,
         chaos: Mapping[str, Any] | Chaos | None = None,
         quota: Mapping[str, Any] | Quota | None = None,
@@ -84,8 +87,9 @@ class AIMock(Programmed):
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
-        fixtures. `sessions`: what clients by WebSocket may expect. `record`: as for `enable_recording`. Raises
-        ValueError on what the command line or a config file would refuse.
+        fixtures. `rewrite_ids`: recordings are answered with fresh ids. `sessions`: what clients by WebSocket may
+        expect. `record`: as for `enable_recording`. Raises ValueError on what the command line or a config file would
+        refuse.
         """
         if log_level is not None:
             logs.show(log_level)
@@ -99,6 +103,7 @@ class AIMock(Programmed):
                 latency=choices.checked("latency", latency, number(0)),
                 chunk_size=choices.checked("chunk_size", max(1, chunk_size), whole_number(1)),
                 replay_speed=choices.checked("replay_speed", replay_speed, number(0, exclusive=True)),
+                rewrite_ids=rewrite_ids,
                 streaming_profile=None
                 if streaming_profile is None
                 else choices.given("streaming_profile", streaming_profile),
@@ -283,6 +288,15 @@ class AIMock(Programmed):
     _grace: float = GRACE
     _has_guest: bool = False
     _is_mounted: bool = False
+
+    def mount(self, path: str, service: ServiceMock[Any] | Mounted) -> Self:
+        """Serves what is under the path by a service: an `MCPMock`, an `A2AMock`, … Raises ValueError if the path is
+        none or is taken, or the service is mounted already."""
+        mounted = service if isinstance(service, Mounted) else service.service
+        self._do(lambda: self._state.mounts.add(path, mounted))
+        if not isinstance(service, Mounted):
+            service.attached(self)
+        return self
 
     @property
     def url(self) -> str:

@@ -19,9 +19,6 @@ logger = logging.getLogger("aimock")
 _MOST_GARBAGE = 1_000_000
 """Objects before the collector looks for cycles among them: some 100 MiB."""
 
-_MOST_GARBAGE = 1_000_000
-"""Objects before the collector looks for cycles among them: some 100 MiB."""
-
 
 def build(choice: Config) -> App:
     """The application, and on the log what it consists of. `choice` has every value but the seed. Raises Failure."""
@@ -30,6 +27,7 @@ def build(choice: Config) -> App:
             latency=choice.latency or 0.0,
             chunk_size=choice.chunk_size or 1,
             replay_speed=choice.replay_speed or 1.0,
+            rewrite_ids=bool(choice.rewrite_ids),
             strict=bool(choice.strict),
             journal_max_entries=choice.journal_max or 0,
             fixture_counts_max_test_ids=choice.fixture_counts_max or 0,
@@ -48,6 +46,11 @@ def build(choice: Config) -> App:
             state.record_by(choices.recorder(choice.record))
         except ValueError as error:
             raise Failure(str(error)) from error
+    for path, service in choice.services:
+        try:
+            state.mounts.add(path, service)
+        except ValueError as error:
+            raise Failure(f"{service.name}: {error}") from error
     _load(state, choice)
     _tune_collector()
     logger.info("seed %d", state.randomness.seed)
@@ -76,7 +79,8 @@ def _load(state: State, choice: Config) -> None:
     if len(state.book) == 0 and named:
         if choice.strict or choice.validate_on_load:
             raise Failure(f"no fixtures in {shown}")
-        logger.warning("no fixtures in %s", shown)
+        level = logging.WARNING if choice.record is None else logging.INFO  # who records has none to begin with
+        logger.log(level, "no fixtures in %s", shown)
     logger.info("loaded %d fixture(s) from %s", len(state.book), shown or "nowhere")
 
 
