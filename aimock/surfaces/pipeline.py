@@ -13,11 +13,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import attrs
+import orjson
 
 from aimock.chaos import Odds, odds
 from aimock.exchange import Exchange
 from aimock.faults import spoiled_reply
 from aimock.fixtures import Fixture, Found, Kind, Missed, Question, Response, respond
+from aimock.fixtures.question import fingerprint
 from aimock.fixtures.response import Factory
 from aimock.settings import model_list, strict_turns
 from aimock.state import State
@@ -104,6 +106,9 @@ class Pipeline(abc.ABC, Generic[A, F]):
         given = exchange.state.given_ids
         if given and question.last_tool_call_id is not None:
             question.last_tool_call_id = given.recorded(question.last_tool_call_id)
+        if given and given.named_in(exchange.request.body):
+            told = orjson.loads(given.restored(orjson.dumps(question.request.body)))
+            question.fingerprint = fingerprint(attrs.evolve(question.request, body=told))
         return question
 
     def _is_recorded(self, exchange: Exchange, asked: Asked[F]) -> bool:
