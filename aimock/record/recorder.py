@@ -48,9 +48,8 @@ class Miss(NamedTuple):
 
     @property
     def key(self) -> Hashable:
-        """Equal for requests that are one and the same."""
-        request = self.exchange.request
-        return (self.place, request.head.method, request.head.target, request.body)
+        """Equal for requests that one recording answers, however it is asked for: as a stream or whole."""
+        return (self.place, self.question.endpoint, tuple(self.question.fingerprint.items()))
 
 
 class Kept(NamedTuple):
