@@ -16,18 +16,19 @@ from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.fixtures import Fixture, FixtureError, Question, make_fixture
 from aimock.fixtures.fixture import Origin
+from aimock.fixtures.structure import response_json
 from aimock.journal import Entry, Proxied
 from aimock.net.exchange import Answer, Headers, Relay, Task, Whole
 from aimock.net.remote_socket import RemoteSocket
+from aimock.record.answers import Said, error_in, said_on
 from aimock.record.config import RecordConfig
-from aimock.record.derive import next_in_sequence
-from aimock.record.entry import entry_of
+from aimock.record.derive import derived_match, next_in_sequence
 from aimock.record.headers import kept_headers, relayed_headers
 from aimock.record.naming import Place
 from aimock.record.providers import provider_of
 from aimock.record.sessions import Asking, SessionRelay
 from aimock.record.shelf import Saved, Shelf, ShelfError
-from aimock.record.tape import TapeWriter
+from aimock.record.tape import TapeWriter, seal_of
 from aimock.record.taping import Taping
 from aimock.record.upstream import Call, Upstream, UpstreamFailed
 from aimock_protocols.canonical import ChatRequest, WireProtocol
@@ -52,9 +53,8 @@ class Miss(NamedTuple):
 
     @property
     def key(self) -> Hashable:
-        """Equal for requests that are one and the same."""
-        request = self.exchange.request
-        return (self.place, request.head.method, request.head.target, request.body)
+        """Equal for requests that one recording answers, however it is asked for: as a stream or whole."""
+        return (self.place, self.question.endpoint, tuple(self.question.fingerprint.items()))
 
     def noted(self, status: int, proxied: Proxied) -> Entry:
         """Its entry in the journal."""
@@ -86,6 +86,10 @@ class Recorder:
         """What providers are being asked, and what tells that it has come to its end, recorded or not."""
         self.ending: dict[Hashable, trio.Event] = {}
         """The same of those whose clients have all that they wait for, and may ask again before it is recorded."""
+        self._sessions: dict[object, trio.Event] = {}
+        """Those that providers go on with, and what tells of their end."""
+        self._shields: set[trio.CancelScope] = set()
+        """Around what is asked for though its client may leave."""
         self._in_sequence = trio.Lock()
         self._top = config.fixture_path.resolve()
         self._asks_anew = config.mode == "all" and not config.proxy_only
@@ -100,13 +104,17 @@ class Recorder:
             self._shelf.check()
 
     async def aclose(self) -> None:
-        """Closes all connections at once; what is still coming on them fails."""
+        """Closes all connections at once; what is still coming on them fails, and what was asked is not waited for."""
+        if self._under_way:
+            logger.warning("answers of providers that are not waited for, nor recorded: %d", len(self._under_way))
+        for shield in self._shields:
+            shield.cancel()
         await self._upstream.aclose()
 
     async def retire(self) -> None:
         """The same once all that is under way has come to its end."""
-        while self._under_way:
-            await next(iter(self._under_way.values())).wait()
+        while under_way := (*self._under_way.values(), *self._sessions.values()):
+            await under_way[0].wait()
         await self.aclose()
 
     def admits(self, fixture: Fixture) -> bool:
@@ -116,14 +124,15 @@ class Recorder:
             return True
         return not Path(file).resolve().is_relative_to(self._top)
 
-    def place_of(self, exchange: Exchange, protocol_name: str) -> Place | None:
-        """Where what a provider answers is kept; None, if it is not to be asked, or nobody said where it is."""
-        provider = provider_of(protocol_name, exchange.head, self.config.providers)
+    def place_of(self, exchange: Exchange, protocol: WireProtocol | SocketProtocol) -> Place | None:
+        """Where the answer to a miss is to come from, and to be kept; None if nobody said where the provider is, or
+        nothing more is recorded there."""
+        provider = provider_of(protocol.name, exchange.head, self.config.providers)
         if provider is None:
-            if protocol_name not in self._unknown:
-                self._unknown.add(protocol_name)
+            if protocol.name not in self._unknown:
+                self._unknown.add(protocol.name)
                 logger.warning(
-                    "no provider has a URL for requests of %s: those that miss are not recorded", protocol_name
+                    "no provider has a URL for requests of %s: those that miss are not recorded", protocol.name
                 )
             return None
         place = Place(provider, exchange.steering.test_id, exchange.steering.context)
@@ -137,9 +146,9 @@ class Recorder:
         protocol: WireProtocol,
         again: Callable[[], Answer | None],
     ) -> Answer | None:
-        """The provider's answer; None if nobody said where the provider is. `again` gives what fixtures answer by then,
-        None if it is a miss still."""
-        place = self.place_of(exchange, protocol.name)
+        """The provider's answer; None if it is not to be asked. `again` gives what fixtures answer by then, None if it
+        is a miss still."""
+        place = self.place_of(exchange, protocol)
         if place is None:
             return None
         miss = Miss(exchange, chat, question, protocol, place)
@@ -151,10 +160,15 @@ class Recorder:
                 answer = again()
                 if answer is not None:
                     return answer
-            answers: list[Answer] = []
-            with trio.CancelScope(shield=not chat.stream):  # what is whole is recorded though its client leaves
-                answers.append(await self._ask(miss))
-            return answers[0]
+            if chat.stream:
+                return await self._ask(miss)
+            with trio.CancelScope(shield=True) as shield:  # what is whole is recorded though its client leaves
+                self._shields.add(shield)
+                try:
+                    return await self._ask(miss)
+                finally:
+                    self._shields.discard(shield)
+            return _failed(miss, UpstreamFailed("Proxy to upstream failed: this server ends"), Proxied())
 
         return Task(run)
 
@@ -227,7 +241,7 @@ class Recorder:
         asking: Callable[[ChatRequest], Asking],
     ) -> SessionRelay:
         """A session that the provider goes on with, which has one (`place_of`); see `SessionRelay`."""
-        place = self.place_of(upgrade, protocol.name)
+        place = self.place_of(upgrade, protocol)
         assert place is not None
         logger.info("%s: no fixture matched, %s answers from now on", upgrade.plan.label, place.provider)
 
@@ -248,13 +262,13 @@ class Recorder:
 
     @contextlib.contextmanager
     def under_way(self) -> Iterator[None]:
-        """Something that must come to its end before connections are closed."""
+        """A session that is to come to its end before connections are closed."""
         key = object()
-        self._under_way[key] = trio.Event()
+        self._sessions[key] = trio.Event()
         try:
             yield
         finally:
-            self._over(key)
+            self._sessions.pop(key).set()
 
     # -- keeping ---------------------------------------------------------------------------------------------------
 
@@ -262,15 +276,22 @@ class Recorder:
         """Saves what is on the tape and serves it from now on."""
         if self._shelf is None or tape.is_over:
             return Kept()
-        if tape.status >= 400 and (not self.config.record_errors or tape.status in _NEVER_RECORDED):
+        if tape.status >= 400 and not self._records_error(tape.status):
             return Kept()
-        entry = entry_of(miss.protocol, miss.chat, miss.question, tape, self.config)
+        said = said_on(tape, miss.protocol)
+        error = error_in(said)
+        if error is not None and not self._records_error(error.status):
+            return Kept()
+        entry = _entry(miss, said, tape, self.config)
         if not self.config.sequence:
             return await self._save(self._shelf, miss, entry)
         async with self._in_sequence:  # no other may take the same place in it
             state, match = miss.exchange.state, entry["match"]
             match["sequenceIndex"] = next_in_sequence(match, state.book, state.counters, miss.place.test_id)
             return await self._save(self._shelf, miss, entry)
+
+    def _records_error(self, status: int) -> bool:
+        return self.config.record_errors and status not in _NEVER_RECORDED
 
     async def _save(self, shelf: Shelf, miss: Miss, entry: dict[str, Any]) -> Kept:
         saved: Saved | None = None
@@ -308,6 +329,15 @@ def _is_stream(chat: ChatRequest, status: int, content_type: str) -> bool:
         return cutter_for(content_type) is not None
     asked_for = dict(chat.stream_headers or ()).get("content-type", "")
     return chat.stream and status == 200 and asked_for.startswith("application/json")
+
+
+def _entry(miss: Miss, said: Said, tape: TapeWriter, config: RecordConfig) -> dict[str, Any]:
+    answer = said if isinstance(said, dict) else response_json(said)
+    entry: dict[str, Any] = {"match": derived_match(miss.question, config), "response": answer}
+    timings = tape.timings()
+    if timings is not None:
+        entry["recordedTimings"] = timings
+    return entry | {"metadata": miss.question.fingerprint, "recording": tape.tape(seal_of(answer))}
 
 
 def _shown_status(status: int, config: RecordConfig) -> int:

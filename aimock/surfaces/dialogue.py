@@ -121,7 +121,8 @@ class SessionDialogue:
         return exchange
 
     def _exchange(self, content: bytes) -> Exchange:
-        return Exchange(Request(self._head, content), self.upgrade.plan, self.upgrade.state)
+        upgrade = self.upgrade if self.can_be_followed else None
+        return Exchange(Request(self._head, content), self.upgrade.plan, self.upgrade.state, upgrade=upgrade)
 
 
 def _journaled(upgrade: Exchange) -> Head:

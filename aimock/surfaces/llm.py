@@ -198,6 +198,10 @@ class LLMSurface(Pipeline[Answer, Renderings]):
         sent = ((offset, frame.data) for offset, frame in scheduled)
         return Stream(tape.status, headers, sent, fresh, ending=ending, ends_at=ends_at, on_end=on_end)
 
+    def _asks(self, exchange: Exchange) -> bool:
+        recorder = exchange.state.recorder
+        return recorder is not None and not exchange.strict and recorder.place_of(exchange, self._protocol) is not None
+
     def _relayed(self, exchange: Exchange, asked: Asked) -> Answer | None:
         recorder = exchange.state.recorder
         if recorder is None:

@@ -218,12 +218,16 @@ class SocketSurface(Pipeline[Steps, Speaking]):
 
     def _relayed(self, exchange: Exchange, asked: Asked) -> Steps | None:
         """Nothing for now: the provider goes on with the session, if misses go there."""
-        recorder, dialogue = exchange.state.recorder, asked.form.dialogue
-        if recorder is None or not dialogue.can_be_followed or _transcribes(asked):
+        recorder = exchange.state.recorder
+        if recorder is None or not self._asks(exchange) or _transcribes(asked):
             return None
-        if recorder.place_of(dialogue.upgrade, self._protocol.name) is None:
-            return None
-        return dialogue.miss(asked.form.turn, (exchange, asked.chat, asked.question, True), recorder)
+        return asked.form.dialogue.miss(asked.form.turn, (exchange, asked.chat, asked.question, True), recorder)
+
+    def _asks(self, exchange: Exchange) -> bool:
+        recorder, upgrade = exchange.state.recorder, exchange.upgrade
+        if recorder is None or upgrade is None or exchange.strict:
+            return False
+        return recorder.place_of(upgrade, self._protocol) is not None
 
     def asking(self, exchange: Exchange, chat: ChatRequest) -> Asking:
         """A turn that the provider answers, as the pipeline has it."""

@@ -83,16 +83,16 @@ class ResponsesFollower:
     def retold(self) -> Iterator[Passed]:
         for turn in self._turns:
             named = {} if turn.lane is None else {"stream_id": turn.lane}
-            sent = _detached(turn.request.native | named, orjson.loads(turn.before))
+            sent = turn.request.native | named
             passage = self._wished(sent)
-            yield Passed((_written(sent),), passage)
+            yield Passed((_written(_detached(sent, orjson.loads(turn.before))),), passage)
 
     def asked(self, message: Message) -> Passed:
         sent = _read(message)
         if sent.get("type") != "response.create":
             return Passed((message,))
         retold = self._retold(sent)
-        passage = self._wished(sent if retold is None else retold)
+        passage = self._wished(sent)
         return Passed((message if retold is None else _written(retold),), passage)
 
     def told(self, message: Message) -> Passed:
