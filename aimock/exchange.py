@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import orjson
@@ -18,6 +18,9 @@ from aimock.net.exchange import Answer, Head, Request, Whole
 from aimock.state import State
 from aimock.steering import Steering
 from aimock_protocols.canonical import Allowance, Headers, Stamp
+
+if TYPE_CHECKING:
+    from aimock_protocols.ids import Renaming
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 """What may stand in a URL that is told to others; a name that was sent as anything else is none."""
@@ -60,7 +63,10 @@ class Exchange:
     """What chaos has in store for it."""
     entry: Entry | None = None
     """Its entry in the journal, once there is one."""
+    upgrade: Exchange | None = None
+    """The handshake of the session whose turn it is, if a provider can go on with that."""
     _stamp: Stamp | None = None
+    _renaming: Renaming | None = None
 
     @property
     def params(self) -> Mapping[str, str]:
@@ -97,6 +103,15 @@ class Exchange:
         return stamp
 
     @property
+    def renaming(self) -> Renaming | None:
+        """Fresh ids for what was recorded; None if it has its own."""
+        if self._renaming is None and self.state.rewrites_ids:
+            from aimock_protocols.ids import Renaming  # few want it
+
+            self._renaming = Renaming(self.stamp, self.state.given_ids.named_in(self.request.body))
+        return self._renaming
+
+    @property
     def fresh_headers(self) -> Headers:
         stamp = self.stamp
         return (("x-request-id", request_id(self.plan.steering, stamp)),)
@@ -109,6 +124,11 @@ class Exchange:
         if scheme not in ("http", "https"):
             scheme = "https" if self.state.settings.is_secure else "http"
         return f"{scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"
+
+    def fresh_beside(self, headers: Headers) -> Headers:
+        """The same beside these (names in lower case), for those that they do not have already."""
+        told = {name for name, _ in headers}
+        return tuple(line for line in self.fresh_headers if line[0] not in told)
 
     def memory(self, protocol: str) -> Memory:
         """What the server remembers for the exchange's test of the family that a protocol is of."""

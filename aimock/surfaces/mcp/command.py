@@ -10,11 +10,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import trio
 
-from aimock import logs, mounts
+from aimock import logs, mounts, readers
 from aimock.config import LOG_LEVELS, Config, Failure, load_config
 from aimock.net.exchange import Headers
 from aimock.randomness import Randomness
@@ -22,11 +22,6 @@ from aimock.randomness import Randomness
 logger = logging.getLogger("aimock")
 
 _KIND = "mcp"
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise Failure(f"{message}; see {self.prog} --help")
 
 
 def main(words: Sequence[str]) -> int:
@@ -38,7 +33,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _stdio(words: Sequence[str]) -> int:
-    parser = _Parser(
+    parser = readers.Parser(
         prog="aimock mcp",
         usage="aimock mcp --stdio [--config FILE] [--seed N] [FILE…]\n       aimock mcp import URL [OPTIONS]",
         description="An MCP server for a client that starts its servers: messages on stdin and stdout, logs on stderr.",
@@ -110,7 +105,7 @@ async def _until_signalled(server: Any, randomness: Randomness, config: Config, 
 
 
 def _import(words: Sequence[str]) -> int:
-    parser = _Parser(
+    parser = readers.Parser(
         prog="aimock mcp import",
         description="Writes a config file that has what a real MCP server has: tools, resources, prompts.",
         allow_abbrev=False,
