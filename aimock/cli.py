@@ -66,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 _SERVE = (
     "aimock",
     "aimock [serve] [OPTIONS]\n       aimock record [OPTIONS] -- COMMAND [ARGS…]\n"
-    "       aimock validate [--strict] [--json] PATH…\n       aimock schema fixtures|config\n       aimock mcp --stdio [FILE…]\n"
-    "       aimock mcp import URL",
+    "       aimock validate [--strict] [--json] PATH…\n       aimock schema fixtures|config\n"
+    "       aimock mcp --stdio [FILE…]\n       aimock mcp import URL",
     "A mock server for the agentic AI stack.",
 )
 _RECORD = (
