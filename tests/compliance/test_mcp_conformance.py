@@ -10,12 +10,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
 
 import node_packages
-from aimock.surfaces.mcp import from_config
-from aimock.surfaces.mock import ServiceMock
+from aimock.surfaces.mcp.mock import MCPMock
 
 HERE = Path(__file__).parent
 
@@ -44,8 +45,18 @@ def packages() -> Path:
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     section = json.loads((HERE / "mcp_conformance.json").read_text())["mcp"]
-    with ServiceMock(from_config(section, HERE)) as mock:
+    del section["serverInfo"]
+    with MCPMock().add(section) as mock:
+        mock.add_tool(
+            {"name": "slow_compute", "description": "Takes its time.", "execution": {"taskSupport": "optional"}}
+        )
+        mock.on_tool_call("slow_compute", slow_compute)
         yield mock.url
+
+
+async def slow_compute(arguments: dict[str, Any]) -> str:
+    await trio.sleep(arguments.get("seconds", 0))
+    return f"computed for {arguments.get('seconds', 0)} s"
 
 
 @pytest.mark.parametrize("suite", SUITES)

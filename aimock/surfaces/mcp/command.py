@@ -88,7 +88,7 @@ def _service(config: Config, files: Sequence[Path]) -> Any:
 async def _until_signalled(server: Any, randomness: Randomness, config: Config, sink: int) -> None:
     from aimock.surfaces.mcp import stdio
 
-    server.seeded(randomness.seed)
+    server.seeded(randomness.seed, config.wall_clock)
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
 

@@ -11,7 +11,8 @@ import attrs
 import orjson
 
 from aimock.chaos import Level
-from aimock.surfaces.mcp.script import Script
+from aimock.surfaces.mcp.script import Script, Step
+from aimock.surfaces.mcp.tasks import Lasting
 from aimock.surfaces.mcp.validation import Checked
 from aimock_protocols.jsonrpc import RpcError
 from aimock_protocols.mcp.header_values import Mirrored
@@ -32,6 +33,9 @@ class Tool:
     mirrored: Sequence[Mirrored] = ()
     """Arguments that headers repeat."""
     handler: Handler | None = None
+    later: Sequence[Step] = ()
+    """What is done when its own steps are done: in the task, if it becomes one."""
+    lasting: Lasting = attrs.field(factory=Lasting)
     level: Level | None = None
     """What goes wrong with calls of it."""
 

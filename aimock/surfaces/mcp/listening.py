@@ -12,6 +12,7 @@ from aimock_protocols.mcp.errors import invalid_params, method_not_found
 
 if TYPE_CHECKING:
     from aimock.surfaces.mcp.server import Server
+    from aimock.surfaces.mcp.tasks import Task
 
 _LISTS = {"toolsListChanged": "tools", "promptsListChanged": "prompts", "resourcesListChanged": "resources"}
 _MOST_RESOURCES = 1_000
@@ -40,14 +41,20 @@ class Listening:
         }
         if uris and _offers(capabilities, "resources", "subscribe"):
             granted["resourceSubscriptions"] = uris
+        ids = wanted.get("taskIds", [])
+        if type(ids) is list and ids and "tasks" in capabilities:
+            granted["taskIds"] = [id for id in ids[:_MOST_RESOURCES] if type(id) is str]
         self._about = {SUBSCRIPTION_KEY: request.id}
         self._lists = {_LISTS[key] for key in granted if key in _LISTS}
         self._uris = frozenset(granted.get("resourceSubscriptions", ()))
+        self._task_ids = frozenset(granted.get("taskIds", ()))
         self._send = send
+        self._tasks = server.tasks
         self._registry = server.registry
         self._id = request.id
         self._tell("subscriptions/acknowledged", {"notifications": granted})
         self._registry.listeners.append(self._changed)
+        self._tasks.listeners.append(self._task_changed)
 
     def _tell(self, method: str, params: dict[str, Any]) -> None:
         self._send(jsonrpc.notification(f"notifications/{method}", {"_meta": self._about, **params}))
@@ -58,6 +65,10 @@ class Listening:
         elif what in self._uris:
             self._tell("resources/updated", {"uri": what})
 
+    def _task_changed(self, task: Task) -> None:
+        if task.id in self._task_ids:
+            self._tell("tasks", task.modern())
+
     def end(self) -> dict[str, Any]:
         """Listens no more; the last message of a subscription that the server ends."""
         self.close()
@@ -67,6 +78,7 @@ class Listening:
         """Listens no more."""
         if self._changed in self._registry.listeners:
             self._registry.listeners.remove(self._changed)
+            self._tasks.listeners.remove(self._task_changed)
 
 
 def _offers(capabilities: dict[str, Any], kind: str, feature: str) -> bool:

@@ -14,6 +14,7 @@ from aimock_protocols.mcp.revisions import MODERN
 if TYPE_CHECKING:
     from aimock.surfaces.mcp.calls import Call
     from aimock.surfaces.mcp.sessions import Session
+    from aimock.surfaces.mcp.tasks import Task
 
 R = TypeVar("R")
 
@@ -31,6 +32,13 @@ class Ask:
 
     method: str
     params: dict[str, Any]
+
+
+@attrs.frozen
+class Park:
+    """Have the task wait for the client's answers, and come back with them by key."""
+
+    wanted: Mapping[str, Wanted]
 
 
 @attrs.frozen
@@ -54,7 +62,7 @@ class HangUp:
     retry_ms: int
 
 
-Move = Notify | Ask | Wait | Until | HangUp
+Move = Notify | Ask | Park | Wait | Until | HangUp
 Steps = Generator[Move, Any, R]
 """An answer under way: a generator that is sent what each move comes to, and returns what it is for."""
 
@@ -80,6 +88,8 @@ class Caller:
 
     may_record: bool = True
     """Whether a real server may be asked for what is not known here."""
+    task: Task | None = None
+    """That in which the call goes on."""
 
     @property
     def is_modern(self) -> bool:
@@ -89,6 +99,10 @@ class Caller:
         if self.log_level is None:
             return not self.is_modern
         return LEVELS.index(level) >= LEVELS.index(self.log_level)
+
+    def has_extension(self, name: str) -> bool:
+        extensions = self.capabilities.get("extensions")
+        return type(extensions) is dict and name in extensions
 
     def can(self, capability: str, feature: str | None = None) -> bool:
         """Whether the client has said that it has a capability; `feature`: a part of it."""

@@ -5,7 +5,7 @@ See the package's docstring for the contract with what carries the messages.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import trio
@@ -13,15 +13,13 @@ import trio
 from aimock.surfaces.mcp.listening import Listening
 from aimock.surfaces.mcp.moves import Caller, Outcome
 from aimock.surfaces.mcp.performing import Performer, begin
-from aimock.surfaces.mcp.server import Server
+from aimock.surfaces.mcp.server import Server, Spawn
 from aimock.surfaces.mcp.sessions import Send, Session, unheard
 from aimock_protocols import jsonrpc
 from aimock_protocols.canonical import Stamp
 from aimock_protocols.jsonrpc import Id, Notification, Request, RpcError
 from aimock_protocols.mcp import revisions
 from aimock_protocols.mcp.envelope import climb, is_modern, progress_token
-
-Spawn = Callable[[Callable[[], Awaitable[None]]], trio.CancelScope]
 
 _DEFAULT_TEST_ID = "__default__"
 
@@ -49,6 +47,7 @@ class Peer:
         self._on_missed = on_missed
         self._modern: dict[Id, trio.CancelScope] = {}
         self._listening: dict[Id, Listening] = {}
+        server.spawn = server.spawn or spawn
         server.registry.listeners.append(self._changed)
 
     def receive(self, body: bytes) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import trio
 
 from aimock.surfaces.mcp.calls import Call
-from aimock.surfaces.mcp.moves import Ask, Caller, HangUp, Move, Notify, Outcome, Steps, Until, Wait
+from aimock.surfaces.mcp.moves import Ask, Caller, HangUp, Move, Notify, Outcome, Park, Steps, Until, Wait, Wanted
+from aimock.surfaces.mcp.tasks import Task
+from aimock_protocols import jsonrpc
 from aimock_protocols.jsonrpc import INTERNAL_ERROR, RpcError
+
+logger = logging.getLogger("aimock")
 
 
 class Line(Protocol):
@@ -82,8 +88,55 @@ class Performer:
                 self._line.hang_up(retry_ms)
             case Until(run):
                 return await run(Call(self, self._caller))
+            case Park(wanted):
+                return await self._park(wanted)
             case Ask(method, params):
                 if self._caller.session is None:
                     raise RpcError(INTERNAL_ERROR, "Nobody can be asked without a session")
                 return await self._caller.session.ask(self._line.send, method, params)
         return None
+
+    async def _park(self, wanted: Mapping[str, Wanted]) -> dict[str, Any]:
+        """A modern task tells what it wants when it is asked how it is; a legacy one asks by its session."""
+        task, session = self._caller.task, self._caller.session
+        assert task is not None
+        if session is None:
+            return await task.ask(wanted)
+        task.become("input_required")
+        answers = {
+            key: await session.ask(session.send, question.method, question.params) for key, question in wanted.items()
+        }
+        task.become("working")
+        return answers
+
+
+class Unheard:
+    """The line of a task, which says nothing on its way."""
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Nobody waits."""
+
+    def hang_up(self, retry_ms: int) -> None:
+        """There is no connection."""
+
+    def finish(self, outcome: Outcome | None) -> None:
+        """What it comes to is kept by the task."""
+
+
+async def go_on(task: Task, steps: Steps[dict[str, Any]], caller: Caller, *, errors_fail: bool) -> None:
+    """Runs a task to its end. `errors_fail`: whether a result that is an error makes it a failure (2025-11-25)."""
+    try:
+        result = await Performer(caller, Unheard()).run(steps)
+    except RpcError as error:
+        task.error = jsonrpc.error(None, error.code, error.message, error.data)["error"]
+        task.become("failed")
+    except Exception as fault:
+        logger.exception("a task failed")
+        task.error = {"code": INTERNAL_ERROR, "message": f"{type(fault).__name__}: {fault}"}
+        task.become("failed")
+    else:
+        if not task.is_over:
+            task.result = result
+        task.become("failed" if errors_fail and result.get("isError") else "completed")
+    finally:
+        task.become("cancelled")

@@ -25,6 +25,7 @@ from aimock.surfaces.mcp.entries import (
 )
 from aimock.surfaces.mcp.moves import CAPABILITIES, Wanted
 from aimock.surfaces.mcp.script import Case, Change, Delay, Log, Progress, Questions, Reconnect, Script, Step, Verbatim
+from aimock.surfaces.mcp.tasks import Lasting
 from aimock.surfaces.mcp.validation import Checked, check_schema
 from aimock_protocols.jsonrpc import RpcError
 from aimock_protocols.mcp.envelope import LEVELS
@@ -56,6 +57,9 @@ _SCRIPT: dict[str, Kind] = {
     "roots": ONE_OR_MORE,
 }
 _CASE: dict[str, Kind] = {"arguments": OBJECT, "input": OBJECT, "recorded": FLAG}
+_TASK: dict[str, Kind] = {"ttlMs": COUNT, "pollIntervalMs": COUNT, "statusMessage": TEXT} | {
+    key: kind for key, kind in _SCRIPT.items() if key not in ("result", "results", "cases")
+}
 _ABOUT: dict[str, Kind] = {"title": TEXT, "description": TEXT, "icons": ARRAY, "_meta": OBJECT}
 _TOOL: dict[str, Kind] = _ABOUT | {
     "name": TEXT,
@@ -114,6 +118,8 @@ def tool(value: Any, where: str, handler: Handler | None = None) -> Tool:
     for name, held in (("inputSchema", schema), ("outputSchema", output)):
         if held is not None and held.keys() - {"type"}:
             _placed(f"{where}.{name}", check_schema, held)
+    if "task" in value:
+        definition["execution"] = {"taskSupport": "optional"} | definition.get("execution", {})
     support = definition.get("execution", {}).get("taskSupport", "forbidden")
     if support not in ("required", "optional", "forbidden"):
         raise ValueError(f"{where}.execution.taskSupport: expected required, optional or forbidden; got {support!r}")
@@ -131,7 +137,13 @@ def tool(value: Any, where: str, handler: Handler | None = None) -> Tool:
     level = None
     if "fault" in value:
         level = Level(Chaos(faults=_placed(f"{where}.fault", read_faults, value["fault"])))
-    return Tool(definition, _script(value, where, check), Checked(schema), checked, repeated, handler, level)
+    task = object_of(value.get("task", {}), f"{where}.task", _TASK)
+    later = _steps(task, f"{where}.task")
+    lasting = Lasting(
+        task.get("ttlMs", Lasting().ttl_ms), task.get("pollIntervalMs", Lasting().poll_ms), task.get("statusMessage")
+    )
+    script = _script(value, where, check)
+    return Tool(definition, script, Checked(schema), checked, repeated, handler, later, lasting, level)
 
 
 def resource(value: Any, where: str, handler: Handler | None = None) -> Resource:
@@ -158,7 +170,7 @@ def prompt(value: Any, where: str, handler: Handler | None = None) -> Prompt:
 
 
 ENTRIES: dict[str, tuple[dict[str, Kind], tuple[str, ...]]] = {
-    "tools": (_TOOL | _SCRIPT | {"fault": ANY}, ("name",)),
+    "tools": (_TOOL | _SCRIPT | {"task": OBJECT, "fault": ANY}, ("name",)),
     "resources": (_RESOURCE | _BODY | _SCRIPT, ("uri",)),
     "resourceTemplates": (_TEMPLATE | _BODY | _SCRIPT, ("uriTemplate",)),
     "prompts": (_PROMPT | _SCRIPT, ("name",)),

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from aimock.surfaces.mcp.moves import Ask, Caller, HangUp, InputRequired, Notify, Steps, ToolFailed, Wait, Wanted
+from aimock.surfaces.mcp.moves import Ask, Caller, HangUp, InputRequired, Notify, Park, Steps, ToolFailed, Wait, Wanted
 from aimock.surfaces.mcp.templates import filled
 from aimock_protocols import jsonrpc
 from aimock_protocols.jsonrpc import RpcError
@@ -121,12 +121,18 @@ def contains(value: Any, pattern: Any) -> bool:
 
 
 def play(
-    steps: Iterable[Step], caller: Caller, arguments: Mapping[str, Any], tell: Callable[[str], None]
+    steps: Iterable[Step],
+    caller: Caller,
+    arguments: Mapping[str, Any],
+    tell: Callable[[str], None],
+    inputs: dict[str, Any] | None = None,
 ) -> Steps[dict[str, Any]]:
-    """Does the steps, one after the other; the client's answers by their keys. What they say may have placeholders for
-    arguments and earlier answers. `tell` tells those who listen of a change. Raises InputRequired, ToolFailed,
-    RpcError."""
-    inputs: dict[str, Any] = {}
+    """Does the steps, one after the other; the client's answers by their keys.
+
+    What they say may have placeholders for arguments and earlier answers (`inputs`, to which theirs are added). `tell`
+    tells those who listen of a change. Raises InputRequired, ToolFailed, RpcError.
+    """
+    inputs = {} if inputs is None else inputs
     variables = {"args": arguments, "arguments": arguments, "input": inputs}
     for step in steps:
         match step:
@@ -174,6 +180,8 @@ def ask(caller: Caller, wanted: Mapping[str, Wanted]) -> Steps[dict[str, Any]]:
         if not question.optional or caller.can(question.capability, question.feature)
     }
     require(caller, wanted.values())
+    if caller.task is not None:
+        return (yield Park(wanted)) if wanted else {}
     if caller.is_modern:
         given = {
             key: caller.inputs[key] for key, question in wanted.items() if question.accepts(caller.inputs.get(key))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Protocol
 
 import attrs
+import trio
 
 from aimock.surfaces.mcp.counters import Counters
 from aimock.surfaces.mcp.entries import (
@@ -22,14 +24,16 @@ from aimock.surfaces.mcp.entries import (
     tool_result,
 )
 from aimock.surfaces.mcp.moves import Caller, InputRequired, Outcome, Steps, ToolFailed, Until
+from aimock.surfaces.mcp.performing import go_on
 from aimock.surfaces.mcp.registry import Registry
-from aimock.surfaces.mcp.script import Verbatim, play, questions, require
+from aimock.surfaces.mcp.script import Step, Verbatim, play, questions, require
+from aimock.surfaces.mcp.tasks import EXTENSION, Task, Tasks
 from aimock.surfaces.mcp.templates import filled
 from aimock_protocols import jsonrpc
 from aimock_protocols.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, Request, RpcError
 from aimock_protocols.mcp import paging, request_state, revisions, shapes
-from aimock_protocols.mcp.envelope import LEVELS
-from aimock_protocols.mcp.errors import RESOURCE_NOT_FOUND, invalid_params, method_not_found
+from aimock_protocols.mcp.envelope import LEVELS, RELATED_TASK_KEY
+from aimock_protocols.mcp.errors import RESOURCE_NOT_FOUND, invalid_params, method_not_found, missing_capability
 from aimock_protocols.mcp.header_values import check_arguments
 
 logger = logging.getLogger("aimock")
@@ -37,6 +41,10 @@ logger = logging.getLogger("aimock")
 _STATE_LASTS = 3_600.0
 """Seconds for which a client may take to answer."""
 _MOST_COMPLETIONS = 100
+_LONGEST_TTL_MS = 3_600_000
+
+Spawn = Callable[[Callable[[], Awaitable[None]]], trio.CancelScope]
+"""Begins an async function beside the caller; cancelling the scope ends it."""
 
 _ASKING = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """Methods that may want input, and the parameter that says of what."""
@@ -47,6 +55,7 @@ DEFAULT_CAPABILITIES: dict[str, Any] = {
     "prompts": {"listChanged": True},
     "logging": {},
     "completions": {},
+    "tasks": {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}},
 }
 """All that is built. What is empty may be filled at any time, so it is declared, and its lists are empty."""
 
@@ -91,11 +100,16 @@ class Server:
         self.counters = Counters()
         self.recording: Recording | None = None
         """Where calls go that nothing here answers, if they go anywhere."""
+        self.tasks = Tasks()
+        self.spawn: Spawn | None = None
+        """How what goes on by itself is begun; set by what serves it first."""
+        self.wall_clock: Callable[[], float] = time.time
         self.key = b""
         """With which state that travels is signed; of 32 bytes, from the server's seed."""
 
-    def seeded(self, seed: int) -> None:
-        """Signs with a key of this seed."""
+    def seeded(self, seed: int, wall_clock: Callable[[], float] = time.time) -> None:
+        """Signs with a key of this seed, and reads Unix time from this clock."""
+        self.wall_clock = wall_clock
         self.key = hashlib.blake2b(b"mcp requestState", key=str(seed).encode()[:64], digest_size=32).digest()
 
     # -- requests --------------------------------------------------------------------------------------------------
@@ -105,6 +119,7 @@ class Server:
         known = _METHODS.get(method)
         return (
             known is not None
+            and (known.capability != "tasks" or revisions.has(revision, "tasks"))
             and (known.modern if revision == revisions.MODERN else known.legacy)
             and (known.capability is None or known.capability in self.options.capabilities)
         )
@@ -196,8 +211,11 @@ class Server:
         return told | self._instructions()
 
     def _capabilities(self, revision: str) -> dict[str, Any]:
-        lacking = set() if revision >= "2025-03-26" else {"completions"}
-        return {key: value for key, value in self.options.capabilities.items() if key not in lacking}
+        told = dict(self.options.capabilities)
+        if revision == revisions.MODERN and told.pop("tasks", None) is not None:
+            told["extensions"] = {EXTENSION: {}} | told.get("extensions", {})  # which they are by then
+        lacking = {key for key in ("completions", "tasks") if not revisions.has(revision, key)}
+        return {key: value for key, value in told.items() if key not in lacking}
 
     def _instructions(self) -> dict[str, Any]:
         return {} if self.options.instructions is None else {"instructions": self.options.instructions}
@@ -212,40 +230,54 @@ class Server:
     # -- calls -----------------------------------------------------------------------------------------------------
 
     def _call_tool(self, params: dict[str, Any], caller: Caller) -> Steps[dict[str, Any]]:
+        """What nothing here answers the real server does, if there is one that has the tool."""
+        recording = self.recording
+        try:
+            return (yield from self._called(params, caller))
+        except Missed:
+            name = params["name"]
+            if recording is None or not caller.may_record or self.registry.get("tools", name) is None:
+                raise
+            answer = yield Until(lambda call: recording.call(name, params.get("arguments", {})))
+            return shapes.tool_result(tool_result(answer), caller.revision)
+
+    def _called(self, params: dict[str, Any], caller: Caller) -> Steps[dict[str, Any]]:
         name = params.get("name")
         if type(name) is not str:
             raise invalid_params("name must be a string")
         arguments = params.get("arguments", {})
         if type(arguments) is not dict:
             raise invalid_params("arguments must be an object")
-        recording = self.recording
-        if recording is None or not caller.may_record:
-            return (yield from self._called(name, arguments, caller))
-        try:
-            return (yield from self._called(name, arguments, caller))
-        except Missed:
-            if self.registry.get("tools", name) is None:  # nor is it the real server's
-                raise
-            answer = yield Until(lambda call: recording.call(name, arguments))
-            return shapes.tool_result(tool_result(answer), caller.revision)
-
-    def _called(self, name: str, arguments: dict[str, Any], caller: Caller) -> Steps[dict[str, Any]]:
         tool = self.registry.get("tools", name)
         if not isinstance(tool, Tool):
             raise Missed(INVALID_PARAMS, f"Unknown tool: {name}")
         fault = tool.arguments.fault(arguments)
         if fault is not None and not revisions.has(caller.revision, "argument_errors"):
             raise invalid_params(f"Invalid arguments for tool {name}: {fault}")
+        becomes_task = self._becomes_task(tool, params, caller)
+        if fault is not None:
+            failure = shapes.text_result(f"Invalid arguments for tool {name}: {fault}", is_error=True)
+            return shapes.tool_result(failure, caller.revision)
+        inputs: dict[str, Any] = {}
+        if becomes_task and not caller.is_modern:
+            return {"task": self._begin_task(tool, caller, arguments, inputs, params["task"]).legacy()}
+        if becomes_task:  # after its first questions, which are answered as those of any call
+            inputs = yield from self._prepared(tool, caller, arguments)
+            return {"resultType": "task", **self._begin_task(tool, caller, arguments, inputs, {}).modern()}
+        return (yield from self._run_tool(tool, caller, arguments, inputs, tool.script.steps_for(arguments)))
+
+    def _run_tool(
+        self, tool: Tool, caller: Caller, arguments: dict[str, Any], inputs: dict[str, Any], steps: Sequence[Step]
+    ) -> Steps[dict[str, Any]]:
+        """From these steps to its result. `inputs`: what its client has answered before."""
         try:
-            if fault is not None:
-                raise ToolFailed(f"Invalid arguments for tool {name}: {fault}")
-            result = yield from self._played(tool, caller, arguments, tool_result)
+            result = yield from self._played(tool, caller, arguments, tool_result, (*steps, *tool.later), inputs)
         except ToolFailed as failed:
             result = shapes.text_result(str(failed), is_error=True)
         if tool.output is not None and not result["isError"]:
             fault = tool.output.fault(result.get("structuredContent"))
             if fault is not None:
-                raise RpcError(INTERNAL_ERROR, f"The result of {name} does not fit its outputSchema: {fault}")
+                raise RpcError(INTERNAL_ERROR, f"The result of {tool.key} does not fit its outputSchema: {fault}")
         return shapes.tool_result(result, caller.revision)
 
     def _get_prompt(self, params: dict[str, Any], caller: Caller) -> Steps[dict[str, Any]]:
@@ -285,18 +317,29 @@ class Server:
     ) -> Steps[dict[str, Any]]:
         """As `_played`, for what has no other way to tell of a failure than a protocol error."""
         try:
-            return (yield from self._played(entry, caller, arguments, read))
+            return (yield from self._played(entry, caller, arguments, read, entry.script.steps_for(arguments), {}))
         except ToolFailed as failed:
             raise RpcError(INTERNAL_ERROR, str(failed)) from None
 
+    def _prepared(self, tool: Tool, caller: Caller, arguments: dict[str, Any]) -> Steps[dict[str, Any]]:
+        """What its client answered to the steps before its task."""
+        steps = tool.script.steps_for(arguments)
+        require(caller, questions(steps))
+        return (yield from play(steps, caller, arguments, self.registry.tell))
+
     def _played(
-        self, entry: Entry, caller: Caller, arguments: dict[str, Any], read: Callable[[Any], dict[str, Any]]
+        self,
+        entry: Entry,
+        caller: Caller,
+        arguments: dict[str, Any],
+        read: Callable[[Any], dict[str, Any]],
+        steps: Sequence[Step],
+        inputs: dict[str, Any],
     ) -> Steps[dict[str, Any]]:
         """What an entry's script, or its handler, comes to, as `read` takes its answer."""
         script = entry.script
-        steps = script.steps_for(arguments)
         require(caller, questions(steps))
-        inputs = yield from play(steps, caller, arguments, self.registry.tell)
+        inputs = yield from play(steps, caller, arguments, self.registry.tell, inputs)
         if entry.handler is not None:
             answer = yield from _handled(entry, arguments)
         else:
@@ -313,6 +356,92 @@ class Server:
             return read(answer)
         except ValueError as wrong:
             raise ToolFailed(f"The answer of {entry.key} is none: {wrong}") from None
+
+    # -- tasks -----------------------------------------------------------------------------------------------------
+
+    def _becomes_task(self, tool: Tool, params: dict[str, Any], caller: Caller) -> bool:
+        """Whether a call goes on as a task. Raises RpcError if the tool has it otherwise than the client."""
+        support = tool.task_support
+        if "tasks" not in self.options.capabilities or caller.revision not in (revisions.MODERN, revisions.TASKS):
+            return False
+        if caller.is_modern:
+            if support == "required":
+                self._require_tasks(caller)
+            return support != "forbidden" and caller.has_extension(EXTENSION)
+        wanted = params.get("task")
+        if wanted is not None and type(wanted) is not dict:
+            raise invalid_params("task must be an object")
+        if (wanted is None and support == "required") or (wanted is not None and support == "forbidden"):
+            raise RpcError(jsonrpc.METHOD_NOT_FOUND, f"{tool.key} as a task is {support}")
+        return wanted is not None
+
+    def _begin_task(
+        self, tool: Tool, caller: Caller, arguments: dict[str, Any], inputs: dict[str, Any], wanted: dict[str, Any]
+    ) -> Task:
+        if self.spawn is None:
+            raise RpcError(INTERNAL_ERROR, "Nothing can go on by itself here")
+        lasting = tool.lasting
+        ttl = wanted.get("ttl")
+        if type(ttl) is int and ttl > 0:
+            lasting = attrs.evolve(lasting, ttl_ms=min(ttl, _LONGEST_TTL_MS))
+        owner = caller.session.id if caller.session is not None else ""
+        task = Task(caller.stamp.uuid("task"), owner, lasting, self.wall_clock)
+        self.tasks.add(task)
+        within = attrs.evolve(caller, task=task)
+        steps = () if caller.is_modern else tool.script.steps_for(arguments)
+        work = self._run_tool(tool, within, arguments, inputs, steps)
+        task.scope = self.spawn(lambda: go_on(task, work, within, errors_fail=not caller.is_modern))
+        return task
+
+    def _require_tasks(self, caller: Caller) -> None:
+        if not caller.has_extension(EXTENSION):
+            raise missing_capability({"extensions": {EXTENSION: {}}})
+
+    def _task(self, params: dict[str, Any], caller: Caller) -> Task:
+        """Raises RpcError if there is none of this id, or the client cannot know of it."""
+        if caller.is_modern:
+            self._require_tasks(caller)
+        owner = caller.session.id if caller.session is not None else ""
+        task = self.tasks.get(params.get("taskId"), owner, self.wall_clock())
+        if task is None:
+            raise invalid_params(f"Unknown task: {params.get('taskId')}")
+        return task
+
+    def _get_task(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        task = self._task(params, caller)
+        return task.modern() if caller.is_modern else task.legacy()
+
+    def _list_tasks(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        owner = caller.session.id if caller.session is not None else ""
+        known = self.tasks.of(owner, self.wall_clock())
+        page = paging.page(known, params.get("cursor"), self.options.page_size)
+        listed = {"tasks": [task.legacy() for task in page.items]}
+        return listed | ({} if page.next is None else {"nextCursor": page.next})
+
+    def _task_result(self, params: dict[str, Any], caller: Caller) -> Steps[dict[str, Any]]:
+        task = self._task(params, caller)
+        if not task.is_over:
+            yield Until(lambda call: task.done.wait())
+        if task.error is not None:
+            raise RpcError(task.error["code"], task.error["message"], task.error.get("data"))
+        if task.result is None:
+            raise invalid_params(f"Task {task.id} was cancelled")
+        meta = {**(task.result.get("_meta") or {}), RELATED_TASK_KEY: {"taskId": task.id}}
+        return task.result | {"_meta": meta}
+
+    def _update_task(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        task, inputs = self._task(params, caller), params.get("inputResponses")
+        if type(inputs) is not dict:
+            raise invalid_params("inputResponses must be an object")
+        task.answer(inputs)
+        return {}
+
+    def _cancel_task(self, params: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        task = self._task(params, caller)
+        if task.is_over and not caller.is_modern:
+            raise invalid_params(f"Task {task.id} is {task.status} already")
+        task.cancel()
+        return {} if caller.is_modern else task.legacy()
 
     # -- the rest --------------------------------------------------------------------------------------------------
 
@@ -410,6 +539,11 @@ _METHODS: dict[str, _Method] = {
     "logging/setLevel": _Method(Server._set_level, "logging", modern=False),
     "resources/subscribe": _Method(Server._subscribe, "resources", modern=False),
     "resources/unsubscribe": _Method(Server._unsubscribe, "resources", modern=False),
+    "tasks/get": _Method(Server._get_task, "tasks"),
+    "tasks/cancel": _Method(Server._cancel_task, "tasks"),
+    "tasks/update": _Method(Server._update_task, "tasks", legacy=False),
+    "tasks/list": _Method(Server._list_tasks, "tasks", modern=False),
+    "tasks/result": _Method(Server._task_result, "tasks", modern=False),
     "server/discover": _Method(Server._discover, legacy=False),
 }
 

@@ -49,6 +49,7 @@ class MCPService(Mounted):
     def __init__(self, options: Options | None = None, transport: Transport | None = None) -> None:
         super().__init__()
         self.server = Server(options or Options())
+        self.server.spawn = self.spawn
         self.transport = transport or Transport()
         self.sessions = Sessions(self.transport.most_sessions, self.transport.idle_seconds)
         self.before: list[Callable[[Exchange, str], Answer | None]] = []
@@ -103,7 +104,7 @@ class MCPService(Mounted):
 
     def respond(self, exchange: Exchange, path: str) -> Answer:
         if not self.server.key:
-            self.server.seeded(exchange.state.randomness.seed)
+            self.server.seeded(exchange.state.randomness.seed, exchange.state.settings.wall_clock)
         for guard in self.before:
             answer = guard(exchange, path)
             if answer is not None:
@@ -231,6 +232,7 @@ class MCPService(Mounted):
     def reset(self) -> None:
         self.server.registry.clear()
         self.server.counters.rewind()
+        self.server.tasks.clear()
         if self._recorder is not None:
             self._recorder.forget()
         self._modern.reset()

@@ -69,10 +69,6 @@ class Envelope:
     """The least severe log messages that it wants; None: none at all."""
     progress_token: str | int | None
 
-    def has_extension(self, name: str) -> bool:
-        extensions = self.capabilities.get("extensions")
-        return type(extensions) is dict and name in extensions
-
 
 def climb(
     request: Request, headers: Mapping[str, str] | None, lines: Sequence[tuple[str, str]], supported: Sequence[str]

@@ -20,6 +20,7 @@ _DRAFTS = {"2024-10-07": "2024-11-05"}
 
 _SINCE = {
     "audio": "2025-03-26",
+    "completions": "2025-03-26",
     "resource_link": "2025-06-18",
     "icons": "2025-11-25",
     "priming": "2025-11-25",
@@ -31,6 +32,9 @@ _SINCE = {
 
 BATCHES = "2025-03-26"
 """The only revision that has them."""
+
+TASKS = "2025-11-25"
+"""The only legacy revision that has them."""
 
 
 def has(revision: str, feature: str) -> bool:

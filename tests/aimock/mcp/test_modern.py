@@ -37,6 +37,7 @@ def test_discovery(client: ModernClient) -> None:
             "prompts": {"listChanged": True},
             "logging": {},
             "completions": {},
+            "extensions": {"io.modelcontextprotocol/tasks": {}},
         },
         "ttlMs": 0,
         "cacheScope": "public",
@@ -200,7 +201,7 @@ def test_listening(mcp: MCPMock) -> None:
             about = {SUBSCRIPTION_KEY: body["id"]}
             assert first["params"] == {
                 "_meta": about,
-                "notifications": {"toolsListChanged": True, "resourceSubscriptions": ["file:///a"]},
+                "notifications": wanted,
             }
             mcp.notify("prompts").notify("file:///b").add_tool({"name": "new"}).notify("file:///a")
             assert [next(told)["method"] for _ in range(2)] == [
