@@ -42,6 +42,14 @@ class Failure:
         return OAuthError(self.error, self.description)
 
 
+class OnCommand(OAuthError):
+    """An error that a test asked for."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.error, failure.description)
+        self.failure = failure
+
+
 class Failures:
     """Those that are still to come."""
 
@@ -58,6 +66,12 @@ class Failures:
     def next(self, endpoint: str) -> Failure | None:
         waiting = self._waiting[endpoint]
         return waiting.popleft() if waiting else None
+
+    def strike(self, endpoint: str) -> None:
+        """Raises OnCommand if the next request to the endpoint is to fail."""
+        failure = self.next(endpoint)
+        if failure is not None:
+            raise OnCommand(failure)
 
     def clear(self) -> None:
         for waiting in self._waiting.values():
