@@ -7,7 +7,6 @@ Secrets are told by where they travel, by names that this module guesses more fr
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import logging
 import re
@@ -49,7 +48,7 @@ def _parts(value: str) -> Iterator[str]:
     if scheme.lower() == "basic":
         try:
             yield base64.b64decode(coded).decode().partition(":")[2]
-        except (binascii.Error, UnicodeError):
+        except ValueError:  # whatever is no Base64 of UTF-8
             return
 
 

@@ -263,8 +263,6 @@ def _message(text: str | bytes) -> Request | Notification | Response | None:
 
 
 def _answer_in(body: bytes, id: Any) -> Response | None:
-    """The response in a body. An error may lack the id, where the server could not read it."""
+    """The response in a body."""
     message = _message(body)
-    if isinstance(message, Response) and (message.id == id or (message.error is not None and message.id is None)):
-        return message
-    return None
+    return message if isinstance(message, Response) and message.id == id else None
