@@ -5,11 +5,11 @@ Its parts, from the inside out:
 - `registry.py` has what is served; `reading.py` makes entries of JSON, `entries.py` says what they are, `script.py`
   what happens when one is called.
 - `server.py` answers requests, with `calling.py` and `tasking.py`. An answer is `Steps`, a generator that does no I/O:
-  it yields moves (`moves.py`: send this notification, ask the client this, wait so long, await this handler) and returns
-  an `Outcome`, which holds the JSON-RPC response. One that yields nothing is answered at once.
+  it yields moves (`moves.py`: send this notification, ask the client this, wait so long, await this handler), and
+  returns an `Outcome`, which holds the JSON-RPC response. One that yields nothing is answered at once.
 - `performing.py` performs moves for a `Line`, the way of one request to its client.
-- `service.py` is Streamable HTTP: `legacy.py` with sessions (`held.py`, `streams.py`), `modern.py` without. `peer.py` is
-  the rest of transports.
+- `service.py` is Streamable HTTP: `legacy.py` with sessions (`held.py`, `streams.py`), `modern.py` without. `peer.py`
+  is for the rest of transports.
 
 **The seam for other transports** (stdio, HTTP+SSE) is `peer.Peer`: one client, for as long as its transport lasts.
 
