@@ -100,9 +100,7 @@ class Expander:
         if stream is not None and stream.kind is kind and named in (None, stream.id):
             for field, said in stream.established.items():
                 if event.get(field, said) != said:
-                    raise OrderError(
-                        f"{field} {shown(event[field])} is not that of the open {kind.name}, {shown(said)}"
-                    )
+                    raise OrderError(f"{field} {shown(event[field])} is not the open {kind.name}'s, {shown(said)}")
         else:
             yield from self._close(lane)
             if named is None:

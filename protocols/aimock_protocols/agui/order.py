@@ -165,11 +165,9 @@ class Order:
             del self._run.steps[owner, name]
             return
         other = [each for each, open_name in self._run.steps if open_name == name]
-        raise OrderError(
-            f"step {shown(name)} is {_whose(other[0])}, and not {_whose(owner)}"
-            if other
-            else f"no step {shown(name)} is open"
-        )
+        if other:
+            raise OrderError(f"step {shown(name)} is {_whose(other[0])}, and not {_whose(owner)}")
+        raise OrderError(f"no step {shown(name)} is open")
 
     def _subagent_started(self, event: Event) -> None:
         run, name, parent = self._run, event["subagentRunId"], event.get("parentSubagentRunId")
@@ -246,16 +244,17 @@ def _whose(owner: Owner) -> str:
 class Violation(NamedTuple):
     """The event that breaks a rule, and which."""
 
-    index: int
+    place: int
+    """Of the event, from 0."""
     rule: str
 
 
 def violation(events: Iterable[Event]) -> Violation | None:
     """The first event that clients would not take."""
     order = Order()
-    for index, event in enumerate(events):
+    for place, event in enumerate(events):
         try:
             order.feed(event)
         except OrderError as error:
-            return Violation(index, str(error))
+            return Violation(place, str(error))
     return None

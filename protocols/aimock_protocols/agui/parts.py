@@ -173,9 +173,8 @@ def activity(
 
     def events(names: Names) -> list[Event]:
         own = {"messageId": message_id or names.new("messageId"), "activityType": activity_type}
-        changes = [
-            event for patch in patches for event in activity_delta(own["messageId"], activity_type, patch)(names)
-        ]
+        deltas = (activity_delta(own["messageId"], activity_type, patch) for patch in patches)
+        changes = [event for delta in deltas for event in delta(names)]
         return [{"type": "ACTIVITY_SNAPSHOT", **own, "content": {**content}, "replace": replace}, *changes]
 
     return events

@@ -1,8 +1,8 @@
 """From the events of a fixture to those of one run: ids filled in, long texts cut, each with its time, as SSE.
 
-In any value, a text that is a template and nothing else is filled in: `{{threadId}}` and `{{runId}}` are the request's,
-`{{messageId}}`, `{{toolCallId}}` and `{{subagentRunId}}` new ones, and `{{messageId:a}}` another for each word after the
-colon. RUN_STARTED and RUN_FINISHED that do not say their ids have the request's.
+A text that is a template and nothing else is filled in, wherever it stands: `{{threadId}}` and `{{runId}}` are the
+request's, `{{messageId}}`, `{{toolCallId}}` and `{{subagentRunId}}` new ones, and `{{messageId:a}}` another for each
+word after the colon. RUN_STARTED and RUN_FINISHED that do not say their ids have the request's.
 """
 
 from __future__ import annotations

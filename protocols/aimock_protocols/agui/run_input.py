@@ -25,7 +25,7 @@ _INPUT = record(
         "tools": list_of(record({"name": STRING}, {})),
     },
 )
-"""Looser than the protocol: ids may be missing, and of messages only the roles count, so that a test can ask by hand."""
+"""Looser than the protocol, so that a test can ask by hand: ids may be missing, and of messages only roles count."""
 
 
 @attrs.define(eq=False, slots=False)
