@@ -43,7 +43,7 @@ DEFAULT_FIXTURES = "./fixtures"
 SHUTDOWN_GRACE = 8.0
 """Seconds that streams have to finish after the first SIGTERM or SIGINT; a container runtime kills after ten."""
 
-_FLAG_OF_LATER_VERSIONS = ("agui-record", "agui-proxy-only", "agui-upstream", "provider-byteplus")
+_FLAG_OF_LATER_VERSIONS = ("provider-byteplus",)
 """Flags of the reference that this version does not honour, and therefore refuses by name."""
 
 
@@ -336,6 +336,7 @@ def choose(words: Sequence[str]) -> Config:
         candidates = (from_flags.get(name), getattr(from_file, name), defaults.get(name))
         chosen[name] = next((value for value in candidates if value is not None), None)
     chosen["record"] = record_flags.chosen(flags, from_file.record, chosen["fixtures"] or ())
+    chosen["services"] = tuple(record_flags.with_agent(flags, chosen["services"], chosen["fixtures"] or ()))
     return Config(**chosen)
 
 

@@ -22,7 +22,9 @@ class Service(NamedTuple):
     """The name of its class for programs, in the module `mock` there."""
 
 
-SERVICES: Mapping[str, Service] = {}
+SERVICES: Mapping[str, Service] = {
+    "agui": Service("aimock.surfaces.agui", "AGUIMock"),
+}
 """By the names of their sections in a config file."""
 
 

@@ -11,6 +11,7 @@ from aimock.config import ConfigError, Failure, number, whole_number
 
 if TYPE_CHECKING:
     from aimock.record.config import RecordConfig
+    from aimock.surfaces.mounted import Mounted
 
 PROVIDERS = ("openai", "anthropic", "gemini", "vertexai", "bedrock", "azure", "ollama", "cohere", "openrouter")
 MODES = ("none", "once", "new_episodes", "all")
@@ -33,6 +34,9 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         add(f"--provider-{provider}", metavar="URL", help=f"where {provider} is")
     for name, (shown, _, words) in _LIMITS.items():
         add(f"--{name}", metavar=shown, help=words)
+    add("--agui-upstream", metavar="URL", help="an AG-UI agent, to be recorded at /agui")
+    add("--agui-record", action="store_true", default=None, help="ask it where nothing matches, and keep its runs")
+    add("--agui-proxy-only", action="store_true", default=None, help="ask it, and keep nothing")
 
 
 def chosen(flags: argparse.Namespace, from_file: RecordConfig | None, fixtures: Sequence[str]) -> RecordConfig | None:
@@ -60,7 +64,7 @@ def chosen(flags: argparse.Namespace, from_file: RecordConfig | None, fixtures: 
     if not providers and from_file is None:
         raise Failure("--record and --proxy-only need a --provider-… to ask")
     if flags.record and not flags.proxy_only:
-        keys["fixturePath"] = str(_directory(fixtures))
+        keys["fixturePath"] = str(_beside(fixtures, "--record", "recorded"))
     try:
         read = record_config(keys)
     except ValueError as error:
@@ -73,6 +77,32 @@ def chosen(flags: argparse.Namespace, from_file: RecordConfig | None, fixtures: 
     merged: RecordConfig = attrs.evolve(from_file, **changes)
     assert isinstance(merged, RecordConfig)
     return merged
+
+
+def with_agent(
+    flags: argparse.Namespace, services: Sequence[tuple[str, Mounted]], fixtures: Sequence[str]
+) -> Sequence[tuple[str, Mounted]]:
+    """The services, with an agent at /agui that records, if flags ask for one: that of the config file, if it has one
+    there. Recordings of earlier runs answer too. Raises Failure."""
+    if not (flags.agui_record or flags.agui_proxy_only):
+        if flags.agui_upstream is not None:
+            raise Failure("--agui-upstream needs --agui-record or --agui-proxy-only")
+        return services
+    if flags.agui_upstream is None:
+        raise Failure("--agui-record and --agui-proxy-only need --agui-upstream")
+    from aimock.surfaces.agui.recording import FOLDER
+    from aimock.surfaces.agui.service import AGUI
+
+    told: dict[str, Any] = {"upstream": flags.agui_upstream, "proxyOnly": bool(flags.agui_proxy_only)}
+    if not flags.agui_proxy_only:
+        told["fixturePath"] = str(_beside(fixtures, "--agui-record", FOLDER))
+    found = next((service for path, service in services if path == "/agui" and isinstance(service, AGUI)), None)
+    agent = found or AGUI()
+    try:
+        agent.add({"record": told})
+    except ValueError as error:
+        raise Failure(f"--agui-record: {error}") from None
+    return services if found is not None else (*services, ("/agui", agent))
 
 
 def _told(keys: dict[str, Any]) -> set[str]:
@@ -94,10 +124,10 @@ def _read(name: str, text: str, check: Any) -> Any:
         raise Failure(f"--{name}: expected {words if 'number' in words else 'a number'}, got {text!r}") from None
 
 
-def _directory(fixtures: Sequence[str]) -> Path:
+def _beside(fixtures: Sequence[str], flag: str, folder: str) -> Path:
     """Where what is recorded goes: beside the first fixtures."""
     first = fixtures[0] if fixtures else "./fixtures"
     if "://" in first:
-        raise Failure(f"--record: the first --fixtures must be a directory to record into, got {first!r:.80}")
+        raise Failure(f"{flag}: the first --fixtures must be a directory to record into, got {first!r:.80}")
     path = Path(first)
-    return (path.parent if path.is_file() else path) / "recorded"
+    return (path.parent if path.is_file() else path) / folder

@@ -17,7 +17,7 @@ from aimock_protocols.agui.playing import RunIds, played
 from aimock_protocols.agui.run_input import RunInput
 from aimock_protocols.agui.shapes import shown
 from aimock_protocols.agui.vocabulary import Event, event_faults
-from aimock_protocols.agui.written import WrittenError, read_parts
+from aimock_protocols.agui.written import read_parts
 from aimock_protocols.canonical import ENTROPY_BYTES, Stamp
 
 _SAMPLE = RunIds(RunInput({"threadId": "thread", "runId": "run", "messages": []}), Stamp(0.0, bytes(ENTROPY_BYTES)))
@@ -40,7 +40,7 @@ class Fixture:
     delay_ms: float | None = None
     """After each event, if nothing more exact is said."""
     is_composed: bool = True
-    """Whether its texts may be cut, since nobody wrote down their events."""
+    """Whether nobody wrote down its events, so that its texts may be cut where they have a pace."""
 
 
 def read_fixture(entry: Any, *, validate: bool = True) -> Fixture | None:
@@ -73,13 +73,12 @@ def _events(told: Mapping[str, Any]) -> Sequence[Event] | None:
     if "run" in told and ("text" in told or "events" in told):
         raise ValueError(f'.run: does not go with "{"text" if "text" in told else "events"}"')
     ending = {key: told[key] for key in _RUN_KEYS if key in told}
-    try:
-        if "text" in told:  # the reference lets it win over events
-            return parts.run(*read_parts([{"text": told["text"]}], ""), **ending)
-        if "run" in told:
-            return parts.run(*read_parts(told["run"], ".run"), **ending)
-    except WrittenError as error:
-        raise ValueError(f".text: expected a string, got {shown(told['text'])}" if "text" in told else str(error)) from None
+    if "text" in told:  # the reference lets it win over events
+        if not isinstance(told["text"], str):
+            raise ValueError(f".text: expected a string, got {shown(told['text'])}")
+        return parts.run(parts.text(told["text"]), **ending)
+    if "run" in told:
+        return parts.run(*read_parts(told["run"], ".run"), **ending)
     if ending:
         raise ValueError(f'.{next(iter(ending))}: goes with "text" or "run"')
     events = told.get("events")
@@ -114,13 +113,12 @@ def _delay(told: Mapping[str, Any]) -> float | None:
 
 
 def _delivery(told: Mapping[str, Any]) -> Delivery:
-    entry = {"match": {}, "response": {"content": ""}} | {key: told[key] for key in _DELIVERY_KEYS if key in told}
+    entry = {"match": {}, "response": {"content": "x"}} | {key: told[key] for key in _DELIVERY_KEYS if key in told}
     for finding in validate_fixtures([entry]):
         raise ValueError(f".{finding.message}")
     return make_fixture(entry)
 
 
-def unended(events: Sequence[Event]) -> bool:
-    """Whether a run is left without an end: clients wait for nothing more, and learn nothing of how it went."""
-    return not any(event.get("type") in ("RUN_FINISHED", "RUN_ERROR") for event in events[-1:])
-
+def is_unended(fixture: Fixture) -> bool:
+    """Whether its run is left without an end, so that clients learn nothing of how it went."""
+    return not any(event.get("type") in ("RUN_FINISHED", "RUN_ERROR") for event in fixture.events[-1:])

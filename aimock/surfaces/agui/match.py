@@ -27,7 +27,7 @@ class Resume:
 
     interrupt_id: Needle | None = None
     status: str | None = None
-    payload: Any = _UNSAID
+    payload: Any = attrs.field(default=_UNSAID, hash=False)
     """What the answer's payload must have in it."""
 
     def fits(self, entry: Mapping[str, Any]) -> bool:
@@ -73,9 +73,7 @@ class Match:
     def fits(self, asked: RunInput) -> bool:
         """Whether all holds but `sequence_index`, which is the book's."""
         return all(
-            test(wanted, asked)
-            for field, test in _TESTS.items()
-            if (wanted := getattr(self, field)) is not None
+            test(wanted, asked) for field, test in _TESTS.items() if (wanted := getattr(self, field)) is not None
         )
 
 
@@ -151,6 +149,8 @@ _KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "sequenceIndex": ("sequence_index", _count),
     "predicate": ("predicate", _callable),
 }
+
+MATCH_KEYS = tuple(_KEYS)
 
 
 def read_match(value: Any) -> Match:
