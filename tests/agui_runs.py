@@ -36,7 +36,13 @@ _CALL = {"toolCallId": "c"}
 _ACTIVITY = {"messageId": "a", "activityType": "PLAN"}
 _RUN = {"threadId": "t", "runId": "r"}
 FULL_EVENTS: list[Event] = [
-    {"type": "RUN_STARTED", **_RUN, "parentRunId": "p", "protocolVersion": "1.0", "input": {**_RUN, "messages": MESSAGES}},
+    {
+        "type": "RUN_STARTED",
+        **_RUN,
+        "parentRunId": "p",
+        "protocolVersion": "1.0",
+        "input": {**_RUN, "messages": MESSAGES},
+    },
     {"type": "RUN_FINISHED", **_RUN, "result": None, "outcome": {"type": "interrupt", "interrupts": [INTERRUPT]}},
     {"type": "RUN_FINISHED", **_RUN, "outcome": {"type": "success", "pendingToolCallIds": ["c"]}, "usage": USAGE},
     {"type": "RUN_FINISHED", **_RUN, "outcome": {"type": "cancelled"}},
@@ -79,7 +85,12 @@ FULL_EVENTS: list[Event] = [
         "parentToolCallId": "c",
         "parentMessageId": "m",
     },
-    {"type": "SUBAGENT_FINISHED", "subagentRunId": "s", "result": 1, "outcome": {"type": "suspended", "interruptIds": []}},
+    {
+        "type": "SUBAGENT_FINISHED",
+        "subagentRunId": "s",
+        "result": 1,
+        "outcome": {"type": "suspended", "interruptIds": []},
+    },
     {"type": "SUBAGENT_ERROR", "subagentRunId": "s", "message": "no", "code": "E"},
     {"type": "RAW", "event": {"x": 1}, "source": "openai"},
     {"type": "CUSTOM", "name": "n", "value": None},
@@ -110,13 +121,15 @@ _LEAVES: st.SearchStrategy[Part] = st.one_of(
 )
 PARTS: st.SearchStrategy[Part] = st.recursive(
     _LEAVES,
-    lambda inner: st.lists(inner, max_size=3).map(
-        lambda some: lambda names: parts.step(names.new("step"), *some)(names)  # two open steps have two names
-    )
-    | st.builds(
-        lambda some, failure: parts.subagent("helper", *some, failure=failure),
-        st.lists(inner, max_size=3),
-        st.none() | st.just("no"),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(
+            lambda some: lambda names: parts.step(names.new("step"), *some)(names)  # two open steps have two names
+        )
+        | st.builds(
+            lambda some, failure: parts.subagent("helper", *some, failure=failure),
+            st.lists(inner, max_size=3),
+            st.none() | st.just("no"),
+        )
     ),
     max_leaves=6,
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from agui_runs import PARTS, run_ids
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agui_runs import PARTS, run_ids
 from aimock_protocols.agui import parts
 from aimock_protocols.agui.order import Order, OrderError, violation
 from aimock_protocols.agui.playing import played
@@ -70,8 +70,22 @@ GOOD: dict[str, list[Event]] = {
     "an error with all open": [START, text("START"), call("START"), step("STARTED"), ERROR],
     "a run after an error": [START, ERROR, START, FINISH],
     "two runs": [START, text("START"), text("END"), FINISH, START, text("START"), text("END"), FINISH],
-    "messages side by side": [START, text("START", "1"), text("START", "2"), text("END", "1"), text("END", "2"), FINISH],
-    "one id for a message and a call": [START, text("START", "x"), call("START", "x"), text("END", "x"), call("END", "x"), FINISH],
+    "messages side by side": [
+        START,
+        text("START", "1"),
+        text("START", "2"),
+        text("END", "1"),
+        text("END", "2"),
+        FINISH,
+    ],
+    "one id for a message and a call": [
+        START,
+        text("START", "x"),
+        call("START", "x"),
+        text("END", "x"),
+        call("END", "x"),
+        FINISH,
+    ],
     "a message again": [START, text("START"), text("END"), text("START"), text("END"), FINISH],
     "a span and its message share an id": [
         START,
@@ -83,24 +97,87 @@ GOOD: dict[str, list[Event]] = {
         thought("END"),
         FINISH,
     ],
-    "steps of one name of two agents": [START, step("STARTED"), step("STARTED", **BY), step("FINISHED", **BY), step("FINISHED"), FINISH],
+    "steps of one name of two agents": [
+        START,
+        step("STARTED"),
+        step("STARTED", **BY),
+        step("FINISHED", **BY),
+        step("FINISHED"),
+        FINISH,
+    ],
     "tags without a subagent": [START, text("START", **BY), text("CONTENT", **BY), text("END"), FINISH],
-    "a chunk ends at whatever comes": [START, chunk(messageId="m", delta="x"), chunk(delta="y"), step("STARTED"), step("FINISHED"), FINISH],
-    "a chunk goes on across raw events": [START, chunk(messageId="m"), {"type": "RAW", "event": 1}, chunk(delta="y"), FINISH],
-    "chunks of two agents": [START, chunk(messageId="1", **BY), chunk(messageId="2", **BY_OTHER), chunk(delta="x", **BY), chunk(delta="y", **BY_OTHER), FINISH],
+    "a chunk ends at whatever comes": [
+        START,
+        chunk(messageId="m", delta="x"),
+        chunk(delta="y"),
+        step("STARTED"),
+        step("FINISHED"),
+        FINISH,
+    ],
+    "a chunk goes on across raw events": [
+        START,
+        chunk(messageId="m"),
+        {"type": "RAW", "event": 1},
+        chunk(delta="y"),
+        FINISH,
+    ],
+    "chunks of two agents": [
+        START,
+        chunk(messageId="1", **BY),
+        chunk(messageId="2", **BY_OTHER),
+        chunk(delta="x", **BY),
+        chunk(delta="y", **BY_OTHER),
+        FINISH,
+    ],
     "the one chunk there is": [START, chunk(messageId="1", **BY), chunk(delta="x"), FINISH],
-    "chunks of tool calls": [START, chunk("TOOL_CALL", toolCallId="c", toolCallName="f"), chunk("TOOL_CALL", delta="{}"), FINISH],
-    "chunks of reasoning": [START, chunk("REASONING_MESSAGE", messageId="m", delta="a"), chunk("REASONING_MESSAGE", delta="b"), FINISH],
-    "a call in a subagent's message": [START, text("START", **BY), call("START", parentMessageId="m"), call("ARGS", **BY), call("END"), text("END"), FINISH],
-    "a subagent within another": [START, sub("STARTED"), sub("STARTED", "b", parentSubagentRunId="a"), sub("FINISHED", "b"), sub("ERROR"), FINISH],
-    "a child of one that has ended": [START, sub("STARTED"), sub("FINISHED"), sub("STARTED", "b", parentSubagentRunId="a"), sub("FINISHED", "b"), FINISH],
+    "chunks of tool calls": [
+        START,
+        chunk("TOOL_CALL", toolCallId="c", toolCallName="f"),
+        chunk("TOOL_CALL", delta="{}"),
+        FINISH,
+    ],
+    "chunks of reasoning": [
+        START,
+        chunk("REASONING_MESSAGE", messageId="m", delta="a"),
+        chunk("REASONING_MESSAGE", delta="b"),
+        FINISH,
+    ],
+    "a call in a subagent's message": [
+        START,
+        text("START", **BY),
+        call("START", parentMessageId="m"),
+        call("ARGS", **BY),
+        call("END"),
+        text("END"),
+        FINISH,
+    ],
+    "a subagent within another": [
+        START,
+        sub("STARTED"),
+        sub("STARTED", "b", parentSubagentRunId="a"),
+        sub("FINISHED", "b"),
+        sub("ERROR"),
+        FINISH,
+    ],
+    "a child of one that has ended": [
+        START,
+        sub("STARTED"),
+        sub("FINISHED"),
+        sub("STARTED", "b", parentSubagentRunId="a"),
+        sub("FINISHED", "b"),
+        FINISH,
+    ],
     "a new activity is the newest's": [START, activity(**BY), activity(**BY_OTHER), change(**BY_OTHER), FINISH],
-}  # fmt: skip
+}
 
 BAD: dict[str, tuple[list[Event], int, str]] = {
     "no start": ([text("START")], 0, "the first event must be RUN_STARTED"),
     "two starts": ([START, START], 1, "a run is under way already"),
-    "more after the end": ([START, FINISH, text("START")], 2, "the run has ended; only RUN_STARTED or RUN_ERROR may follow"),
+    "more after the end": (
+        [START, FINISH, text("START")],
+        2,
+        "the run has ended; only RUN_STARTED or RUN_ERROR may follow",
+    ),
     "two ends": ([START, FINISH, FINISH], 2, "the run has ended"),
     "more after an error": ([START, ERROR, ERROR], 2, "the run has ended; only RUN_STARTED may follow"),
     "content of nothing": ([START, text("CONTENT")], 1, 'no text message "m" is open'),
@@ -113,15 +190,31 @@ BAD: dict[str, tuple[list[Event], int, str]] = {
     "a message left open": ([START, text("START"), FINISH], 2, 'still open: text message "m"'),
     "reasoning left open": ([START, thought("START"), FINISH], 2, 'still open: reasoning "m"'),
     "a thought left open": ([START, thought("MESSAGE_START"), FINISH], 2, 'still open: reasoning message "m"'),
-    "thinking without a message": ([START, thought("START"), thought("MESSAGE_CONTENT")], 2, 'no reasoning message "m" is open'),
+    "thinking without a message": (
+        [START, thought("START"), thought("MESSAGE_CONTENT")],
+        2,
+        'no reasoning message "m" is open',
+    ),
     "reasoning ends unbegun": ([START, thought("END")], 1, 'no reasoning "m" is open'),
     "a step left open": ([START, step("STARTED"), FINISH], 2, 'still open: step "s"'),
     "a step twice": ([START, step("STARTED"), step("STARTED")], 2, 'step "s" is open already'),
     "a step unbegun": ([START, step("FINISHED")], 1, 'no step "s" is open'),
-    "another's step": ([START, step("STARTED"), step("FINISHED", **BY)], 2, 'step "s" is the parent agent\'s, and not subagent "a"\'s'),
+    "another's step": (
+        [START, step("STARTED"), step("FINISHED", **BY)],
+        2,
+        'step "s" is the parent agent\'s, and not subagent "a"\'s',
+    ),
     "another's message": ([START, text("START"), text("CONTENT", **BY)], 2, 'message "m" is the parent agent\'s'),
-    "another's again": ([START, text("START", **BY), text("END"), text("START", **BY_OTHER)], 3, 'message "m" is subagent "a"\'s'),
-    "another's parent": ([START, text("START", **BY), call("START", parentMessageId="m", **BY_OTHER)], 2, 'tool call "c" is in message "m"'),
+    "another's again": (
+        [START, text("START", **BY), text("END"), text("START", **BY_OTHER)],
+        3,
+        'message "m" is subagent "a"\'s',
+    ),
+    "another's parent": (
+        [START, text("START", **BY), call("START", parentMessageId="m", **BY_OTHER)],
+        2,
+        'tool call "c" is in message "m"',
+    ),
     "from one parent to another": (
         [START, call("START"), call("END"), text("START", **BY), call("START", parentMessageId="m")],
         4,
@@ -132,16 +225,34 @@ BAD: dict[str, tuple[list[Event], int, str]] = {
         2,
         'message "m" is the parent agent\'s',
     ),
-    "another's activity": ([START, activity(**BY), activity(replace=False, **BY_OTHER), change(**BY_OTHER)], 3, 'activity "m" is subagent "a"'),
+    "another's activity": (
+        [START, activity(**BY), activity(replace=False, **BY_OTHER), change(**BY_OTHER)],
+        3,
+        'activity "m" is subagent "a"',
+    ),
     "another's seal": ([START, thought("START", **BY), sealed("m", **BY_OTHER)], 2, 'reasoning "m" is subagent "a"'),
-    "another's sealed call": ([START, call("START"), sealed("c", "tool-call", **BY)], 2, 'tool call "c" is the parent agent\'s'),
+    "another's sealed call": (
+        [START, call("START"), sealed("c", "tool-call", **BY)],
+        2,
+        'tool call "c" is the parent agent\'s',
+    ),
     "another's history": (
-        [START, {"type": "MESSAGES_SNAPSHOT", "messages": [{"id": "m", "role": "user", "content": ""}]}, text("START", **BY)],
+        [
+            START,
+            {"type": "MESSAGES_SNAPSHOT", "messages": [{"id": "m", "role": "user", "content": ""}]},
+            text("START", **BY),
+        ],
         2,
         'message "m" is the parent agent\'s',
     ),
     "another's input": (
-        [{**START, "input": {"threadId": "t", "runId": "r", "messages": [{"id": "m", "role": "reasoning", "content": ""}]}}, thought("START", **BY)],
+        [
+            {
+                **START,
+                "input": {"threadId": "t", "runId": "r", "messages": [{"id": "m", "role": "reasoning", "content": ""}]},
+            },
+            thought("START", **BY),
+        ],
         1,
         'reasoning "m" is the parent agent\'s',
     ),
@@ -150,13 +261,33 @@ BAD: dict[str, tuple[list[Event], int, str]] = {
     "a subagent again": ([START, sub("STARTED"), sub("ERROR"), sub("STARTED")], 3, "its id is used up"),
     "no such subagent": ([START, sub("FINISHED")], 1, 'no subagent "a" is at work'),
     "an orphan": ([START, sub("STARTED", parentSubagentRunId="z")], 1, 'its parent "z" was not started in this run'),
-    "a chunk of nothing": ([START, chunk(delta="x")], 1, "the first TEXT_MESSAGE_CHUNK of a text message must have a messageId"),
+    "a chunk of nothing": (
+        [START, chunk(delta="x")],
+        1,
+        "the first TEXT_MESSAGE_CHUNK of a text message must have a messageId",
+    ),
     "a call of no name": ([START, chunk("TOOL_CALL", toolCallId="c")], 1, "must have a toolCallName"),
-    "chunks that differ": ([START, chunk(messageId="m", role="user"), chunk(role="system")], 2, 'role "system" is not the open text'),
-    "whose chunk": ([START, chunk(messageId="1", **BY), chunk(messageId="2", **BY_OTHER), chunk(delta="x")], 3, "it does not say which"),
-    "another's chunk": ([START, chunk(messageId="1", **BY), chunk(messageId="1", **BY_OTHER)], 2, 'text message "1" is subagent "a"'),
-    "a chunk, and the rest of a message": ([START, chunk(messageId="m"), text("CONTENT")], 2, 'no text message "m" is open'),
-}  # fmt: skip
+    "chunks that differ": (
+        [START, chunk(messageId="m", role="user"), chunk(role="system")],
+        2,
+        'role "system" is not the open text',
+    ),
+    "whose chunk": (
+        [START, chunk(messageId="1", **BY), chunk(messageId="2", **BY_OTHER), chunk(delta="x")],
+        3,
+        "it does not say which",
+    ),
+    "another's chunk": (
+        [START, chunk(messageId="1", **BY), chunk(messageId="1", **BY_OTHER)],
+        2,
+        'text message "1" is subagent "a"',
+    ),
+    "a chunk, and the rest of a message": (
+        [START, chunk(messageId="m"), text("CONTENT")],
+        2,
+        'no text message "m" is open',
+    ),
+}
 
 
 @pytest.mark.parametrize("events", GOOD.values(), ids=GOOD)

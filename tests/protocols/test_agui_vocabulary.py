@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 import pytest
 from ag_ui.core import Event, EventType
-from agui_runs import FULL_EVENTS, JSON
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from agui_runs import FULL_EVENTS, JSON
 from aimock_protocols.agui.vocabulary import EVENT_TYPES, FIELDS, event_faults
 
 OFFICIAL: TypeAdapter[Any] = TypeAdapter(Event)
@@ -34,7 +34,9 @@ def test_there_are_the_types_of_the_protocol_with_their_fields() -> None:
         assert FIELDS[kind] == {field.alias or name for name, field in model.model_fields.items()}
         required = {field.alias or name for name, field in model.model_fields.items() if field.is_required()}
         missing = {fault.partition(":")[0] for fault in event_faults({"type": kind}) if fault.endswith("is missing")}
-        assert missing - {"role"} == required - {"type"}  # the library fills in the role of reasoning, as if it were sent
+        assert missing - {"role"} == required - {
+            "type"
+        }  # the library fills in the role of reasoning, as if it were sent
 
 
 @pytest.mark.parametrize("event", FULL_EVENTS, ids=lambda event: event["type"])
@@ -85,7 +87,10 @@ def test_what_is_accepted_here_is_accepted_by_the_library(event: Any) -> None:
         ({"type": "STEP_STARTED"}, "stepName: is missing"),
         ({"type": "STEP_STARTED", "stepName": 3}, "stepName: expected a string, got 3"),
         ({"type": "STEP_STARTED", "stepName": "s", "timestamp": 1.5}, "timestamp: expected a whole number of milli"),
-        ({"type": "STEP_STARTED", "stepName": "s", "subagentRunId": None}, "subagentRunId: expected a string, got null"),
+        (
+            {"type": "STEP_STARTED", "stepName": "s", "subagentRunId": None},
+            "subagentRunId: expected a string, got null",
+        ),
         ({"type": "STATE_DELTA", "delta": {}}, "delta: expected an array, got {}"),
         ({"type": "STATE_DELTA", "delta": [{"op": "put", "path": ""}]}, 'delta[0].op: expected "add" or "remove" or'),
         ({"type": "STATE_DELTA", "delta": [{"op": "add", "path": "/a"}]}, "delta[0].value: is missing"),
@@ -98,8 +103,14 @@ def test_what_is_accepted_here_is_accepted_by_the_library(event: Any) -> None:
             "outcome.interrupts: expected an array of 1 or more, got []",
         ),
         ({"type": "RUN_ERROR", "message": "m", "usage": [{"inputTokens": -1}]}, "usage[0].inputTokens: expected a"),
-        ({"type": "REASONING_MESSAGE_START", "messageId": "m", "role": "user"}, 'role: expected "reasoning", got "user"'),
-        ({"type": "ACTIVITY_SNAPSHOT", "messageId": "m", "activityType": "P", "content": []}, "content: expected an obj"),
+        (
+            {"type": "REASONING_MESSAGE_START", "messageId": "m", "role": "user"},
+            'role: expected "reasoning", got "user"',
+        ),
+        (
+            {"type": "ACTIVITY_SNAPSHOT", "messageId": "m", "activityType": "P", "content": []},
+            "content: expected an obj",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(event: Any, said: str) -> None:

@@ -14,8 +14,9 @@ _MOST_TESTS = 500
 
 
 class Book:
-    """The first fixture that fits wins; but who answers an interrupt is first asked for among the fixtures that are for
-    that, or the question would be put again and again."""
+    """The first fixture that fits wins. But a request that brings something (a tool's result, or an answer to an
+    interrupt) is first asked of the fixtures that are about such: what its user said is still in it, and the fixture
+    for that would ask for the same thing again and again."""
 
     def __init__(self) -> None:
         self._fixtures: list[Fixture] = []
@@ -52,11 +53,16 @@ class Book:
         return None
 
     def _in_turn(self, asked: RunInput) -> Iterator[Fixture]:
-        if not asked.resume:
-            yield from self._fixtures
-            return
-        for is_resumed in (True, False):
-            yield from (fixture for fixture in self._fixtures if (fixture.match.resume is not None) is is_resumed)
+        brought = [
+            field
+            for field, is_there in (("resume", asked.resume), ("tool_call_id", asked.last_tool_call_id))
+            if is_there
+        ]
+        if brought:
+            yield from (
+                each for each in self._fixtures if any(getattr(each.match, field) is not None for field in brought)
+            )
+        yield from self._fixtures
 
     def _count(self, test_id: str) -> Counter[Match]:
         if test_id not in self._served:

@@ -11,21 +11,18 @@ from aimock.config import unknown_key
 from aimock.fixtures import Fixture as Delivery
 from aimock.fixtures import make_fixture, validate_fixtures
 from aimock.surfaces.agui.match import Match, read_match
-from aimock_protocols.agui import parts
 from aimock_protocols.agui.order import violation
 from aimock_protocols.agui.playing import RunIds, played
 from aimock_protocols.agui.run_input import RunInput
 from aimock_protocols.agui.shapes import shown
 from aimock_protocols.agui.vocabulary import Event, event_faults
-from aimock_protocols.agui.written import read_parts
+from aimock_protocols.agui.written import ENDING_KEYS, read_run
 from aimock_protocols.canonical import ENTROPY_BYTES, Stamp
 
 _SAMPLE = RunIds(RunInput({"threadId": "thread", "runId": "run", "messages": []}), Stamp(0.0, bytes(ENTROPY_BYTES)))
 
 _DELIVERY_KEYS = ("latency", "chunkSize", "streamingProfile", "replaySpeed", "recordedTimings")
-_RUN_KEYS = ("interrupts", "result", "outcome", "usage")
-"""Beside `text` or `run`: how the run ends."""
-ENTRY_KEYS = ("match", "text", "events", "run", *_RUN_KEYS, "delayMs", *_DELIVERY_KEYS, "validate")
+ENTRY_KEYS = ("match", "text", "events", "run", *ENDING_KEYS, "delayMs", *_DELIVERY_KEYS, "validate")
 
 
 @attrs.frozen(eq=False)
@@ -65,20 +62,21 @@ def read_fixture(entry: Any, *, validate: bool = True) -> Fixture | None:
     own = told.get("validate", validate)
     if not isinstance(own, bool):
         raise ValueError(f".validate: expected true or false, got {shown(own)}")
-    _check(events, own)
-    return Fixture(match, events, _delivery(told), _delay(told), is_composed="events" not in told or "text" in told)
+    is_composed = "text" in told or "run" in told
+    _check(events, own, ".run: events" if is_composed else ".events")
+    return Fixture(match, events, _delivery(told), _delay(told), is_composed)
 
 
 def _events(told: Mapping[str, Any]) -> Sequence[Event] | None:
     if "run" in told and ("text" in told or "events" in told):
         raise ValueError(f'.run: does not go with "{"text" if "text" in told else "events"}"')
-    ending = {key: told[key] for key in _RUN_KEYS if key in told}
+    ending = {key: told[key] for key in ENDING_KEYS if key in told}
     if "text" in told:  # the reference lets it win over events
         if not isinstance(told["text"], str):
             raise ValueError(f".text: expected a string, got {shown(told['text'])}")
-        return parts.run(parts.text(told["text"]), **ending)
+        return read_run([{"text": told["text"]}], ".text", ending)
     if "run" in told:
-        return parts.run(*read_parts(told["run"], ".run"), **ending)
+        return read_run(told["run"], ".run", ending)
     if ending:
         raise ValueError(f'.{next(iter(ending))}: goes with "text" or "run"')
     events = told.get("events")
@@ -87,20 +85,20 @@ def _events(told: Mapping[str, Any]) -> Sequence[Event] | None:
     return events
 
 
-def _check(events: Sequence[Any], validate: bool) -> None:
+def _check(events: Sequence[Any], validate: bool, path: str) -> None:
     """Raises ValueError. Without `validate` anything goes that can be sent."""
     for place, event in enumerate(events):
         if not isinstance(event, dict):
-            raise ValueError(f".events[{place}]: expected an object, got {shown(event)}")
+            raise ValueError(f"{path}[{place}]: expected an object, got {shown(event)}")
     if not validate:
         return
     sample = played(events, _SAMPLE)
     for place, event in enumerate(sample):
         for fault in event_faults(event):
-            raise ValueError(f".events[{place}].{fault}")
+            raise ValueError(f"{path}[{place}].{fault}")
     broken = violation(sample)
     if broken is not None:
-        raise ValueError(f".events[{broken.place}]: {sample[broken.place]['type']}: {broken.rule}")
+        raise ValueError(f"{path}[{broken.place}]: {sample[broken.place]['type']}: {broken.rule}")
 
 
 def _delay(told: Mapping[str, Any]) -> float | None:

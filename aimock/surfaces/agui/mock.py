@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from aimock.fixtures.patterns import Pattern
-from aimock.surfaces.agui.match import Predicate
+from aimock.surfaces.agui.match import MATCH_KEYS, Predicate
 from aimock.surfaces.agui.section import read_entries, read_section
 from aimock.surfaces.agui.service import AGUI
 from aimock.surfaces.mock import ServiceMock
@@ -21,8 +21,9 @@ Text = str | re.Pattern[str] | Pattern
 class AGUIMock(ServiceMock[AGUI]):
     """An agent. Its answers are fixtures, of which the first that fits wins.
 
-    Every method that adds a fixture takes keys of an entry as options, in camelCase or snake_case (`delay_ms=5`,
-    `chunk_size=4`, `validate=False`), and raises ValueError that names the event and the rule that it breaks.
+    Every method that adds a fixture takes keys of an entry and of its match as options, in snake_case or camelCase
+    (`delay_ms=5`, `validate=False`, `turn_index=0`), and raises ValueError that names the event and the rule that it
+    breaks.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -108,7 +109,9 @@ class AGUIMock(ServiceMock[AGUI]):
         return self._on({"message": pattern}, run=[_given({"error": message, "code": code})], **options)
 
     def _on(self, match: Mapping[str, Any], **entry: Any) -> Self:
-        return self.add_fixture({"match": match} | {_camel(key): value for key, value in entry.items()})
+        told = {_camel(key): value for key, value in entry.items()}
+        criteria = {key: told.pop(key) for key in MATCH_KEYS if key in told}
+        return self.add_fixture({"match": {**match, **criteria}, **told})
 
     def enable_recording(
         self, upstream: str, *, fixture_path: str | Path | None = None, proxy_only: bool = False

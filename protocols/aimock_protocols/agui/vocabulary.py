@@ -105,7 +105,7 @@ _MESSAGES = list_of(
     )
 )
 
-_USAGE = list_of(
+USAGE = list_of(
     record(
         {},
         {
@@ -125,7 +125,7 @@ _USAGE = list_of(
         },
     )
 )
-_INTERRUPT = record(
+INTERRUPT = record(
     {"id": STRING, "reason": STRING},
     {
         "message": STRING,
@@ -136,11 +136,11 @@ _INTERRUPT = record(
         "subagentRunId": STRING,
     },
 )
-_OUTCOME = tagged(
+OUTCOME = tagged(
     "type",
     {
         "success": record({"type": STRING}, {"pendingToolCallIds": list_of(STRING)}),
-        "interrupt": record({"type": STRING, "interrupts": list_of(_INTERRUPT, least=1)}, {}),
+        "interrupt": record({"type": STRING, "interrupts": list_of(INTERRUPT, least=1)}, {}),
         "cancelled": record({"type": STRING}, {}),
     },
 )
@@ -206,8 +206,8 @@ _REQUIRED: Mapping[str, Mapping[str, Shape]] = {
 
 _OPTIONAL: Mapping[str, Mapping[str, Shape]] = {
     "RUN_STARTED": {"parentRunId": STRING, "input": _INPUT, "protocolVersion": STRING},
-    "RUN_FINISHED": {"result": anything, "outcome": _OUTCOME, "usage": _USAGE},
-    "RUN_ERROR": {"code": STRING, "usage": _USAGE},
+    "RUN_FINISHED": {"result": anything, "outcome": OUTCOME, "usage": USAGE},
+    "RUN_ERROR": {"code": STRING, "usage": USAGE},
     "TEXT_MESSAGE_START": {"role": _TEXT_ROLE, "name": STRING},
     "TEXT_MESSAGE_CHUNK": {"messageId": STRING, "role": _TEXT_ROLE, "delta": STRING, "name": STRING},
     "TOOL_CALL_START": {"parentMessageId": STRING},

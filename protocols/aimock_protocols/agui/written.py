@@ -24,7 +24,7 @@ from aimock_protocols.agui.shapes import (
     record,
     shown,
 )
-from aimock_protocols.agui.vocabulary import PATCH
+from aimock_protocols.agui.vocabulary import INTERRUPT, OUTCOME, PATCH, USAGE, Event
 
 
 class WrittenError(ValueError):
@@ -95,6 +95,23 @@ PART_KEYS = tuple(_FORMS)
 
 _DEEPEST = 32
 """Parts within parts."""
+
+
+_ENDING: Mapping[str, Shape] = {
+    "interrupts": list_of(INTERRUPT),
+    "result": anything,
+    "outcome": OUTCOME,
+    "usage": USAGE,
+}
+ENDING_KEYS = tuple(_ENDING)
+"""Beside a run: how it ends."""
+
+
+def read_run(given: Any, path: str, ending: Mapping[str, Any]) -> list[Event]:
+    """The events of a run. Raises WrittenError."""
+    for fault in record({}, _ENDING)({**ending}, ""):
+        raise WrittenError(f".{fault}")
+    return parts.run(*read_parts(given, path), **ending)
 
 
 def read_parts(given: Any, path: str, depth: int = 0) -> list[Part]:

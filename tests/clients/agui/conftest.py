@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from npm_packages import node_modules
 
 from aimock import AGUIMock
+from npm_packages import node_modules
 
 HERE = Path(__file__).parent
 CLIENT = "@ag-ui/client@1.0.0"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from agui_runs import FULL_EVENTS
-
 from aimock_protocols.agui.order import violation
 
 from .conftest import node
@@ -20,7 +19,9 @@ def stream(chance: random.Random) -> list[dict[str, Any]]:
     """A stream that is in order for the most part, since what comes after the first fault tells nothing."""
     ids = ["x", "y"]
     owners: list[dict[str, str]] = [{}, {}, {}, {"subagentRunId": "a"}, {"subagentRunId": "b"}]
-    events: list[dict[str, Any]] = [] if chance.random() < 0.02 else [{"type": "RUN_STARTED", "threadId": "t", "runId": "r"}]
+    events: list[dict[str, Any]] = (
+        [] if chance.random() < 0.02 else [{"type": "RUN_STARTED", "threadId": "t", "runId": "r"}]
+    )
     for _ in range(chance.randrange(1, 12)):
         events.append(_event(chance, chance.choice(ids), chance.choice(owners)))
         if chance.random() < 0.6:  # what may well come next
@@ -63,7 +64,8 @@ def _event(chance: random.Random, id: str, owner: dict[str, str]) -> dict[str, A
             "entityId": id,
             "encryptedValue": "v",
         },
-        "SUBAGENT_STARTED": {"subagentRunId": chance.choice("ab"), "name": "n"} | _some(chance, parentSubagentRunId="a"),
+        "SUBAGENT_STARTED": {"subagentRunId": chance.choice("ab"), "name": "n"}
+        | _some(chance, parentSubagentRunId="a"),
         "SUBAGENT_FINISHED": {"subagentRunId": chance.choice("ab")},
         "SUBAGENT_ERROR": {"subagentRunId": chance.choice("ab"), "message": "m"},
         "RAW": {"event": 1},
