@@ -11,6 +11,7 @@ import trio
 
 from aimock.cors import CORS
 from aimock.exchange import Exchange
+from aimock.fixtures.recording import ms
 from aimock.journal import Entry, Proxied
 from aimock.net.exchange import Answer, BrokenOff, Ending, Headers, Relay, Task
 from aimock.record.credentials import stripped
@@ -219,8 +220,17 @@ def _proxied(entry: Entry, proxied: Proxied) -> Entry:
 
 def _entry(asked: RunInput, tape: TapeWriter) -> dict[str, Any] | None:
     """The fixture, without a match if the request has nothing to be found by; None if there is no run in it."""
+    events: list[Event] = []
+    gaps: list[float] = []
+    """Milliseconds that each event came after the one before; comments between them are no events."""
+    waited = 0.0
     try:
-        events = collapsed([tape.body])
+        for gap, frame in tape.tape(seal="").frames:
+            waited += gap
+            for event in collapsed([frame]):
+                events.append(_templated(event, asked))
+                gaps.append(ms(round(waited, 1)))
+                waited = 0.0
     except ValueError as error:
         logger.warning("the agent said what cannot be read, so it is not recorded: %s", error)
         return None
@@ -229,14 +239,13 @@ def _entry(asked: RunInput, tape: TapeWriter) -> dict[str, Any] | None:
         return None
     match = derived_match(asked)
     entry: dict[str, Any] = {} if match is None else {"match": match}
-    entry["events"] = [_templated(event, asked) for event in events]
-    timings = tape.timings()
-    if timings is not None and len(timings["interChunkDelaysMs"]) == len(events) - 1:
-        entry["recordedTimings"] = timings
+    entry["events"] = events
+    total = ms(round(sum(gaps), 1))
+    entry["recordedTimings"] = {"ttftMs": gaps[0], "interChunkDelaysMs": gaps[1:], "totalDurationMs": total}
     try:
         read_fixture({**entry, "match": {}})
     except ValueError as error:
-        logger.warning("the agent's events break rules, they are recorded all the same: %s", str(error).lstrip("."))
+        logger.warning("the agent's run breaks a rule, and is recorded all the same: %s", str(error).lstrip("."))
         entry["validate"] = False
     return entry
 
