@@ -43,7 +43,7 @@ FULL_EVENTS: list[Event] = [
         "protocolVersion": "1.0",
         "input": {**_RUN, "messages": MESSAGES},
     },
-    {"type": "RUN_FINISHED", **_RUN, "result": None, "outcome": {"type": "interrupt", "interrupts": [INTERRUPT]}},
+    {"type": "RUN_FINISHED", **_RUN, "result": [1], "outcome": {"type": "interrupt", "interrupts": [INTERRUPT]}},
     {"type": "RUN_FINISHED", **_RUN, "outcome": {"type": "success", "pendingToolCallIds": ["c"]}, "usage": USAGE},
     {"type": "RUN_FINISHED", **_RUN, "outcome": {"type": "cancelled"}},
     {"type": "RUN_ERROR", "message": "down", "code": "E1", "usage": USAGE},
