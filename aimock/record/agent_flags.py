@@ -26,9 +26,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     add("--agui-proxy-only", action="store_true", default=None, help="ask it, and keep nothing")
 
 
-def with_agent(
-    flags: argparse.Namespace, services: Services, fixtures: Sequence[str]
-) -> tuple[tuple[str, Mounted], ...]:
+def with_agent(flags: argparse.Namespace, services: Services, fixtures: Sequence[str]) -> Services:
     """The services, and an agent that records, if flags ask for one: that of the config file, if it has one there.
     Raises Failure."""
     if not (flags.agui_record or flags.agui_proxy_only):

@@ -73,7 +73,7 @@ def test_the_agent_of_the_config_file_records(chosen: Callable[[str], Config], t
         ("--agui-record --agui-upstream nowhere", "--agui-upstream: record.upstream: expected an http or https URL"),
         (
             f"--agui-record {UPSTREAM} -f https://example.com/x.json",
-            "--agui-record: the first --fixtures must be a direc",
+            "--agui-record: the first --fixtures must be a",
         ),
     ],
 )
