@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agui_runs import PARTS, run_ids
 from aimock_protocols.agui import parts
-from aimock_protocols.agui.order import Order, OrderError, violation
+from aimock_protocols.agui.order import violation
 from aimock_protocols.agui.playing import played
 from aimock_protocols.agui.vocabulary import event_faults
 
@@ -303,16 +303,6 @@ def test_a_run_out_of_order(events: list[Event], place: int, rule: str) -> None:
     assert found is not None
     assert found.place == place
     assert rule in found.rule
-
-
-def test_whether_a_run_has_ended() -> None:
-    order = Order()
-    order.feed(START)
-    assert not order.has_ended
-    order.feed(FINISH)
-    assert order.has_ended
-    with pytest.raises(OrderError):
-        order.feed(FINISH)
 
 
 @given(st.lists(PARTS, max_size=5), st.booleans(), st.none() | st.integers(1, 5))

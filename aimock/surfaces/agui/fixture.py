@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
+import orjson
 
 from aimock.config import unknown_key
 from aimock.fixtures import Fixture as Delivery
@@ -15,13 +16,14 @@ from aimock_protocols.agui.order import violation
 from aimock_protocols.agui.playing import RunIds, played
 from aimock_protocols.agui.run_input import RunInput
 from aimock_protocols.agui.shapes import shown
-from aimock_protocols.agui.vocabulary import Event, event_faults
-from aimock_protocols.agui.written import ENDING_KEYS, read_run
+from aimock_protocols.agui.vocabulary import FIELDS, Event, event_faults
+from aimock_protocols.agui.written import ENDING_KEYS, nearest, read_run
 from aimock_protocols.canonical import ENTROPY_BYTES, Stamp
 
 _SAMPLE = RunIds(RunInput({"threadId": "thread", "runId": "run", "messages": []}), Stamp(0.0, bytes(ENTROPY_BYTES)))
 
-_DELIVERY_KEYS = ("latency", "chunkSize", "streamingProfile", "replaySpeed", "recordedTimings")
+_TIMING_KEYS = ("latency", "streamingProfile", "recordedTimings")
+_DELIVERY_KEYS = (*_TIMING_KEYS, "chunkSize", "replaySpeed")
 ENTRY_KEYS = ("match", "text", "events", "run", *ENDING_KEYS, "delayMs", *_DELIVERY_KEYS, "validate")
 
 
@@ -36,6 +38,8 @@ class Fixture:
     """How it is delivered: the timing of a chat's fixture, of which nothing else counts."""
     delay_ms: float | None = None
     """After each event, if nothing more exact is said."""
+    is_checked: bool = True
+    """Whether its events are held against the rules."""
     is_composed: bool = True
     """Whether nobody wrote down its events, so that its texts may be cut where they have a pace."""
 
@@ -64,7 +68,7 @@ def read_fixture(entry: Any, *, validate: bool = True) -> Fixture | None:
         raise ValueError(f".validate: expected true or false, got {shown(own)}")
     is_composed = "text" in told or "run" in told
     _check(events, own, ".run: events" if is_composed else ".events")
-    return Fixture(match, events, _delivery(told), _delay(told), is_composed)
+    return Fixture(match, events, _delivery(told), _delay(told), own, is_composed)
 
 
 def _events(told: Mapping[str, Any]) -> Sequence[Event] | None:
@@ -90,9 +94,13 @@ def _check(events: Sequence[Any], validate: bool, path: str) -> None:
     for place, event in enumerate(events):
         if not isinstance(event, dict):
             raise ValueError(f"{path}[{place}]: expected an object, got {shown(event)}")
+    try:
+        sample = played(events, _SAMPLE)
+        orjson.dumps(sample)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"{path}: cannot be sent as JSON: {error}") from None
     if not validate:
         return
-    sample = played(events, _SAMPLE)
     for place, event in enumerate(sample):
         for fault in event_faults(event):
             raise ValueError(f"{path}[{place}].{fault}")
@@ -102,12 +110,13 @@ def _check(events: Sequence[Any], validate: bool, path: str) -> None:
 
 
 def _delay(told: Mapping[str, Any]) -> float | None:
+    """Milliseconds; None if there is none, or something more exact is said."""
     delay = told.get("delayMs")
     if delay is None:
         return None
     if type(delay) not in (int, float) or not 0 <= delay < float("inf"):
         raise ValueError(f".delayMs: expected a number of 0 or more, got {shown(delay)}")
-    return float(delay)
+    return None if any(key in told for key in _TIMING_KEYS) else float(delay)
 
 
 def _delivery(told: Mapping[str, Any]) -> Delivery:
@@ -117,6 +126,13 @@ def _delivery(told: Mapping[str, Any]) -> Delivery:
     return make_fixture(entry)
 
 
-def is_unended(fixture: Fixture) -> bool:
-    """Whether its run is left without an end, so that clients learn nothing of how it went."""
-    return not any(event.get("type") in ("RUN_FINISHED", "RUN_ERROR") for event in fixture.events[-1:])
+def remarks(fixture: Fixture) -> Iterator[str]:
+    """What is odd in its events, and breaks no rule."""
+    if not fixture.is_checked:
+        return
+    for place, event in enumerate(fixture.events):
+        known = FIELDS[event["type"]]
+        for key in event.keys() - known:
+            yield f"events[{place}].{key}: {event['type']} has no such field{nearest(key, known)}"
+    if fixture.events[-1:] and fixture.events[-1]["type"] not in ("RUN_FINISHED", "RUN_ERROR"):
+        yield "the run does not end: no RUN_FINISHED or RUN_ERROR comes last"

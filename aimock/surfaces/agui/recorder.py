@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from typing import Any
 
+import orjson
 import trio
 
 from aimock.cors import CORS
@@ -49,8 +50,9 @@ class Recorder:
         self._book = book
         self._under_way: set[trio.Event] = set()
         """Of each run that is relayed what tells that it has come to its end, kept or not."""
-        self._ending: set[trio.Event] = set()
-        """The same of those that have told their end, and whose clients may ask again before they are kept."""
+        self._ending: dict[Hashable, trio.Event] = {}
+        """The same of those that have told their end, by what they will be found by: their clients may ask again before
+        they are kept."""
 
     async def aclose(self) -> None:
         """Closes all connections; what is still coming on them fails."""
@@ -63,20 +65,21 @@ class Recorder:
         await self.aclose()
 
     def relay(self, exchange: Exchange, asked: RunInput, note: Note, again: Callable[[], Answer | None]) -> Answer:
-        """The agent's answer. `again` gives what fixtures answer once those runs are kept that are as good as over."""
+        """The agent's answer. `again` gives what fixtures answer, once a run that is as good as over has been kept."""
+        key = orjson.dumps(derived_match(asked))
 
         async def run() -> Answer:
-            if self._ending:
-                for over in [*self._ending]:
-                    await over.wait()
+            over = self._ending.get(key)
+            if over is not None:
+                await over.wait()
                 answer = again()
                 if answer is not None:
                     return answer
-            return await self._ask(exchange, asked, note)
+            return await self._ask(exchange, asked, note, key)
 
         return Task(run)
 
-    async def _ask(self, exchange: Exchange, asked: RunInput, note: Note) -> Answer:
+    async def _ask(self, exchange: Exchange, asked: RunInput, note: Note, key: Hashable) -> Answer:
         head = exchange.head
         lines, _ = stripped(head.header_lines, "") if exchange.state.settings.api_keys else (head.header_lines, "")
         lines = (*(line for line in lines if line[0] != "accept"), ("accept", MEDIA_TYPE))
@@ -87,7 +90,8 @@ class Recorder:
         def ended() -> None:
             proxied.duration = trio.current_time() - sent
             self._under_way.discard(over)
-            self._ending.discard(over)
+            if self._ending.get(key) is over:
+                del self._ending[key]
             over.set()
 
         try:
@@ -106,7 +110,7 @@ class Recorder:
         headers: Headers = (*relayed_headers(response.headers), *CORS)
         entry = _proxied(note(response.status), proxied)
         tape = self._tape(response, headers)
-        told = functools.partial(self._ending.add, over)
+        told = functools.partial(self._ending.__setitem__, key, over)
         pieces = _Taping(self, asked, response, tape, sent, proxied, told, ended).pieces()
         return Relay(response.status, headers, pieces, exchange.fresh_headers, on_end=entry.ended)
 

@@ -12,7 +12,7 @@ import orjson
 
 from aimock.config import unknown_key
 from aimock.fixtures.load import FixtureFileError, Problem, read_file, walk
-from aimock.surfaces.agui.fixture import ENTRY_KEYS, Fixture, is_unended, read_fixture
+from aimock.surfaces.agui.fixture import ENTRY_KEYS, Fixture, read_fixture, remarks
 from aimock.surfaces.agui.match import MATCH_KEYS
 from aimock.surfaces.agui.recording import SECTION_KEYS, Recording, read_recording
 from aimock_protocols.agui.shapes import shown
@@ -100,18 +100,9 @@ def read_entries(entries: Any, place: str, validate: bool = True) -> Iterator[Fi
         if fixture is None:
             logger.warning("%s[%d]: it has neither text, events nor a run; the entry is skipped", place, index)
             continue
-        if is_unended(fixture):
-            logger.warning("%s[%d]: the run does not end: no RUN_FINISHED or RUN_ERROR comes last", place, index)
+        for remark in remarks(fixture):
+            logger.warning("%s[%d]: %s", place, index, remark)
         yield fixture
-
-
-def from_config(value: Any, directory: Path) -> Any:
-    """The service of a section. Raises ValueError, as `read_section` does."""
-    from aimock.surfaces.agui.service import AGUI
-
-    service = AGUI()
-    service.take(read_section(value, directory))
-    return service
 
 
 _ENTRY_SCHEMA = {

@@ -112,8 +112,8 @@ class AGUI(Mounted):
         self.missed(exchange, "no AG-UI fixture matches")
         status, words = (503, "Strict mode: no matching AG-UI fixture") if exchange.strict else (404, _NO_MATCH)
         answer = self._error(exchange, status, words, asked)
-        if exchange.entry is not None:
-            exchange.entry.strict_override = exchange.strict_override
+        assert exchange.entry is not None, "the refusal has been noted"
+        exchange.entry.strict_override = exchange.strict_override
         return answer
 
     def _again(self, exchange: Exchange, asked: RunInput) -> Answer | None:
@@ -141,7 +141,7 @@ class AGUI(Mounted):
         pace = state.settings.tempo.pace_of(fixture.delivery)
         events = played(fixture.events, RunIds(asked, stamp), _chunk_size(exchange, fixture, pace))
         entry = self._noted(exchange, asked, 200)
-        if fixture.delay_ms is not None and pace.profile is None and pace.timings is None:
+        if fixture.delay_ms is not None:
             gap = fixture.delay_ms / 1000 / pace.speed
             offsets: Iterable[float] = (place * gap for place in range(len(events)))
             ends_at = len(events) * gap
@@ -153,7 +153,8 @@ class AGUI(Mounted):
             )
             offsets, ends_at = _offsets(len(events), pace, around), None
         sent = frames(events, offsets, stamp)
-        if exchange.fault is None and pace.is_instant and not ends_at:
+        is_instant = pace.is_instant if ends_at is None else ends_at == 0
+        if exchange.fault is None and is_instant:
             body = b"".join(frame.data for _, frame in sent)
             return Whole(200, _HEADERS, body, exchange.fresh_headers, chunked=True, on_end=entry.ended)
         stream = self.streamed(exchange, entry, _HEADERS, sent, _error_frame)
@@ -162,6 +163,13 @@ class AGUI(Mounted):
         if pace.profile is not None and pace.profile.load_factor is not None and stream.on_end is not None:
             stream.on_end = state.under_way(stream.on_end)
         return stream
+
+
+def from_config(value: Any, directory: Path) -> AGUI:
+    """The service of a section. Raises ValueError, as `read_section` does."""
+    service = AGUI()
+    service.take(read_section(value, directory))
+    return service
 
 
 def _offsets(count: int, pace: Pace, around: Surroundings) -> Iterator[float]:

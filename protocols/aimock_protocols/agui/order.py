@@ -76,11 +76,6 @@ class Order:
         self._phase = "begin"
         """`begin`, `run`, or how the last run ended: `finish` or `error`."""
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether the last run was brought to its end."""
-        return self._phase in _AFTER
-
     def feed(self, event: Event) -> None:
         """Raises OrderError, and must not be fed any more then."""
         for each in self._expander.feed(event):

@@ -23,7 +23,6 @@ from aimock_protocols.slicing import slices
 STREAM_HEADERS: Headers = (
     ("content-type", "text/event-stream"),
     ("cache-control", "no-cache"),
-    ("connection", "keep-alive"),
 )
 MEDIA_TYPE = "text/event-stream"
 
@@ -81,7 +80,7 @@ def _complete(event: Event, ids: RunIds) -> Event:
 
 def _sliced(events: Iterable[Event], size: int) -> Iterator[Event]:
     for event in events:
-        if event["type"] in _SLICED:
+        if event.get("type") in _SLICED and isinstance(event.get("delta"), str):
             for piece in slices(event["delta"], size):
                 yield {**event, "delta": piece}
         else:

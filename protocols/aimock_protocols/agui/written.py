@@ -90,8 +90,7 @@ _FORMS: Mapping[str, _Form] = {
         has_parts=True,
     ),
 }
-PART_KEYS = tuple(_FORMS)
-"""What a member of a run may be."""
+"""By the key that says what a part is."""
 
 _DEEPEST = 32
 """Parts within parts."""
@@ -131,12 +130,12 @@ def _read_part(member: Any, path: str, depth: int) -> Part:
     kinds = [key for key in member if key in _FORMS]
     if len(kinds) != 1:
         wrong = f"{kinds[0]} and {kinds[1]} are two parts" if kinds else f"it has none of {', '.join(_FORMS)}"
-        raise WrittenError(f"{path}: {wrong}{'' if kinds else nearest(next(iter(member), ''), _FORMS)}")
+        raise WrittenError(f"{path}: {wrong}{'' if kinds else nearest(str(next(iter(member), '')), _FORMS)}")
     kind, form = kinds[0], _FORMS[kinds[0]]
     required = {kind: form.subject, **form.required} | ({"run": anything} if form.has_parts else {})
     for key in member:
-        if key not in required and key not in form.optional and not key.startswith("_"):
-            raise WrittenError(f"{path}.{key}: unknown key{nearest(key, [*required, *form.optional])}")
+        if key not in required and key not in form.optional and not str(key).startswith("_"):
+            raise WrittenError(f"{path}.{key}: unknown key{nearest(str(key), [*required, *form.optional])}")
     for fault in record(required, form.optional)(member, path):
         raise WrittenError(fault)
     inner = read_parts(member["run"], f"{path}.run", depth + 1) if form.has_parts else []

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from agui_runs import FULL_EVENTS, JSON, run_ids, run_input
 from aimock.fixtures.check import check_paths
 from aimock.fixtures.load import FixtureFileError, parse_entries
+from aimock.surfaces.agui import from_config
 from aimock.surfaces.agui.fixture import Fixture, read_fixture
 from aimock.surfaces.agui.match import read_match
-from aimock.surfaces.agui.section import from_config, read_section
+from aimock.surfaces.agui.section import read_section
 from aimock_protocols.agui.order import violation
 from aimock_protocols.agui.playing import played
 from aimock_protocols.agui.vocabulary import event_faults
@@ -68,6 +69,11 @@ BAD: list[tuple[Any, str]] = [
     (one(events=[START, {"type": "STEP_STARTED"}]), "fixtures[0].events[1].stepName: is missing"),
     (one(events=[START, ORPHAN]), 'fixtures[0].events[1]: TEXT_MESSAGE_END: no text message "m" is open'),
     (one(events=[FINISH]), "fixtures[0].events[0]: RUN_FINISHED: the first event must be RUN_STARTED"),
+    (
+        one(events=[START, {"type": "RAW", "event": 2**80}, FINISH]),
+        "fixtures[0].events: cannot be sent as JSON: Integer",
+    ),
+    (one(events=[{"x": {1}}], validate=False), "fixtures[0].events: cannot be sent as JSON"),
     (one(text="x", validate=1), "fixtures[0].validate: expected true or false, got 1"),
     (one(text="x", delayMs=-1), "fixtures[0].delayMs: expected a number of 0 or more, got -1"),
     (one(text="x", delayMs=True), "fixtures[0].delayMs: expected a number of 0 or more, got true"),
@@ -138,6 +144,28 @@ def test_rules_can_be_waived_for_one_fixture_or_for_all(caplog: pytest.LogCaptur
 def test_a_run_that_does_not_end_is_served_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     assert len(read_section(one(events=[START]), Path()).fixtures) == 1
     assert "fixtures[0]: the run does not end: no RUN_FINISHED or RUN_ERROR comes last" in caplog.text
+
+
+def test_fields_that_no_client_knows_are_remarked_on(caplog: pytest.LogCaptureFixture) -> None:
+    events = [
+        START,
+        {"type": "STEP_STARTED", "stepName": "s", "time_stamp": 1},
+        {"type": "STEP_FINISHED", "stepName": "s"},
+    ]
+    assert read_section(one(events=[*events, FINISH]), Path()).fixtures
+    assert 'events[1].time_stamp: STEP_STARTED has no such field, did you mean "timestamp"?' in caplog.text
+
+
+@pytest.mark.parametrize("validate", [True, False])
+def test_events_nested_beyond_measure_are_refused(validate: bool) -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    entry = {"match": {}, "events": [START, {"type": "RAW", "event": deep}, FINISH], "validate": validate}
+    with pytest.raises(ValueError, match="cannot be sent as JSON"):
+        read_fixture(entry)
+    while deep:
+        (deep,) = deep  # or Python would take it apart from the top, level by level
 
 
 def test_fixtures_come_from_files_and_folders(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from agui_runs import asking, events_in, run_input, types_in
 from aimock import AGUIMock, AIMock
 from aimock.config import load_config
 from aimock.net.limits import Limits
+from aimock.surfaces.agui import from_config
 from aimock.surfaces.agui.book import Book
-from aimock.surfaces.agui.section import from_config, read_section
+from aimock.surfaces.agui.section import read_section
 
 
 @pytest.fixture
@@ -169,6 +170,9 @@ async def test_delay_ms_comes_after_each_event(memory: Any, autojump_clock: Mock
     [
         ({"text": "abcdefgh", "chunkSize": 4}, {}, [0.0] * 6),
         ({"text": "Hi", "latency": 5}, {}, [5, 10, 15, 20, 25]),
+        ({"text": "Hi", "delayMs": 10, "latency": 5}, {}, [5, 10, 15, 20, 25]),
+        ({"text": "Hi", "delayMs": 10}, {"latency": 7}, [0, 10, 20, 30, 40]),
+        ({"text": "Hi", "delayMs": 0}, {"latency": 7}, [0, 0, 0, 0, 0]),
         ({"text": "Hi"}, {"latency": 7}, [7, 14, 21, 28, 35]),
         ({"text": "Hi", "streamingProfile": {"ttft": 100, "tps": 100}}, {}, [100, 110, 120, 130, 140]),
         ({"text": "Hi", "streamingProfile": {"ttft": 100, "tps": 100}, "replaySpeed": 2}, {}, [50, 55, 60, 65, 70]),
