@@ -1,7 +1,8 @@
 """Invariant: any body in any session is answered: 202, a result, or an error whose code and status the protocol has.
 
-An answer to a request carries its id, nothing raises, and nothing is left running. The first byte of an input chooses
-the revision, the second the request that the rest is put into, if any, so that what is near to sense is tried as well.
+An answer has an id or null, nothing raises, and nothing is left running. The first byte of an input chooses the
+revision, the second whether the rest is the body as it is, or what a request is made of: of the words of the protocol,
+so that what is near to sense is tried as well.
 
     python fuzz/fuzz_mcp.py -max_total_time=60
 """
@@ -32,7 +33,12 @@ FORM = {"type": "object", "properties": {"a": {"type": "string"}}, "required": [
 ENTRIES: dict[str, list[dict[str, Any]]] = {
     "tools": [
         {"name": "t", "inputSchema": FORM, "result": "{{args.a}}", "cases": [{"arguments": {"a": "b"}, "result": []}]},
-        {"name": "asks", "elicitation": {"message": "?", "requestedSchema": FORM}, "result": "{{input.elicitation}}"},
+        {
+            "name": "asks",
+            "task": {},
+            "elicitation": {"message": "?", "requestedSchema": FORM},
+            "result": "{{input}}",
+        },
     ],
     "resources": [{"uri": "file:///a", "text": "a"}],
     "resourceTemplates": [{"uriTemplate": "x://{id}{?q}", "text": "{{args.id}}"}],
@@ -50,6 +56,34 @@ METHODS = (
     "notifications/cancelled",
     "subscriptions/listen",
     "server/discover",
+    "tasks/get",
+    "tasks/list",
+    "tasks/cancel",
+    "tasks/update",
+    "no/such",
+)
+WORDS = (
+    *(
+        "t",
+        "asks",
+        "p",
+        "file:///a",
+        "x://1",
+        "x://1?q=2",
+        "x://{id}{?q}",
+        "a",
+        "b",
+        "id",
+        "ref/prompt",
+        "ref/resource",
+    ),
+    *("debug", "error", "accept", "decline", "2025-11-25", "1900-01-01", "ZnJvbTox", 0, 1),
+)
+KEYS = (
+    *("name", "uri", "arguments", "a", "id", "cursor", "level", "ref", "type", "argument", "value", "_meta", "task"),
+    *("inputResponses", "requestState", "elicitation", "action", "content", "notifications", "toolsListChanged"),
+    *("resourceSubscriptions", "taskIds", "taskId", "protocolVersion", "capabilities", "clientInfo", "requestId"),
+    *("progressToken", "ttl", VERSION_KEY, CAPABILITIES_KEY),
 )
 META = {VERSION_KEY: "2026-07-28", CAPABILITIES_KEY: {"elicitation": {}}}
 
@@ -80,27 +114,47 @@ def talk(revision: str, body: bytes) -> list[dict[str, Any]]:
     return said
 
 
-def framed(choice: int, revision: str, rest: bytes) -> bytes:
-    """The rest as the parameters of a request, if it is JSON."""
-    if choice >= len(METHODS):
-        return rest
-    try:
-        params = orjson.loads(rest)
-    except orjson.JSONDecodeError:
-        return rest
-    if isinstance(params, dict) and revision not in LEGACY:
-        params = {"_meta": META} | params
-    try:
-        return orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": METHODS[choice], "params": params})
-    except orjson.JSONEncodeError:
-        return rest
+def value(provider: Any, depth: int = 0) -> Any:
+    """A JSON value of the protocol's own words, and of others."""
+    kind = provider.ConsumeIntInRange(0, 7 if depth < 4 else 5)
+    if kind <= 2:
+        return WORDS[provider.ConsumeIntInRange(0, len(WORDS) - 1)]
+    if kind == 3:
+        return provider.ConsumeUnicodeNoSurrogates(8)
+    if kind == 4:
+        return provider.ConsumeInt(8)
+    if kind == 5:
+        return (None, True, False, 1.5)[provider.ConsumeIntInRange(0, 3)]
+    if kind == 6:
+        return [value(provider, depth + 1) for _ in range(provider.ConsumeIntInRange(0, 3))]
+    return params(provider, depth)
+
+
+def params(provider: Any, depth: int = 0) -> dict[str, Any]:
+    count = provider.ConsumeIntInRange(0, 4)
+    return {KEYS[provider.ConsumeIntInRange(0, len(KEYS) - 1)]: value(provider, depth + 1) for _ in range(count)}
+
+
+def request(provider: Any, revision: str) -> dict[str, Any]:
+    method = METHODS[provider.ConsumeIntInRange(0, len(METHODS) - 1)]
+    told = params(provider)
+    if revision not in LEGACY and provider.ConsumeBool():
+        told = told | {"_meta": META}
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": told}
+    if provider.ConsumeIntInRange(0, 7) == 0:
+        message[("jsonrpc", "id", "method", "params")[provider.ConsumeIntInRange(0, 3)]] = value(provider)
+    return message
 
 
 def test_one_input(data: bytes) -> None:
-    if len(data) < 2:
-        return
-    revision = (*LEGACY, "2026-07-28")[data[0] % (len(LEGACY) + 1)]
-    body = framed(data[1] % (2 * len(METHODS)), revision, data[2:])
+    provider = atheris.FuzzedDataProvider(data)
+    revision = (*LEGACY, "2026-07-28")[provider.ConsumeIntInRange(0, len(LEGACY))]
+    if provider.ConsumeIntInRange(0, 7) == 0:
+        body = provider.ConsumeBytes(provider.remaining_bytes())
+    elif provider.ConsumeIntInRange(0, 7) == 0:
+        body = orjson.dumps([request(provider, revision) for _ in range(3)])
+    else:
+        body = orjson.dumps(request(provider, revision))
     for message in talk(revision, body):
         written = orjson.loads(orjson.dumps(message))
         assert written["jsonrpc"] == "2.0"

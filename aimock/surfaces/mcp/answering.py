@@ -121,12 +121,12 @@ class Answering:
             return self.whole(202) if stream.outcome is None else self.told([stream.outcome])
         return self.relay(stream)
 
-    def relay(self, stream: EventStream, after: int | None = None, headers: Headers = ()) -> Relay:
+    def relay(self, stream: EventStream, after: int | None = None) -> Relay:
         """What a stream says, from after that event on, or from where nobody has read."""
         entry = self._noted(200)
         stream.has_reader = True
         pieces = stream.read(after, self._service.keep_alive)
-        return Relay(200, EVENTS + headers, pieces, self._exchange.fresh_headers, on_end=entry.ended)
+        return Relay(200, EVENTS, pieces, self._exchange.fresh_headers, on_end=entry.ended)
 
 
 def label_of(value: Any) -> str:

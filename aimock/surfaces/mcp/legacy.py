@@ -120,11 +120,11 @@ class Legacy:
     def get(self, exchange: Exchange, answering: Answering) -> Answer:
         """The lasting stream of a session, or one that broke off, from where it broke off. Raises Refused."""
         if not self._service.is_stateful:
-            raise Refused(405, RpcError(INVALID_REQUEST, "Method Not Allowed: no sessions"), (("allow", "POST"),))
+            raise _not_allowed()
         if not answering.accepted.events:
             raise Refused(406, RpcError(INVALID_REQUEST, "Not Acceptable: this is answered by text/event-stream"))
         if SESSION_HEADER not in exchange.head.headers:
-            raise Refused(405, RpcError(INVALID_REQUEST, "Method Not Allowed without a session"), (("allow", "POST"),))
+            raise _not_allowed()
         held = self._held(exchange)
         last = exchange.head.headers.get(_LAST_EVENT)
         stream, after = held.lasting(), None
@@ -141,10 +141,10 @@ class Legacy:
     def delete(self, exchange: Exchange, answering: Answering) -> Whole:
         """Ends a session. Raises Refused."""
         if not self._service.is_stateful:
-            raise Refused(405, RpcError(INVALID_REQUEST, "Method Not Allowed: no sessions"), (("allow", "POST"),))
+            raise _not_allowed()
         headers = exchange.head.headers
         if SESSION_HEADER not in headers and headers.get(VERSION_HEADER) == revisions.MODERN:
-            raise Refused(405, RpcError(INVALID_REQUEST, "Method Not Allowed: no sessions"), (("allow", "POST"),))
+            raise _not_allowed()
         held = self._held(exchange)
         self._service.sessions.end(held.session.id)
         return answering.whole(200, {"ok": True})
@@ -182,3 +182,8 @@ class Legacy:
             progress_token(message.params),
             may_record=not exchange.strict,
         )
+
+
+def _not_allowed() -> Refused:
+    """For what only sessions have, where there is none."""
+    return Refused(405, RpcError(INVALID_REQUEST, "Method Not Allowed without a session"), (("allow", "POST"),))

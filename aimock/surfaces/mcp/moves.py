@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from aimock_protocols.canonical import Stamp
+from aimock_protocols.jsonrpc import RpcError
 from aimock_protocols.mcp.envelope import LEVELS
 from aimock_protocols.mcp.revisions import MODERN
 
@@ -159,6 +160,10 @@ class InputRequired(Exception):
     def __init__(self, wanted: Mapping[str, Wanted]) -> None:
         super().__init__(", ".join(wanted))
         self.wanted = wanted
+
+
+class Missed(RpcError):
+    """Nothing here is meant to answer this."""
 
 
 class ToolFailed(Exception):

@@ -379,3 +379,25 @@ def test_the_transport_of_2024(mcp: MCPMock) -> None:
         assert told()["result"]["content"][0]["text"] == "x"
         assert http.post(post, content=b"{").status_code == 400
         assert http.post(f"{mcp.url}/messages?sessionId=none", json=CALL).status_code == 404
+
+
+def test_chaos_befalls_calls(client: Client) -> None:
+    client.open()
+    assert client.post(CALL, **{"x-aimock-chaos-drop": "1"}).json()["error"]["code"] == "chaos_drop"
+    with pytest.raises(ValueError, match="expected"):
+        orjson.loads(client.post(CALL, **{"x-aimock-chaos-malformed": "1"}).content)
+    limited = client.post(CALL, **{"x-aimock-fault": "overloaded"})
+    assert (limited.status_code, limited.json()["id"], limited.json()["error"]["code"]) == (529, 1, -32603)
+
+
+def test_ids_repeat_from_the_seed() -> None:
+    def sessions() -> list[str]:
+        with MCPMock(seed=7) as mock:
+            for _ in range(3):
+                with Client(mock.url) as client:
+                    client.open()
+            return mock.get_sessions()
+
+    first = sessions()
+    assert len(set(first)) == 3
+    assert sessions() == first
