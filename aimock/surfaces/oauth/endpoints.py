@@ -95,7 +95,7 @@ class Endpoints:
         if path in _ROUTES:
             name, methods, answer = _ROUTES[path]
             return name, methods, lambda call: answer(self, call)
-        if not path.startswith("/.well-known/"):
+        if not path.startswith(metadata.WELL_KNOWN):
             return None
         mount = call.service.path
         if path in (metadata.PROTECTED_RESOURCE, metadata.PROTECTED_RESOURCE + mount):

@@ -69,9 +69,10 @@ class Guard:
 
     def answer(self, service: Mounted, exchange: Exchange, path: str) -> Whole | None:
         """The answer to what is the guard's business: its own endpoints, and requests without a fit token. None: let
-        it in."""
+        it in, as everybody is who looks at what is well known, for clients do so before they have a token."""
         call = Call.of(service, exchange)
-        return self._endpoints.answer(call, path) or self._judged(call)
+        answer = self._endpoints.answer(call, path)
+        return self._judged(call) if answer is None and not path.startswith(metadata.WELL_KNOWN) else answer
 
     def _judged(self, call: Call) -> Whole | None:
         """None if the request has a token that is good for it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+WELL_KNOWN = "/.well-known/"
+"""How the paths of documents begin that say what there is (RFC 8615)."""
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 """RFC 9728 3; the path of the resource follows."""
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"

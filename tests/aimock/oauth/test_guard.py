@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from aimock import AIMock
+from aimock.config import ConfigError, load_config
 from aimock.surfaces.mock import ServiceMock
 from guarded import REDIRECT, VERIFIER, Clock, Door, Guarded, told
 
@@ -71,7 +74,8 @@ def test_the_whole_way(make: Make) -> None:
         "refresh_token": "",
     }
     assert door.enter(tokens["access_token"]).text == "welcome /"
-    assert door.http.get("/.well-known/door").status_code == 401  # what the service answers at the origin too
+    assert door.http.get("/door/other").status_code == 401
+    assert door.http.get("/.well-known/door").status_code == 200  # where clients look before they have a token
 
 
 def test_tokens_end_with_time_and_are_refreshed_once_each(make: Make, clock: Clock) -> None:
@@ -545,6 +549,28 @@ def test_no_more_is_remembered_than_there_is_room_for(clock: Clock) -> None:
         got_in = [door.enter(tokens["access_token"]).status_code for _, tokens in ways]
         assert got_in == [401] * 3 + [200] * 5
         assert door.authorize(ways[0][0]).status_code == 400
+
+
+def test_it_stands_in_a_config_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    for auth, status in ((True, 401), (False, 202), ({"scopes": ["read"]}, 401)):
+        file.write_text(json.dumps({"mcp": {"path": "/tools", "auth": auth}}))
+        [(path, service)] = load_config(file).services
+        with AIMock().mount(path, service) as mock:
+            said = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {}}
+            headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": said["method"]}
+            assert httpx.post(mock.url + path, json=said, headers=headers).status_code == status
+    file.write_text(json.dumps({"mcp": [{"auth": {"scope": []}}]}))
+    with pytest.raises(ConfigError, match=r'mcp\[0\]: auth.scope: unknown key, did you mean "scopes"'):
+        load_config(file)
+
+
+def test_over_tls_its_addresses_say_so() -> None:
+    with AIMock(tls=True) as mock, Guarded(mock, True) as door:
+        context = ssl.create_default_context(cafile=str(mock.ca_file))
+        answer = httpx.get(door.url, verify=context)
+        assert f'resource_metadata="{mock.url}/.well-known' in answer.headers["www-authenticate"]
+        assert mock.url.startswith("https://")
 
 
 def test_a_service_that_lets_everybody_in_has_no_server(make: Make) -> None:
