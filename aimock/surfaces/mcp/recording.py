@@ -18,7 +18,7 @@ from aimock.cache import write_whole
 from aimock.record.upstream import UpstreamFailed
 from aimock.surfaces.mcp.entries import Entry
 from aimock.surfaces.mcp.importing import case_of, imported, without_secrets
-from aimock.surfaces.mcp.reading import OBJECT, READERS, TEXT, object_of, shown
+from aimock.surfaces.mcp.reading import OBJECT, READERS, TEXT, object_of
 from aimock.surfaces.mcp.registry import Registry
 from aimock.surfaces.mcp.remote import Remote, RemoteError
 from aimock.surfaces.mcp.script import Case, contains
@@ -46,7 +46,7 @@ class Recorder:
         try:
             self._remote = Remote(told["upstream"], self._headers)
         except ValueError as expected:
-            raise ValueError(f"record.upstream: expected {expected}, got {shown(told['upstream'])}") from None
+            raise ValueError(f"record.upstream: expected {expected}") from None  # not what it was: it may have a key
         self._file = directory / told.get("file", f"mcp-{self._remote.authority.replace(':', '-')}.json")
         self._registry = registry
         self._section: dict[str, Any] = {}

@@ -174,6 +174,7 @@ class Remote:
         said = answer.message
         if said is None:
             if answer.status == 404 and self._session is not None:
+                self._session = self.revision = None  # the next request begins a new one
                 raise UpstreamFailed(f"{self._base.authority} has ended the session")
             raise UpstreamFailed(f"{self._base.authority} answered {answer.status} without a message", answer.status)
         if said.error is not None:

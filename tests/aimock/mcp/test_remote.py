@@ -142,6 +142,17 @@ async def test_what_is_no_answer(odd: Odd, url: str, say: Say, says: str) -> Non
         await ask(url)
 
 
+async def test_a_session_that_has_ended_is_begun_anew(odd: Odd, url: str) -> None:
+    remote = Remote(url, patience=5)
+    odd.say["tools/list"] = lambda message: (404, "text/plain", b"")
+    with pytest.raises(UpstreamFailed):
+        await remote.request("tools/list")
+    odd.say["tools/list"] = result({"tools": []})
+    assert await remote.request("tools/list") == {"tools": []}
+    await remote.aclose()
+    assert [message.get("method") for message in odd.heard].count("initialize") == 2
+
+
 async def test_an_error_is_the_server_s(odd: Odd, url: str) -> None:
     error = {"code": -32601, "message": "Method not found"}
     odd.say["tools/list"] = lambda message: (
