@@ -146,7 +146,9 @@ class App:
 
     def answer(self, request: Request) -> Answer:
         """The contract with net: awaits nothing, raises nothing."""
-        plan: Plan = request.head.memo or self._plan(request.head)
+        plan: Plan | None = request.head.memo
+        if plan is None or plan.edition is not self._state.mounts.edition:
+            plan = self._plan(request.head)
         exchange = Exchange(request, plan, self._state)
         try:
             answer = plan.answer(exchange)
@@ -159,7 +161,7 @@ class App:
         if head is None:  # and nobody can say who asks, or what for
             head = Head("GET", "", "", "", {}, ())
             nobody = functools.partial(self._no_route, None)
-            plan = Plan(nobody, _refuse, {}, steering_of(head), _UNSCOPED, _UNKNOWN_PATH)
+            plan = Plan(nobody, _refuse, {}, steering_of(head), _UNSCOPED, _UNKNOWN_PATH, None)
         else:
             plan = self._plan(head)
         exchange = Exchange(Request(head), plan, self._state)
@@ -181,19 +183,28 @@ class App:
         params: Mapping[str, str] = {}
         claim = self._claim(head)
         resolved = self._resolved(head, claim)
+        mounts = self._state.mounts
+        located = mounts.find(head.method, head.path) if len(mounts) else None
         if self._guard is not None and not self._guard.admits(head):
             target = Target(self._guard.reject, self._guard.reject)
         elif head.method == "OPTIONS" and (self._guard is None or self._guard.lets_ask(head)):
             target = Target(_preflight, _refuse)
         elif head.path.startswith(CONTROL_PREFIX):
             target = Target(_deferred("aimock.control", "answer"), _refuse)
+        elif located is not None:
+            service, inside = located.service, located.path
+            target = Target(lambda exchange: service.respond(exchange, inside), service.refuse, scoped=True)
         elif resolved is not None:
             target, params = resolved.target(), resolved.params
         else:
             target = Target(functools.partial(self._no_route, claim), _refuse)
         scope = steering.test_id if target.scoped else _UNSCOPED
-        label = resolved.label if resolved is not None else self._label(head.path)
-        plan = Plan(target.answer, target.refuse, params, steering, scope, label)
+        kind = None
+        if located is not None:
+            label, kind = located.label, located.service.name
+        else:
+            label = resolved.label if resolved is not None else self._label(head.path)
+        plan = Plan(target.answer, target.refuse, params, steering, scope, label, mounts.edition, kind)
         head.memo = plan
         return plan
 
@@ -326,7 +337,12 @@ def _root(exchange: Exchange) -> Whole:
 
 
 def _health(exchange: Exchange) -> Whole:
-    return exchange.json(200, {"status": "ok"})
+    mounts = exchange.state.mounts
+    if not len(mounts):
+        return exchange.json(200, {"status": "ok"})
+    services = {"llm": {"status": "ok", "fixtures": len(exchange.state.book)}}
+    services |= {path.lstrip("/"): service.health() for path, service in mounts}
+    return exchange.json(200, {"status": "ok", "services": services})
 
 
 def _ready(exchange: Exchange) -> Whole:

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
+from aimock.mounts import SERVICES, from_config
+
 if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
     from aimock.quotas import Quota
     from aimock.record.config import RecordConfig
+    from aimock.surfaces.mounted import Mounted
     from aimock.tls import TLS
     from aimock_protocols.sessions import Options
 
@@ -63,6 +66,8 @@ class Config:
     live_frames: str | None = None
     compat: str | None = None
     record: RecordConfig | None = None
+    services: tuple[tuple[str, Mounted], ...] = ()
+    """With their paths."""
 
     @property
     def sessions(self) -> Options:
@@ -340,7 +345,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 """JSON path to attribute and check; a check's ValueError says what was expected."""
 
-NOT_YET = frozenset({"mcp", "a2a", "agui", "vector", "services"})
+NOT_YET = frozenset({"mcp", "a2a", "agui", "vector", "services"} - set(SERVICES))
 """Keys of the reference that this version does not honour, and therefore refuses."""
 
 
@@ -358,7 +363,11 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path.absolute()}: expected a JSON object")
     values: dict[str, Any] = {}
     content.pop("$schema", None)  # what editors go by
+    services: list[tuple[str, Mounted]] = []
     for key, value in _flattened(content).items():
+        if key in SERVICES:
+            services += _services(path, key, value)
+            continue
         attribute, check = _known(path, key)
         try:
             values[attribute] = check(value)
@@ -375,7 +384,15 @@ def load_config(path: Path) -> Config:
         values["fixtures"] = tuple(_located(source, path.parent) for source in values["fixtures"])
     if "tls" in values:
         values["tls"] = values["tls"].located(lambda file: _located(file, path.parent))
-    return Config(**values)
+    return Config(**values, services=tuple(services))
+
+
+def _services(path: Path, key: str, value: Any) -> list[tuple[str, Mounted]]:
+    try:
+        return from_config(key, value, path.parent)
+    except ValueError as error:
+        place = "" if str(error).startswith("[") else ": "
+        raise ConfigError(f"{path}: {key}{place}{error}") from error
 
 
 def _flattened(content: dict[str, Any], section: str = "") -> dict[str, Any]:
@@ -397,7 +414,7 @@ def _known(path: Path, key: str) -> tuple[str, Callable[[Any], Any]]:
         raise ConfigError(f"{path}: {key}: this version does not support it")
     if any(known.startswith(f"{key}.") for known in _KEYS):
         raise ConfigError(f"{path}: {key}: expected an object")
-    raise ConfigError(f"{path}: {unknown_key(key, _KEYS)}")
+    raise ConfigError(f"{path}: {unknown_key(key, [*_KEYS, *SERVICES])}")
 
 
 def unknown_key(key: str, known: Collection[str]) -> str:

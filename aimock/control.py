@@ -5,6 +5,7 @@ Errors here have a plain string under `error`; they are this server's own and re
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import urllib.parse
@@ -40,6 +41,8 @@ def answer(exchange: Exchange) -> Whole:
     """Whatever lies under the prefix."""
     path = exchange.head.path.removeprefix(CONTROL_PREFIX)
     route = _ROUTES.get((exchange.head.method, path))
+    if route is None and exchange.head.method == "POST" and path.startswith(_SERVICES):
+        route = functools.partial(_change_service, path.removeprefix(_SERVICES))
     if route is None:
         message = f"Unknown control route: {exchange.head.method} {exchange.head.path}"
         return exchange.json(404, {"error": {"message": message, "type": "not_found"}})
@@ -168,6 +171,32 @@ def _chaos_scope(exchange: Exchange) -> str | None:
     return _scope(exchange)
 
 
+# -- services ------------------------------------------------------------------------------------------------------
+
+
+def _list_services(exchange: Exchange) -> Whole:
+    mounts = exchange.state.mounts
+    listed = [{"path": path, "name": service.name, "health": service.health()} for path, service in mounts]
+    return exchange.json(200, {"services": listed})
+
+
+def _change_service(path: str, exchange: Exchange) -> Whole:
+    """Adds to the service that is mounted there what a config file's section could have; or empties it."""
+    mounts = exchange.state.mounts
+    service = mounts.named(path)
+    if service is not None:
+        try:
+            return exchange.json(200, {"added": service.add(_body(exchange))})
+        except ValueError as error:
+            raise ControlError(str(error)) from error
+    service = mounts.named(path.removesuffix(_RESET)) if path.endswith(_RESET) else None
+    if service is None:
+        known = ", ".join(mounted for mounted, _ in mounts) or "none"
+        raise ControlError(f"No service is mounted at /{path}; there are: {known}")
+    service.reset()
+    return exchange.json(200, {"reset": True})
+
+
 # -- the journal ---------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +256,9 @@ def _health(exchange: Exchange) -> Whole:
     return exchange.json(200, {"status": "ok"})
 
 
+_SERVICES = "/services/"
+_RESET = "/reset"
+
 _ROUTES: dict[tuple[str, str], Callable[[Exchange], Whole]] = {
     ("GET", "/health"): _health,
     ("GET", "/journal"): _read_journal,
@@ -240,6 +272,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Exchange], Whole]] = {
     ("GET", "/chaos"): _show_chaos,
     ("POST", "/chaos"): _install_chaos,
     ("DELETE", "/chaos"): _forget_chaos,
+    ("GET", "/services"): _list_services,
 }
 
 PATHS = frozenset(CONTROL_PREFIX + path for _, path in _ROUTES)

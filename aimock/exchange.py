@@ -35,6 +35,10 @@ class Plan:
     """What the exchange's randomness is counted under: its test id, unless it is none of a test's business."""
     label: str
     """What metrics call the path; there are few of them, whatever clients ask for."""
+    edition: object
+    """Of the mounts for which it holds."""
+    service: str | None = None
+    """The kind of service that the request is for, if it is for one."""
 
 
 @attrs.define(eq=False)

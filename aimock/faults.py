@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import attrs
 import trio
@@ -23,7 +23,7 @@ from aimock.net.exchange import Answer, Cut, Ending, Headers, Outcome, Relay, Sl
 from aimock.physics import Limit
 from aimock.quotas import SPENT
 from aimock.randomness import uniforms
-from aimock_protocols.canonical import ErrorReply, Excess, Frame, Reply, ToolCall, WireProtocol
+from aimock_protocols.canonical import Allowance, ErrorReply, Excess, Frame, Reply, ToolCall
 from aimock_protocols.midstream import COUNTED, interrupted
 
 if TYPE_CHECKING:
@@ -52,11 +52,19 @@ _FIRST_ERROR = 400
 _PAGE: Headers = (("content-type", "text/html; charset=utf-8"),)
 
 
+class Limits(Protocol):
+    """How a quota is told of."""
+
+    def rate_limits(self, allowance: Allowance, now: float) -> Headers: ...
+
+    def rate_limited(self, excess: Excess) -> ErrorReply: ...
+
+
 class Spoiler(NamedTuple):
     """A surface, as far as faults concern it."""
 
     exchange: Exchange
-    protocol: WireProtocol
+    protocol: Limits
     fixture: Fixture | None
     model: str
     streamed: bool

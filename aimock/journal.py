@@ -136,7 +136,7 @@ class Entry:
             response["interruptReason"] = self.interrupt_reason
         if self.strict_override is not None:
             response["strictOverride"] = self.strict_override
-        return {
+        shown = {
             "id": "req-" + self.stamp.alphanumeric(16, "journal"),
             "timestamp": round(self.stamp.created * 1000),
             "method": head.method,
@@ -146,6 +146,7 @@ class Entry:
             "response": response,
             "seed": self.seed,
         }
+        return shown if self.plan.service is None else shown | {"service": self.plan.service}
 
 
 class Journal:

@@ -135,6 +135,10 @@ class Metrics:
         """Chaos that was drawn, but could not be done to this answer; `reason`: `sse_streamed`, …"""
         self._count("aimock_chaos_bypassed_total", action=action, source=source, reason=reason)
 
+    def service_request(self, service: str, method: str) -> None:
+        """A request to a service beside the LLMs. The labels are the caller's to bound."""
+        self._count(f"aimock_{service}_requests_total", method=method)
+
     def _count(self, name: str, **labels: str) -> None:
         counter = self._counters.get(name)
         if counter is None:

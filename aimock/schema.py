@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aimock import config
+from aimock import config, mounts
 from aimock.fixtures.schema import DIALECT, fixtures_schema
 from aimock.fixtures.values import PROFILE
 from aimock.record.config import record_schema
@@ -20,6 +20,7 @@ def config_schema() -> dict[str, Any]:
         for section in sections:
             keys = keys.setdefault(section, _closed({}))["properties"]
         keys[name] = dict(check.schema) if isinstance(check, config.Check) else {}
+    top |= {name: mounts.config_schema(name) for name in mounts.SERVICES}
     entry = fixtures_schema()["$defs"]["fixture"]["properties"]
     shared = {
         "streamingProfile": {

@@ -19,9 +19,6 @@ logger = logging.getLogger("aimock")
 _MOST_GARBAGE = 1_000_000
 """Objects before the collector looks for cycles among them: some 100 MiB."""
 
-_MOST_GARBAGE = 1_000_000
-"""Objects before the collector looks for cycles among them: some 100 MiB."""
-
 
 def build(choice: Config) -> App:
     """The application, and on the log what it consists of. `choice` has every value but the seed. Raises Failure."""
@@ -48,6 +45,11 @@ def build(choice: Config) -> App:
             state.record_by(choices.recorder(choice.record))
         except ValueError as error:
             raise Failure(str(error)) from error
+    for path, service in choice.services:
+        try:
+            state.mounts.add(path, service)
+        except ValueError as error:
+            raise Failure(f"{service.name}: {error}") from error
     _load(state, choice)
     _tune_collector()
     logger.info("seed %d", state.randomness.seed)

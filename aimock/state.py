@@ -12,6 +12,7 @@ from aimock.fixtures import Counters, Fixture, FixtureBook, LocalSource, Questio
 from aimock.injected import InjectedErrors
 from aimock.journal import Journal
 from aimock.memories import Memories
+from aimock.mounts import Mounts
 from aimock.net.exchange import Outcome
 from aimock.quotas import Quotas
 from aimock.randomness import Randomness
@@ -36,6 +37,7 @@ class State:
         self.journal = Journal(settings.journal_max_entries)
         self.injected = InjectedErrors()
         self.memories = Memories()
+        self.mounts = Mounts()
         self.chaos = ServerChaos(settings.chaos)
         self.quotas = Quotas(settings.quota, settings.clock) if settings.quota is not None else None
         self.streams = 0
@@ -53,6 +55,8 @@ class State:
         """Lets go of what it holds outside the process."""
         if self.recorder is not None:
             await self.recorder.aclose()
+        for _, service in self.mounts:
+            await service.aclose()
 
     def leave(self) -> None:
         """The loop in which it has answered goes on without it."""
@@ -111,12 +115,15 @@ class State:
         """Everything that happens so many times, or in turn, begins anew, under one test id or all."""
         self.counters.reset(test_id)
         self.chaos.rewind(test_id)
+        for _, service in self.mounts:
+            service.rewind(test_id)
 
     def reset(self) -> None:
-        """Back to an empty server: the one reset behind the API, the control routes and the test plugin."""
+        """Back to an empty server: the one reset behind the API, the control routes and the test plugin. What is
+        mounted keeps its own fixtures."""
         self.clear_fixtures()
         self.journal.clear()
-        self.counters.reset()
+        self.rewind()
         self.chaos.reset()
         self.memories.forget()
         if self.quotas is not None:

@@ -52,7 +52,13 @@ def timed(
     on_end: Callable[[Outcome], None] = entry.ended
     if pace.profile is not None and pace.profile.load_factor is not None:
         on_end = state.under_way(on_end)
-    limits = _limits(fixture, fault)
+    return ended_by(scheduled, _limits(fixture, fault), entry, on_end)
+
+
+def ended_by(
+    scheduled: Iterable[tuple[float, Frame]], limits: Sequence[Limit], entry: Entry, on_end: Callable[[Outcome], None]
+) -> Timed:
+    """The same frames, cut short by the first of the limits that they reach."""
     if limits:
         scheduled = tuple(scheduled)
         cut = interrupt(scheduled, limits)

@@ -1,0 +1,121 @@
+"""Services beside the LLMs, each at a path of its own (spec: core-server §12)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from aimock.surfaces.mock import ServiceMock
+    from aimock.surfaces.mounted import Mounted
+
+
+class Service(NamedTuple):
+    """A kind of service."""
+
+    package: str
+    """Where its `from_config` and `config_schema` are."""
+    mock: str
+    """The name of its class for programs, in the module `mock` there."""
+
+
+SERVICES: Mapping[str, Service] = {}
+"""By the names of their sections in a config file."""
+
+
+class Located(NamedTuple):
+    """A service, and the path inside it that a request is for."""
+
+    service: Mounted
+    path: str
+    label: str
+    """What metrics call the path: there are few of them, whatever clients ask for."""
+
+
+class Edition:
+    """What was mounted at some time; nothing but its identity counts."""
+
+
+_NOTHING = Edition()
+
+
+class Mounts:
+    """One server's services by their paths, in the order in which they were mounted."""
+
+    def __init__(self) -> None:
+        self._services: dict[str, Mounted] = {}
+        self.edition = _NOTHING
+        """Another one after each change: what was worked out from the one before holds no longer."""
+
+    def __iter__(self) -> Iterator[tuple[str, Mounted]]:
+        return iter(self._services.items())
+
+    def __len__(self) -> int:
+        return len(self._services)
+
+    def add(self, path: str, service: Mounted) -> None:
+        """Raises ValueError if the path is none, or is taken."""
+        if not path.startswith("/") or path.rstrip("/") == "" or "?" in path or "#" in path:
+            raise ValueError(f"path: expected one like /{service.name}, got {json.dumps(path)}")
+        path = path.rstrip("/")
+        if path in self._services:
+            raise ValueError(f"path: {path} is taken by another service")
+        service.mounted_at(path)
+        self._services[path] = service
+        self.edition = Edition()
+
+    def named(self, path: str) -> Mounted | None:
+        """The service that is mounted there; the path may lack its first slash."""
+        return self._services.get("/" + path.strip("/"))
+
+    def find(self, method: str, path: str) -> Located | None:
+        """Whose a request is: that of the longest mount that the path is in, else of the first service that answers it
+        at the origin itself."""
+        for mount in sorted(self._services, key=len, reverse=True):
+            if path == mount or path.startswith(mount + "/"):
+                service, inside = self._services[mount], path[len(mount) :] or "/"
+                return Located(service, inside, mount + service.label(inside))
+        for service in self._services.values():
+            if (method, path) in service.extra_routes:
+                return Located(service, path, path)
+        return None
+
+
+def from_config(name: str, value: Any, directory: Path) -> list[tuple[str, Mounted]]:
+    """The services of a config file's section, or of its sections if it is an array, with their paths. Paths to files
+    in it are relative to the directory. Raises ValueError that names the key and what was expected."""
+    sections = value if isinstance(value, list) else [value]
+    if not sections:
+        raise ValueError("expected an object, or an array of one or more")
+    made = importlib.import_module(SERVICES[name].package).from_config
+    mounted = []
+    for place, section in enumerate(sections):
+        where = f"[{place}]: " if isinstance(value, list) else ""
+        if not isinstance(section, dict):
+            raise ValueError(f"{where}expected an object, got {json.dumps(section)[:80]}")
+        told = dict(section)
+        path = told.pop("path", f"/{name}")
+        try:
+            if not isinstance(path, str):
+                raise ValueError(f"path: expected a string, got {json.dumps(path)[:80]}")
+            mounted.append((path, made(told, directory)))
+        except ValueError as error:
+            raise ValueError(f"{where}{error}") from error
+    return mounted
+
+
+def config_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of a service's section."""
+    section = importlib.import_module(SERVICES[name].package).config_schema()
+    section = {**section, "properties": {"path": {"type": "string", "pattern": "^/[^?#]+$"}, **section["properties"]}}
+    return {"anyOf": [section, {"type": "array", "items": section, "minItems": 1}]}
+
+
+def mock_class(name: str) -> Callable[[], ServiceMock[Any]]:
+    """Its class for programs, which needs to be told nothing."""
+    service = SERVICES[name]
+    made: Callable[[], ServiceMock[Any]] = getattr(importlib.import_module(f"{service.package}.mock"), service.mock)
+    return made
