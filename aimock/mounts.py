@@ -22,7 +22,9 @@ class Service(NamedTuple):
     """The name of its class for programs, in the module `mock` there."""
 
 
-SERVICES: Mapping[str, Service] = {}
+SERVICES: Mapping[str, Service] = {
+    "a2a": Service("aimock.surfaces.a2a", "A2AMock"),
+}
 """By the names of their sections in a config file."""
 
 

@@ -108,6 +108,11 @@ class A2AError(Exception):
         return [info, {"@type": _BAD_REQUEST, "fieldViolations": fields}]
 
 
+def unfit(field: str, wrong: str) -> A2AError:
+    """A parameter that cannot be what it is."""
+    return A2AError(INVALID_PARAMS, f"Invalid params: {field}: {wrong}", violations=[(field, wrong)])
+
+
 def rpc_error(error: A2AError, version: Version, id: jsonrpc.Id) -> dict[str, Any]:
     """The error as a JSON-RPC answer."""
     if version is Version.V1:

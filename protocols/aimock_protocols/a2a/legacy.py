@@ -72,11 +72,11 @@ def _read_message(message: Mapping[str, Any]) -> dict[str, Any]:
     read["role"] = _ROLES.get(role, role) if isinstance(role, str) else role
     parts = message.get("parts")
     if isinstance(parts, list):
-        read["parts"] = [_read_part(part) if isinstance(part, dict) else part for part in parts]
+        read["parts"] = [read_part(part) if isinstance(part, dict) else part for part in parts]
     return read
 
 
-def _read_part(part: Mapping[str, Any]) -> dict[str, Any]:
+def read_part(part: Mapping[str, Any]) -> dict[str, Any]:
     """A part has what its kind says, and nothing else counts."""
     kind = part.get("kind")
     read: dict[str, Any] = {}

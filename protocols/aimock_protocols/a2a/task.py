@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import orjson
 
-from aimock_protocols.a2a.errors import INVALID_PARAMS, A2AError
+from aimock_protocols.a2a.errors import unfit
 from aimock_protocols.rfc3339 import to_milliseconds
 
 TERMINAL = frozenset({"TASK_STATE_COMPLETED", "TASK_STATE_FAILED", "TASK_STATE_CANCELED", "TASK_STATE_REJECTED"})
@@ -129,7 +129,7 @@ def listed(tasks: Iterable[Task], params: Mapping[str, Any]) -> dict[str, Any]:
     """
     size = params.get("pageSize", _PAGE)
     if not 1 <= size <= _LARGEST_PAGE:
-        raise _unfit("pageSize", f"must be from 1 to {_LARGEST_PAGE}")
+        raise unfit("pageSize", f"must be from 1 to {_LARGEST_PAGE}")
     after = _place(params["pageToken"]) if params.get("pageToken") else None
     wanted = [task for task in tasks if _is_wanted(task, params)]
     wanted.sort(key=_order, reverse=True)
@@ -167,8 +167,5 @@ def _place(token: str) -> tuple[int, int]:
         if type(time) is not int or type(number) is not int:
             raise ValueError
     except (binascii.Error, ValueError, TypeError):
-        wrong = "is no token that was given for a next page"
-        raise A2AError(
-            INVALID_PARAMS, f"Invalid params: pageToken {wrong}", violations=[("pageToken", wrong)]
-        ) from None
+        raise unfit("pageToken", "is no token that was given for a next page") from None
     return time, number
