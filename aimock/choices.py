@@ -58,11 +58,14 @@ def recorder(choice: Mapping[str, Any] | RecordConfig) -> Recorder:
     """What asks the providers. Raises ValueError."""
     config = given("record", choice)
     from aimock.record.recorder import Recorder  # most servers ask nobody
+    from aimock.record.shelf import ShelfError
 
     try:
-        return Recorder(config)
-    except ValueError as error:
+        made = Recorder(config)
+        made.check()
+    except (ValueError, ShelfError) as error:
         raise ValueError(f"record: {error}") from None
+    return made
 
 
 def keys(listed: Sequence[str] | None) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""The command line: `aimock [serve] [OPTIONS]`, `aimock validate PATH…`, `aimock schema NAME` (spec: core-cli-config).
+"""The command line: `aimock [serve] [OPTIONS]`, `aimock record [OPTIONS] -- COMMAND`, `aimock validate PATH…`, `aimock
+schema NAME` (spec: core-cli-config).
 
 One executable understands both of the reference's: the flags of `llmock`, and `aimock --config FILE`. A flag outranks
 the environment, the environment the config file, and that the defaults. Every failure is one line and exit status 1.
@@ -10,13 +11,13 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aimock import __version__
+from aimock import __version__, checks, logs, readers
 from aimock.config import (
     LOG_LEVELS,
     PORT,
@@ -26,7 +27,6 @@ from aimock.config import (
     UnfitKeys,
     api_keys,
     load_config,
-    moment,
     number,
     seed,
     whole_number,
@@ -36,6 +36,8 @@ from aimock.record import flags as record_flags
 if TYPE_CHECKING:  # a wrong flag is told before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
     from aimock.quotas import Quota
+    from aimock.record.tally import Tally
+    from aimock.sdks import Place
     from aimock.tls import TLS
 
 DEFAULT_PORT = 4010
@@ -45,11 +47,6 @@ SHUTDOWN_GRACE = 8.0
 
 _FLAG_OF_LATER_VERSIONS = ("agui-record", "agui-proxy-only", "agui-upstream", "provider-byteplus")
 """Flags of the reference that this version does not honour, and therefore refuses by name."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise Failure(f"{message}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,62 +63,99 @@ def main(arguments: Sequence[str] | None = None) -> int:
 # -- serve ---------------------------------------------------------------------------------------------------------
 
 
-def _serve_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="aimock",
-        usage="aimock [serve] [OPTIONS]\n       aimock validate [--strict] [--json] PATH…\n"
-        "       aimock schema fixtures|config",
-        description="A mock server for the agentic AI stack.",
+_SERVE = (
+    "aimock",
+    "aimock [serve] [OPTIONS]\n       aimock record [OPTIONS] -- COMMAND [ARGS…]\n"
+    "       aimock validate [--strict] [--json] PATH…\n       aimock schema fixtures|config",
+    "A mock server for the agentic AI stack.",
+)
+_RECORD = (
+    "aimock record",
+    "aimock record [OPTIONS] -- COMMAND [ARGS…]",
+    "Runs a command with its SDKs pointed at a server that records, and says at the end what that cost.",
+)
+
+
+def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentParser:
+    """`words`: name, usage and description."""
+    prog, usage, description = words
+    parser = readers.Parser(
+        prog=prog,
+        usage=usage,
+        description=description,
         add_help=False,
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--config", type=_text, metavar="FILE", help="JSON config file; flags outrank it")
-    add("-p", "--port", type=_whole(PORT), metavar="N", help=f"0 takes a free port (default {DEFAULT_PORT})")
+    add("--config", type=readers.text, metavar="FILE", help="JSON config file; flags outrank it")
+    add("-p", "--port", type=readers.whole(PORT), metavar="N", help=f"0 takes a free port (default {DEFAULT_PORT})")
     add(
         "-h",
         "--host",
-        type=_text,
+        type=readers.text,
         metavar="ADDRESS",
         help="address to listen on (default 127.0.0.1; environment: AIMOCK_HOST)",
     )
-    add("--tls-cert", type=_text, metavar="FILE", help="serve HTTPS with this certificate (PEM), and its chain")
-    add("--tls-key", type=_text, metavar="FILE", help="the key of that certificate (PEM, not encrypted)")
+    add("--tls-cert", type=readers.text, metavar="FILE", help="serve HTTPS with this certificate (PEM), and its chain")
+    add("--tls-key", type=readers.text, metavar="FILE", help="the key of that certificate (PEM, not encrypted)")
     add("--tls-self-signed", action="store_true", default=None, help="serve HTTPS with a certificate of its own")
-    add("--tls-ca-file", type=_text, metavar="FILE", help="where to write the CA that clients then have to trust")
+    add(
+        "--tls-ca-file", type=readers.text, metavar="FILE", help="where to write the CA that clients then have to trust"
+    )
     add(
         "-f",
         "--fixtures",
-        type=_text,
+        type=readers.text,
         action="append",
         metavar="SOURCE",
         help=f"file, directory or URL; repeatable ({DEFAULT_FIXTURES})",
     )
     add("-w", "--watch", action="store_true", default=None, help="read files again when they change")
-    add("-l", "--latency", type=_real(number(0)), metavar="MS", help="before every frame of a stream (default 0)")
-    add("--profile", type=_named(PROFILE_NAMES), metavar="NAME", help=f"timing of streams: {', '.join(PROFILE_NAMES)}")
-    add("-c", "--chunk-size", type=_whole(whole_number(1)), metavar="N", help="characters a slice (default 20)")
-    add("--replay-speed", type=_real(number(0, exclusive=True)), metavar="X", help="divides every delay (default 1)")
+    add(
+        "-l", "--latency", type=readers.real(number(0)), metavar="MS", help="before every frame of a stream (default 0)"
+    )
+    add(
+        "--profile",
+        type=readers.named(PROFILE_NAMES),
+        metavar="NAME",
+        help=f"timing of streams: {', '.join(PROFILE_NAMES)}",
+    )
+    add("-c", "--chunk-size", type=readers.whole(whole_number(1)), metavar="N", help="characters a slice (default 20)")
+    add(
+        "--replay-speed",
+        type=readers.real(number(0, exclusive=True)),
+        metavar="X",
+        help="divides every delay (default 1)",
+    )
+    add("--rewrite-ids", action="store_true", default=None, help="answer what was recorded with fresh ids")
     add("--strict", action="store_true", default=None, help="answer 503, not 404, when no fixture matches")
     add("--validate-on-load", action="store_true", default=None, help="refuse to start with a faulty fixture")
     for kind in CHAOS_FLAGS:
         add(f"--chaos-{kind}", metavar="MS" if kind == "latency" else "RATE", help=CHAOS_FLAGS[kind])
     add("--chaos-fault", action="append", metavar="FAULT", help="a fault by name, as NAME;KEY=VALUE; repeatable")
     add("--chaos-websocket", action="store_true", default=None, help="all that on WebSockets too")
-    add("--quota-requests", type=_whole(whole_number(1)), metavar="N", help="requests a minute for each key")
-    add("--quota-tokens", type=_whole(whole_number(1)), metavar="N", help="tokens a minute for each key")
+    add("--quota-requests", type=readers.whole(whole_number(1)), metavar="N", help="requests a minute for each key")
+    add("--quota-tokens", type=readers.whole(whole_number(1)), metavar="N", help="tokens a minute for each key")
     add(
         "--quota-per",
-        type=_named(QUOTA_OWNERS),
+        type=readers.named(QUOTA_OWNERS),
         metavar="WHOM",
         help="whose quotas: key (default) or model",
     )
     record_flags.add_to(parser)
-    add("--seed", type=_whole(seed), metavar="N", help="repeats a run: ids, jitter and chaos follow from it")
-    add("--frozen-time", type=_time, metavar="TIME", help="what the clock says: Unix seconds, or ISO 8601")
-    add("--journal-max", type=_whole(whole_number(0)), metavar="N", help="requests remembered; 0: all (default 1000)")
+    add("--seed", type=readers.whole(seed), metavar="N", help="repeats a run: ids, jitter and chaos follow from it")
+    add("--frozen-time", type=readers.time, metavar="TIME", help="what the clock says: Unix seconds, or ISO 8601")
     add(
-        "--fixture-counts-max", type=_whole(whole_number(0)), metavar="N", help="test ids counted; 0: all (default 500)"
+        "--journal-max",
+        type=readers.whole(whole_number(0)),
+        metavar="N",
+        help="requests remembered; 0: all (default 1000)",
+    )
+    add(
+        "--fixture-counts-max",
+        type=readers.whole(whole_number(0)),
+        metavar="N",
+        help="test ids counted; 0: all (default 500)",
     )
     add("--metrics", action="store_true", default=None, help="count requests, and answer GET /metrics")
     add("--http2", action="store_true", default=None, help="speak HTTP/2 beside HTTP/1.1, through Hypercorn")
@@ -148,24 +182,6 @@ CHAOS_FLAGS = {
 }
 """The flags `--chaos-…`, and what each does: they are `chaos.KINDS`, which a start without them need not import."""
 QUOTA_OWNERS = ("key", "model")
-
-
-def _named(names: Sequence[str]) -> Callable[[str], str]:
-    """An argparse type for one of some names."""
-
-    def read(text: str) -> str:
-        if text not in names:
-            raise argparse.ArgumentTypeError(f"expected one of {', '.join(names)}, got {text!r}")
-        return text
-
-    return read
-
-
-def _time(text: str) -> float:
-    try:
-        return moment(float(text) if text.replace(".", "", 1).isdecimal() else text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected {error}, got {text!r}") from error
 
 
 def _chaos(flags: argparse.Namespace, from_file: Chaos | None) -> Chaos | None:
@@ -240,40 +256,6 @@ def _profile(flags: argparse.Namespace) -> StreamingProfile | None:
     return PROFILES[flags.profile]
 
 
-def _text(text: str) -> str:
-    """An argparse type for text that must not be empty, which an unset variable in a script would make it."""
-    if not text:
-        raise argparse.ArgumentTypeError("expected a value, got none")
-    return text
-
-
-def _whole(check: Callable[[Any], int]) -> Callable[[str], int]:
-    """An argparse type for whole numbers: the text must be one, and the check must hold."""
-
-    def read(text: str) -> int:
-        try:
-            return check(int(text))
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(_expected(error, "a whole number", text)) from error
-
-    return read
-
-
-def _real(check: Callable[[Any], float]) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            return check(float(text))
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(_expected(error, "a number", text)) from error
-
-    return read
-
-
-def _expected(error: ValueError, default: str, text: str) -> str:
-    said = str(error)
-    return f"expected {default if said.startswith(('invalid', 'could not')) else said}, got {text!r}"
-
-
 def _ambient_keys() -> tuple[str, ...] | None:
     """The keys that the environment lists; None if the variable is not set. Set to nothing, it is wrong."""
     listed = os.environ.get("AIMOCK_API_KEYS")
@@ -288,8 +270,14 @@ def _ambient_keys() -> tuple[str, ...] | None:
 def choose(words: Sequence[str]) -> Config:
     """What the words of a command line choose, over environment, over config file, over defaults. Raises Failure or
     ConfigError."""
-    flags = _serve_parser().parse_args(words)
+    return _chosen(_serve_parser().parse_args(words))
+
+
+def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None) -> Config:
+    """With `places` it is recorded in any case, and those are where providers are unless somebody says so."""
     from_file = load_config(Path(flags.config)) if flags.config is not None else Config()
+    if places is not None and from_file.record is None and not flags.proxy_only:
+        flags.record = True
     from_flags = {
         "port": flags.port,
         "tls": _tls(flags, from_file.tls),
@@ -304,6 +292,7 @@ def choose(words: Sequence[str]) -> Config:
         "quota": _quota(flags, from_file.quota),
         "chunk_size": flags.chunk_size,
         "replay_speed": flags.replay_speed,
+        "rewrite_ids": flags.rewrite_ids,
         "log_level": flags.log_level,
         "watch": flags.watch,
         "validate_on_load": flags.validate_on_load,
@@ -322,7 +311,8 @@ def choose(words: Sequence[str]) -> Config:
         "latency": 0.0,
         "chunk_size": 20,
         "replay_speed": 1.0,
-        "log_level": "info",
+        "rewrite_ids": False,
+        "log_level": "info" if places is None else "warn",
         "watch": False,
         "validate_on_load": False,
         "journal_max": 1000,
@@ -335,7 +325,7 @@ def choose(words: Sequence[str]) -> Config:
     for name in attrs.fields_dict(Config):
         candidates = (from_flags.get(name), getattr(from_file, name), defaults.get(name))
         chosen[name] = next((value for value in candidates if value is not None), None)
-    chosen["record"] = record_flags.chosen(flags, from_file.record, chosen["fixtures"] or ())
+    chosen["record"] = record_flags.chosen(flags, from_file.record, chosen["fixtures"] or (), places)
     return Config(**chosen)
 
 
@@ -345,57 +335,62 @@ def _serve(words: Sequence[str]) -> int:
     try:
         from aimock import serving  # the event loop and all that: --help and a wrong flag need none of it
 
-        return serving.run(choice, SHUTDOWN_GRACE)
+        logs.show(choice.log_level or "info")
+        serving.raise_descriptor_limit()
+        return serving.run(choice, SHUTDOWN_GRACE, tally=_tally_to_show(choice))
     finally:
         gc.enable()
 
 
-# -- validate ------------------------------------------------------------------------------------------------------
+def _tally_to_show(choice: Config) -> Tally | None:
+    """What counts for the line on a terminal, if there is to be one."""
+    if choice.record is None:
+        return None
+    from aimock import progress
+    from aimock.record.prices import PriceList
+    from aimock.record.tally import Tally
+
+    return Tally(PriceList({})) if progress.fits(choice.log_level) else None
 
 
-def _validate(words: Sequence[str]) -> int:
-    parser = _Parser(
-        prog="aimock validate",
-        description="Checks fixture files, alone and together.",
-        add_help=False,
-        allow_abbrev=False,
-    )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a fixture file, or a directory of them")
-    parser.add_argument("--strict", action="store_true", help="fail on warnings too")
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    parser.add_argument("-h", "--help", action="help", help="show this and exit")
-    options = parser.parse_args(words)
-    from aimock.fixtures.check import check_paths
-
-    report = check_paths(options.paths, strict=options.strict)
-    if options.json:
-        import orjson
-
-        print(orjson.dumps(report.to_json()).decode())
-    else:
-        for line in report.lines():
-            print(line)
-    return 1 if report.failed else 0
+# -- record --------------------------------------------------------------------------------------------------------
 
 
-# -- schema --------------------------------------------------------------------------------------------------------
-
-
-def _schema(words: Sequence[str]) -> int:
-    parser = _Parser(
-        prog="aimock schema",
-        description="Prints a JSON Schema (draft 2020-12).",
-        add_help=False,
-        allow_abbrev=False,
-    )
+def _record(words: Sequence[str]) -> int:
+    place = words.index("--") if "--" in words else len(words)
+    parser = _serve_parser(_RECORD)
     parser.add_argument(
-        "name", metavar="NAME", choices=("fixtures", "config"), help="of fixture files, or of config files"
+        "--prices", type=readers.text, metavar="FILE", help="JSON: USD for a million tokens of models, before ours"
     )
-    parser.add_argument("-h", "--help", action="help", help="show this and exit")
-    from aimock.schema import schema_text
+    flags = parser.parse_args(words[:place])
+    command = words[place + 1 :]
+    if not command:
+        raise Failure("record: expected `-- COMMAND` at the end; see aimock record --help")
+    if flags.port is None:
+        flags.port = 0
+    from aimock import sdks, serving
+    from aimock.record.command import Command
+    from aimock.record.prices import PriceError, price_list
+    from aimock.record.tally import Tally, report
 
-    print(schema_text(parser.parse_args(words).name))
-    return 0
+    choice = _chosen(flags, sdks.places(os.environ))
+    assert choice.record is not None
+    try:
+        tally = Tally(price_list(Path(flags.prices) if flags.prices else None))
+    except PriceError as error:
+        raise Failure(f"--prices: {error}") from None
+    logs.show(choice.log_level or "warn", apart=True)
+    running = Command(command, frozenset(choice.record.providers), os.environ)
+    status = serving.run(choice, SHUTDOWN_GRACE, running.run, tally)
+    if running.has_begun and choice.log_level != "silent":
+        for line in report(tally):
+            print(f"aimock: {line}", file=sys.stderr)
+    return status
 
 
-_VERBS: dict[str, Callable[[Sequence[str]], int]] = {"serve": _serve, "validate": _validate, "schema": _schema}
+_VERBS: dict[str, Callable[[Sequence[str]], int]] = {
+    "serve": _serve,
+    "record": _record,
+    "validate": checks.validate,
+    "schema": checks.schema,
+}

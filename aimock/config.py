@@ -52,6 +52,7 @@ class Config:
     quota: Quota | None = None
     chunk_size: int | None = None
     replay_speed: float | None = None
+    rewrite_ids: bool | None = None
     log_level: str | None = None
     watch: bool | None = None
     validate_on_load: bool | None = None
@@ -329,6 +330,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "llm.record": ("record", record),
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
+    "llm.rewriteIds": ("rewrite_ids", _boolean),
     "llm.logLevel": ("log_level", log_level),
     "llm.watch": ("watch", _boolean),
     "llm.validateOnLoad": ("validate_on_load", _boolean),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import orjson
@@ -17,6 +17,9 @@ from aimock.net.exchange import Answer, Head, Request, Whole
 from aimock.state import State
 from aimock.steering import Steering
 from aimock_protocols.canonical import Allowance, Headers, Stamp
+
+if TYPE_CHECKING:
+    from aimock_protocols.ids import Renaming
 
 _JSON_HEADERS: Headers = (("content-type", "application/json"), *CORS)
 
@@ -57,6 +60,7 @@ class Exchange:
     entry: Entry | None = None
     """Its entry in the journal, once there is one."""
     _stamp: Stamp | None = None
+    _renaming: Renaming | None = None
 
     @property
     def params(self) -> Mapping[str, str]:
@@ -93,9 +97,23 @@ class Exchange:
         return stamp
 
     @property
+    def renaming(self) -> Renaming | None:
+        """Fresh ids for what was recorded; None if it has its own."""
+        if self._renaming is None and self.state.rewrites_ids:
+            from aimock_protocols.ids import Renaming  # few want it
+
+            self._renaming = Renaming(self.stamp, self.state.given_ids.named_in(self.request.body))
+        return self._renaming
+
+    @property
     def fresh_headers(self) -> Headers:
         stamp = self.stamp
         return (("x-request-id", request_id(self.plan.steering, stamp)),)
+
+    def fresh_beside(self, headers: Headers) -> Headers:
+        """The same beside these (names in lower case), for those that they do not have already."""
+        told = {name for name, _ in headers}
+        return tuple(line for line in self.fresh_headers if line[0] not in told)
 
     def memory(self, protocol: str) -> Memory:
         """What the server remembers for the exchange's test of the family that a protocol is of."""

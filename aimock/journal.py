@@ -60,6 +60,8 @@ class Proxied:
     """Seconds from the request to the end of its answer; None: it has not come to its end."""
     recorded: str | None = None
     """The file that it is in."""
+    fixture: Fixture | None = None
+    """What answers in its place from now on."""
 
     def to_json(self) -> dict[str, Any]:
         milliseconds = None if self.duration is None else round(self.duration * 1000, 1)
@@ -92,6 +94,8 @@ class Entry:
     interrupt_reason: str | None = None
     planned: str | None = None
     """The fixture key or the fault that is to end the answer early."""
+    on_end: Callable[[], object] | None = None
+    """Told once all this is known."""
 
     def ended(self, outcome: Outcome) -> None:
         """Notes how the answer ended."""
@@ -99,6 +103,8 @@ class Entry:
             self.interrupted = True
         if self.planned is not None and outcome in _AS_TOLD:
             self.interrupted, self.interrupt_reason = True, self.planned
+        if self.on_end is not None:
+            self.on_end()
 
     def refused(self) -> None:
         """Notes that the request was not read to its end."""
@@ -155,12 +161,16 @@ class Journal:
     def __init__(self, max_entries: int = 1000) -> None:
         """`max_entries`: 0 keeps all."""
         self._entries: collections.deque[Entry] = collections.deque(maxlen=max_entries or None)
+        self.watcher: Callable[[Entry], Callable[[], object]] | None = None
+        """Told of each entry when it begins; what it returns is told of its end."""
 
     def add(self, entry: Entry) -> None:
         if len(entry.request.body) > _MEASURED_FROM:
             entry.neutral = _bounded(entry)
             entry.request = attrs.evolve(entry.request, body=b"")
         self._entries.append(entry)
+        if self.watcher is not None:
+            entry.on_end = self.watcher(entry)
 
     def clear(self) -> None:
         self._entries.clear()

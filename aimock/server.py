@@ -63,6 +63,7 @@ class AIMock(Programmed):
         latency: float = 0.0,
         chunk_size: int = 20,
         replay_speed: float = 1.0,
+        rewrite_ids: bool = False,
         streaming_profile: str | Mapping[str, Any] | StreamingProfile | None = None,
         chaos: Mapping[str, Any] | Chaos | None = None,
         quota: Mapping[str, Any] | Quota | None = None,
@@ -86,8 +87,9 @@ class AIMock(Programmed):
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
-        fixtures. `sessions`: what clients by WebSocket may expect. `record`: as for `enable_recording`. Raises
-        ValueError on what the command line or a config file would refuse.
+        fixtures. `rewrite_ids`: recordings are answered with fresh ids. `sessions`: what clients by WebSocket may
+        expect. `record`: as for `enable_recording`. Raises ValueError on what the command line or a config file would
+        refuse.
         """
         if log_level is not None:
             logs.show(log_level)
@@ -101,6 +103,7 @@ class AIMock(Programmed):
                 latency=choices.checked("latency", latency, number(0)),
                 chunk_size=choices.checked("chunk_size", max(1, chunk_size), whole_number(1)),
                 replay_speed=choices.checked("replay_speed", replay_speed, number(0, exclusive=True)),
+                rewrite_ids=rewrite_ids,
                 streaming_profile=None
                 if streaming_profile is None
                 else choices.given("streaming_profile", streaming_profile),

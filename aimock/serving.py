@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
-from aimock import logs
+from aimock import progress
 from aimock.config import Config, Failure
 from aimock.net.certificates import CertificateError
 from aimock.net.server import ServerKind, server_kind
@@ -19,24 +20,45 @@ from aimock.tls import Entrance, exports, listening
 
 if TYPE_CHECKING:
     from aimock.app import App
+    from aimock.record.tally import Tally
 
 logger = logging.getLogger("aimock")
 
 
-def run(choice: Config, grace: float) -> int:
-    """Serves until SIGINT or SIGTERM and returns the exit status. Raises Failure if it cannot start.
+class Opened(NamedTuple):
+    """A server that answers."""
 
-    `choice` has every value but the seed. A second signal ends the process without waiting for streams.
-    """
-    logs.show(choice.log_level or "info")
-    _raise_descriptor_limit()
-    failure = trio.run(_serve, choice, grace, restrict_keyboard_interrupt_to_checkpoints=True)
-    if failure is not None:
-        raise failure
+    app: App
+    url: str
+    ca_file: Path | None
+    """The CA that its clients have to trust, if it has one of its own."""
+
+
+Signals = AsyncIterator[int]
+Work = Callable[[trio.MemoryReceiveChannel[Opened], Signals], Awaitable[int]]
+"""What a server is there for: it ends when this does, whose outcome is the exit status. It is told of the server as
+soon as that is open, and of each SIGINT and SIGTERM."""
+
+
+async def until_signalled(opened: trio.MemoryReceiveChannel[Opened], signals: Signals) -> int:
+    """The work of a server that is there for whoever comes."""
+    await anext(signals)
     return 0
 
 
-async def _serve(choice: Config, grace: float) -> Failure | None:
+def run(choice: Config, grace: float, work: Work = until_signalled, tally: Tally | None = None) -> int:
+    """Serves as long as the work takes and returns the exit status. Raises Failure if it cannot start.
+
+    `choice` has every value but the seed. A signal after the work has ended ends the process without waiting for
+    streams. `tally` counts what is recorded, and is shown on a terminal meanwhile.
+    """
+    outcome = trio.run(_serve, choice, grace, work, tally, restrict_keyboard_interrupt_to_checkpoints=True)
+    if isinstance(outcome, Failure):
+        raise outcome
+    return outcome
+
+
+async def _serve(choice: Config, grace: float, work: Work, tally: Tally | None) -> Failure | int:
     assert choice.host is not None
     assert choice.port is not None
     kind = server_kind(http2=bool(choice.http2))
@@ -45,16 +67,20 @@ async def _serve(choice: Config, grace: float) -> Failure | None:
             entrance = stack.enter_context(listening(choice.host, choice.port, choice.tls, kind.alpn))
         except (OSError, CertificateError) as error:
             return Failure((isinstance(error, OSError) and error.strerror) or str(error))
-        return await _serve_at(entrance, kind, choice, grace)
+        return await _serve_at(entrance, kind, choice, grace, work, tally)
 
 
-async def _serve_at(entrance: Entrance, kind: ServerKind, choice: Config, grace: float) -> Failure | None:
+async def _serve_at(
+    entrance: Entrance, kind: ServerKind, choice: Config, grace: float, work: Work, tally: Tally | None
+) -> Failure | int:
     listeners, security, url = entrance
     opening = Opening()
     server = kind(opening, wall_clock=choice.wall_clock, security=security)
     failures: list[Failure] = []
+    status = 0
+    tell, told = trio.open_memory_channel[Opened](1)
     # Signals are heard before readiness is told: a supervisor may send SIGTERM the instant it reads that line.
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with tell, told, trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with contextlib.AsyncExitStack() as closing, trio.open_nursery() as nursery:
             await nursery.start(server.serve, listeners)
 
@@ -67,23 +93,27 @@ async def _serve_at(entrance: Entrance, kind: ServerKind, choice: Config, grace:
                     failures.append(failure)
                     nursery.cancel_scope.cancel()
                 else:
-                    if security is not None and security.ca_file is not None:
-                        lines = "\n".join(exports(security.ca_file))
-                        logger.info(
-                            "the CA of its certificate lies in %s; for SDKs to trust it:\n%s", security.ca_file, lines
-                        )
+                    ca_file = None if security is None else security.ca_file
+                    if ca_file is not None:
+                        lines = "\n".join(exports(ca_file))
+                        logger.info("the CA of its certificate lies in %s; for SDKs to trust it:\n%s", ca_file, lines)
                     logger.info("aimock server listening on %s", url)
+                    if tally is not None:
+                        tally.watch(app.state)
+                        if progress.fits(choice.log_level):
+                            nursery.start_soon(progress.show, tally)
+                    tell.send_nowait(Opened(app, url, ca_file))
                     if choice.watch:
                         await _watch(app, validate=bool(choice.validate_on_load))
 
             nursery.start_soon(open_up)
-            await anext(signals)
+            status = await work(told, signals)
             logger.info("shutting down")
             nursery.start_soon(server.shut_down, grace)
             nursery.start_soon(_end_at_next, signals, nursery.cancel_scope)
             await server.ended.wait()
             nursery.cancel_scope.cancel()
-    return failures[0] if failures else None
+    return failures[0] if failures else status
 
 
 async def _watch(app: App, *, validate: bool) -> None:
@@ -99,12 +129,12 @@ def _build(choice: Config) -> App:
     return startup.build(choice)
 
 
-async def _end_at_next(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+async def _end_at_next(signals: Signals, scope: trio.CancelScope) -> None:
     await anext(signals)
     scope.cancel()
 
 
-def _raise_descriptor_limit() -> None:
+def raise_descriptor_limit() -> None:
     """As many connections as the system allows: the usual soft limit is 1,024."""
     try:
         import resource

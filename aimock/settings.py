@@ -43,6 +43,8 @@ class Settings:
     quota: Quota | None = None
     clock: Callable[[], float] = trio.current_time
     """Seconds that only go forward: quotas are kept by it."""
+    rewrite_ids: bool = False
+    """Whether what was recorded is answered with fresh ids."""
     metrics: bool = False
     """Whether requests are counted, and `GET /metrics` answered."""
     api_keys: tuple[str, ...] = attrs.field(default=(), repr=False)

@@ -27,6 +27,7 @@ def build(choice: Config) -> App:
             latency=choice.latency or 0.0,
             chunk_size=choice.chunk_size or 1,
             replay_speed=choice.replay_speed or 1.0,
+            rewrite_ids=bool(choice.rewrite_ids),
             strict=bool(choice.strict),
             journal_max_entries=choice.journal_max or 0,
             fixture_counts_max_test_ids=choice.fixture_counts_max or 0,
@@ -78,7 +79,8 @@ def _load(state: State, choice: Config) -> None:
     if len(state.book) == 0 and named:
         if choice.strict or choice.validate_on_load:
             raise Failure(f"no fixtures in {shown}")
-        logger.warning("no fixtures in %s", shown)
+        level = logging.WARNING if choice.record is None else logging.INFO  # who records has none to begin with
+        logger.log(level, "no fixtures in %s", shown)
     logger.info("loaded %d fixture(s) from %s", len(state.book), shown or "nowhere")
 
 

@@ -9,6 +9,7 @@ import trio
 
 from aimock.chaos import ServerChaos
 from aimock.fixtures import Counters, Fixture, FixtureBook, LocalSource, Question
+from aimock.given_ids import GivenIds
 from aimock.injected import InjectedErrors
 from aimock.journal import Journal
 from aimock.memories import Memories
@@ -37,6 +38,7 @@ class State:
         self.journal = Journal(settings.journal_max_entries)
         self.injected = InjectedErrors()
         self.memories = Memories()
+        self.given_ids = GivenIds()
         self.mounts = Mounts()
         self.chaos = ServerChaos(settings.chaos)
         self.quotas = Quotas(settings.quota, settings.clock) if settings.quota is not None else None
@@ -50,6 +52,11 @@ class State:
         """Recordings of which it was said that their request has changed since."""
         self.on_unexpected: Callable[[Exchange, str], object] | None = None
         """Told of each request that no fixture or no route answers, and why."""
+
+    @property
+    def rewrites_ids(self) -> bool:
+        """Whether what was recorded is answered with fresh ids."""
+        return self.settings.rewrite_ids or (self.recorder is not None and self.recorder.config.rewrite_ids)
 
     async def aclose(self) -> None:
         """Lets go of what it holds outside the process."""
@@ -126,6 +133,7 @@ class State:
         self.rewind()
         self.chaos.reset()
         self.memories.forget()
+        self.given_ids.forget()
         if self.quotas is not None:
             self.quotas.reset()
         self.randomness.rewind()

@@ -100,7 +100,7 @@ def aimock(
         chosen = settings.of_test(node, aimock_config, request.config.stash[_SETTINGS])
         mock = BoundMock(aimock_session, node.nodeid, chosen.fixtures, chosen.common_fixtures, **chosen.options)
     with aimock_session.hosting(mock):
-        environment.patch(monkeypatch, mock.url, mock.ca_file, sdks=chosen.env)
+        environment.patch(monkeypatch, mock.url, mock.ca_file, wanted=chosen.env)
         part = node.stash[_PART] = _Part(mock)
         yield mock
         found = mock.findings(unused=part.passed)  # of a test that broke off nobody expects that it used them all

@@ -48,15 +48,17 @@ class RecordConfig:
     record_errors: bool = False
     sequence: bool = False
     """Whether repeats of a request are recorded one after the other."""
+    rewrite_ids: bool = False
+    """Whether recordings are answered with fresh ids meanwhile."""
     coalesce: bool = False
     """Whether a request that is being asked already waits for that answer."""
     redact: tuple[str, ...] = ()
     """Regular expressions: what they find in a body is not written down."""
 
 
-def record_config(value: Any) -> RecordConfig:
-    """From JSON with the keys of the reference, each of which is honoured or refused. Raises ValueError, naming the key
-    and what was expected. It shows no credential."""
+def record_config(value: Any, otherwise: RecordConfig | None = None) -> RecordConfig:
+    """From JSON with the keys of the reference, each of which is honoured or refused; what it does not say is as
+    `otherwise`. Raises ValueError, naming the key and what was expected. It shows no credential."""
     if not isinstance(value, Mapping):
         raise ValueError(f"expected an object, got {value!r:.40}")
     found: dict[str, Any] = {}
@@ -72,7 +74,7 @@ def record_config(value: Any) -> RecordConfig:
             raise ValueError(f"{key}{error}") from None
         except ValueError as expected:
             raise ValueError(f"{key}: expected {expected}, got {given!r:.40}") from None
-    return RecordConfig(**found)
+    return attrs.evolve(otherwise or RecordConfig(), **found)
 
 
 def record_schema() -> dict[str, Any]:
@@ -182,9 +184,10 @@ _KEYS: Mapping[str, tuple[str, Check[Any]]] = {
     "recordErrors": ("record_errors", _BOOLEAN),
     "sequence": ("sequence", _BOOLEAN),
     "coalesce": ("coalesce", _BOOLEAN),
+    "rewriteIds": ("rewrite_ids", _BOOLEAN),
     "redact": ("redact", Check(_patterns, {"type": "array", "items": _FILLED})),
 }
 """JSON key to attribute and check; a check's ValueError says what was expected."""
 
-_NOT_YET = frozenset({"fal", "openRouterVideo", "rewriteIds"})
+_NOT_YET = frozenset({"fal", "openRouterVideo"})
 """Keys that this version does not honour, and therefore refuses."""

@@ -12,6 +12,7 @@ from aimock.net.exchange import Headers
 from aimock.record.providers import SCHEMES, Scheme, url_key
 from aimock.record.urls import parameters, without
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
+from aimock.sdks import KEY
 
 _MARKER_VARIABLE = "AIMOCK_DUMMY_KEY_MARKER"
 _MARKER = "sk-aimock-"
@@ -78,7 +79,7 @@ class Keyring:
         return lines, query
 
     def is_dummy(self, credential: str) -> bool:
-        return not credential or credential.startswith(self._marker)
+        return not credential or credential.startswith((self._marker, KEY))
 
 
 def stripped(lines: Headers, query: str) -> tuple[Headers, str]:

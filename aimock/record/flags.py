@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aimock.config import ConfigError, Failure, number, whole_number
+from aimock.readers import real, whole
 
 if TYPE_CHECKING:
     from aimock.record.config import RecordConfig
+    from aimock.sdks import Place
 
 PROVIDERS = ("openai", "anthropic", "gemini", "vertexai", "bedrock", "azure", "ollama", "cohere", "openrouter")
 MODES = ("none", "once", "new_episodes", "all")
-_LIMITS = {
-    "upstream-timeout-ms": ("MS", number(0, exclusive=True), "for a provider to begin its answer (default 30000)"),
-    "body-timeout-ms": ("MS", number(0, exclusive=True), "for silence within it (default 30000)"),
-    "max-proxy-buffer-bytes": ("N", whole_number(1), "bytes of one answer that are kept (default 64 MiB)"),
-    "max-proxy-buffer-frames": ("N", whole_number(1), "frames of one (default 5000000)"),
+_MILLISECONDS, _COUNT = real(number(0, exclusive=True)), whole(whole_number(1))
+LIMITS = {
+    "upstream-timeout-ms": ("upstreamTimeoutMs", "MS", _MILLISECONDS, "for a provider to begin its answer"),
+    "body-timeout-ms": ("bodyTimeoutMs", "MS", _MILLISECONDS, "for silence within it"),
+    "max-proxy-buffer-bytes": ("maxProxyBufferBytes", "N", _COUNT, "bytes of one answer that are kept"),
+    "max-proxy-buffer-frames": ("maxProxyBufferFrames", "N", _COUNT, "frames of one"),
 }
+"""Flag to JSON key, what stands for its value, its type, and what it is for."""
+_DEFAULTS = {"MS": "30000", "max-proxy-buffer-bytes": "64 MiB", "max-proxy-buffer-frames": "5000000"}
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -31,67 +36,73 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     add("--record-full-model-version", action="store_true", default=None, help="keep the date in recorded models")
     for provider in PROVIDERS:
         add(f"--provider-{provider}", metavar="URL", help=f"where {provider} is")
-    for name, (shown, _, words) in _LIMITS.items():
-        add(f"--{name}", metavar=shown, help=words)
+    for name, (_, shown, read, words) in LIMITS.items():
+        default = _DEFAULTS.get(shown) or _DEFAULTS[name]
+        add(f"--{name}", type=read, metavar=shown, help=f"{words} (default {default})")
 
 
-def chosen(flags: argparse.Namespace, from_file: RecordConfig | None, fixtures: Sequence[str]) -> RecordConfig | None:
+def chosen(
+    flags: argparse.Namespace,
+    from_file: RecordConfig | None,
+    fixtures: Sequence[str],
+    places: Mapping[str, Place] | None = None,
+) -> RecordConfig | None:
     """What flags and the config file say of recording; None: it is off. `fixtures`: where fixtures come from, of which
-    the first has what is recorded. Raises Failure and ConfigError."""
-    given = {name: getattr(flags, f"provider_{name}") for name in PROVIDERS}
-    providers = {name: url for name, url in given.items() if url is not None}
-    if not (flags.record or flags.proxy_only):
-        if providers:
+    the first has what is recorded. `places`: where providers are if neither says so. Raises Failure and ConfigError."""
+    given = _given(flags)
+    if not (flags.record or flags.proxy_only or from_file):
+        if given:
             import logging
 
-            logging.getLogger("aimock").warning("--provider-… are ignored without --record or --proxy-only")
-        return from_file
+            verb = "is" if len(given) == 1 else "are"
+            logging.getLogger("aimock").warning(
+                "%s %s ignored without --record or --proxy-only", ", ".join(f"--{name}" for name in given), verb
+            )
+        return None
     from aimock.record.config import RecordConfig, record_config
 
-    keys: dict[str, Any] = {"providers": providers, "proxyOnly": bool(flags.proxy_only)}
-    if flags.record_full_model_version:
-        keys["recordFullModelVersion"] = True
-    if flags.record_mode is not None:
-        keys["mode"] = flags.record_mode
-    for name, (_, check, _) in _LIMITS.items():
-        text = getattr(flags, name.replace("-", "_"))
-        if text is not None:
-            keys[_camel(name)] = _read(name, text, check)
-    if not providers and from_file is None:
-        raise Failure("--record and --proxy-only need a --provider-… to ask")
-    if flags.record and not flags.proxy_only:
-        keys["fixturePath"] = str(_directory(fixtures))
+    keys = _keys(given)
+    if flags.record or flags.proxy_only:
+        keys["proxyOnly"] = bool(flags.proxy_only)
+        if not flags.proxy_only:
+            keys["fixturePath"] = str(_directory(fixtures))
+    if not keys.get("providers") and not (from_file and from_file.providers):
+        if places is not None:
+            keys["providers"] = _urls(places)
+        elif from_file is None:
+            raise Failure("--record and --proxy-only need a --provider-… to ask")
     try:
-        read = record_config(keys)
+        return record_config(keys, from_file or RecordConfig())
     except ValueError as error:
         raise ConfigError(f"--record: {error}") from None
-    if from_file is None:
-        return read
-    import attrs
-
-    changes = {name: value for name, value in attrs.asdict(read, recurse=False).items() if name in _told(keys)}
-    merged: RecordConfig = attrs.evolve(from_file, **changes)
-    assert isinstance(merged, RecordConfig)
-    return merged
 
 
-def _told(keys: dict[str, Any]) -> set[str]:
-    import re
-
-    return {re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", key) for key in keys if keys[key] != {}}
-
-
-def _camel(flag: str) -> str:
-    first, *rest = flag.split("-")
-    return first + "".join(word.capitalize() for word in rest)
+def _given(flags: argparse.Namespace) -> dict[str, Any]:
+    """The flags beside the two that switch it on, as far as they are given."""
+    names = ["record-mode", "record-full-model-version", *(f"provider-{each}" for each in PROVIDERS), *LIMITS]
+    values = {name: getattr(flags, name.replace("-", "_")) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _read(name: str, text: str, check: Any) -> Any:
-    try:
-        return check(float(text) if "." in text else int(text))
-    except ValueError as expected:
-        words = str(expected)
-        raise Failure(f"--{name}: expected {words if 'number' in words else 'a number'}, got {text!r}") from None
+def _keys(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as a config file has it."""
+    keys = {"record-mode": "mode", "record-full-model-version": "recordFullModelVersion"}
+    keys |= {name: key for name, (key, *_) in LIMITS.items()}
+    told = {keys[name]: value for name, value in given.items() if name in keys}
+    providers = {name.removeprefix("provider-"): url for name, url in given.items() if name.startswith("provider-")}
+    return told | ({"providers": providers} if providers else {})
+
+
+def _urls(places: Mapping[str, Place]) -> dict[str, str]:
+    """Raises Failure, naming the variable that has no URL in it."""
+    from aimock.record.urls import read_base
+
+    for url, variable in places.values():
+        try:
+            read_base(url)
+        except ValueError as expected:
+            raise Failure(f"{variable}: expected {expected}") from None
+    return {provider: place.url for provider, place in places.items()}
 
 
 def _directory(fixtures: Sequence[str]) -> Path:

@@ -61,6 +61,8 @@ class Kept(NamedTuple):
     """The file that it is in."""
     trouble: str | None = None
     """Why it could not be saved."""
+    fixture: Fixture | None = None
+    """What was made of it."""
 
 
 class Recorder:
@@ -80,6 +82,13 @@ class Recorder:
         self._asks_anew = config.mode == "all" and not config.proxy_only
         self._anew: set[Fixture] = set()
         """What was recorded in this run, where all is to be."""
+
+    def check(self) -> None:
+        """Says what it will not be able to do, before anything is asked. Raises ShelfError if nothing can be saved."""
+        for warning in self._upstream.warnings:
+            logger.warning("%s", warning)
+        if self._shelf is not None:
+            self._shelf.check()
 
     async def aclose(self) -> None:
         """Closes all connections at once; what is still coming on them fails."""
@@ -153,9 +162,8 @@ class Recorder:
     async def _answer(self, miss: Miss, over: Callable[[], None]) -> Answer:
         exchange, head = miss.exchange, miss.exchange.head
         guarded = bool(exchange.state.settings.api_keys)
-        call = Call(
-            miss.place.provider, head.method.upper(), head.target, head.header_lines, exchange.request.body, guarded
-        )
+        body = exchange.state.given_ids.restored(exchange.request.body)
+        call = Call(miss.place.provider, head.method.upper(), head.target, head.header_lines, body, guarded)
         logger.info("%s %s: no fixture matched, asking %s", head.method, head.path, miss.place.provider)
         sent = trio.current_time()
         proxied = Proxied()
@@ -182,7 +190,7 @@ class Recorder:
         taping = _Taping(self, miss, response, tape, sent, proxied, over)
         if is_stream:
             entry = _noted(exchange, status, proxied)
-            return Relay(status, headers, taping.pieces(), exchange.fresh_headers, on_end=entry.ended)
+            return Relay(status, headers, taping.pieces(), exchange.fresh_beside(headers), on_end=entry.ended)
         try:
             body = await taping.whole()
         except UpstreamFailed as failure:
@@ -190,7 +198,7 @@ class Recorder:
         entry = _noted(exchange, status, proxied)
         if taping.trouble is not None:
             headers += (("x-aimock-record-error", taping.trouble.encode("latin-1", "replace").decode("latin-1")),)
-        return Whole(status, headers, body, exchange.fresh_headers, on_end=entry.ended)
+        return Whole(status, headers, body, exchange.fresh_beside(headers), on_end=entry.ended)
 
     async def keep(self, miss: Miss, tape: TapeWriter) -> Kept:
         """Saves what is on the tape and serves it from now on."""
@@ -226,7 +234,7 @@ class Recorder:
         else:
             miss.question.test_id = miss.place.test_id  # it may have been put again since, by another test
             miss.exchange.state.add_recorded(fixture, miss.question)
-        return Kept(None if saved is None else saved.path, trouble)
+        return Kept(None if saved is None else saved.path, trouble, fixture)
 
 
 class _Taping:
@@ -319,7 +327,7 @@ class _Taping:
         self._tape.end(self._now())
         self._proxied.duration = self._now() / 1000
         with trio.CancelScope(shield=True):
-            path, self.trouble = await self._recorder.keep(self._miss, self._tape)
+            path, self.trouble, self._proxied.fixture = await self._recorder.keep(self._miss, self._tape)
         self._proxied.recorded = None if path is None else str(path)
 
     async def _close(self) -> None:

@@ -30,6 +30,7 @@ from aimock.surfaces.pipeline import (
     other_requests,
     source_of,
     unservable,
+    with_fresh_ids,
 )
 from aimock.surfaces.timing import ErrorFrame, is_instant, timed
 from aimock_protocols.canonical import (
@@ -173,20 +174,28 @@ class LLMSurface(Pipeline[Answer, Renderings]):
         return tape.protocol == self._protocol.name and tape.is_stream is asked.chat.stream
 
     def _replay(self, exchange: Exchange, asked: Asked, fixture: Fixture, tape: Tape) -> Answer:
-        """What was recorded, as it was."""
-        self._remember(exchange, asked, fixture, fixture.response.reply)
+        """What was recorded, as it was; or with other ids."""
+        reply = fixture.response.reply
+        if isinstance(reply, Reply):
+            reply = with_fresh_ids(exchange, reply)
+        self._remember(exchange, asked, fixture, reply)
         entry = exchange.record(tape.status, fixture)
-        headers: Headers = (*tape.headers, *CORS)
-        frames = [Frame(data, FrameKind.TOKEN) for _, data in tape.frames]
+        headers, pieces = tape.headers, [data for _, data in tape.frames]
+        if exchange.renaming is not None:
+            pieces = exchange.renaming.frames(tape.protocol, dict(headers).get("content-type", ""), pieces)
+            headers = exchange.renaming.headers(headers)
+            exchange.state.given_ids.add(exchange.renaming.renamed)
+        headers, fresh = (*headers, *CORS), exchange.fresh_beside(headers)
+        frames = [Frame(data, FrameKind.TOKEN) for data in pieces]
         if not tape.is_stream or is_instant(exchange, fixture):
             body = b"".join(frame.data for frame in frames)
-            whole = Whole(tape.status, headers, body, exchange.fresh_headers, on_end=entry.ended)
+            whole = Whole(tape.status, headers, body, fresh, on_end=entry.ended)
             return attrs.evolve(whole, chunked=tape.is_stream)
         scheduled, ending, ends_at, on_end = timed(
             exchange, fixture, frames, asked.question, self._error_frames(asked), entry
         )
         sent = ((offset, frame.data) for offset, frame in scheduled)
-        return Stream(tape.status, headers, sent, exchange.fresh_headers, ending=ending, ends_at=ends_at, on_end=on_end)
+        return Stream(tape.status, headers, sent, fresh, ending=ending, ends_at=ends_at, on_end=on_end)
 
     def _relayed(self, exchange: Exchange, asked: Asked) -> Answer | None:
         recorder = exchange.state.recorder

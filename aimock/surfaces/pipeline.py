@@ -100,7 +100,11 @@ class Pipeline(abc.ABC, Generic[A, F]):
 
     def _questioning(self, exchange: Exchange, chat: ChatRequest) -> Question:
         steering, transform = exchange.plan.steering, exchange.state.settings.request_transform
-        return Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
+        question = Question(chat, context=steering.context, test_id=steering.test_id, transform=transform)
+        given = exchange.state.given_ids
+        if given and question.last_tool_call_id is not None:
+            question.last_tool_call_id = given.recorded(question.last_tool_call_id)
+        return question
 
     def _is_recorded(self, exchange: Exchange, asked: Asked[F]) -> bool:
         """Whether the provider has answered just this: then it knew what this server does not."""
@@ -155,6 +159,8 @@ class Pipeline(abc.ABC, Generic[A, F]):
             return self._make(exchange, asked, fixture, response.factory)
         if isinstance(response.reply, ErrorReply):
             return self._fail(exchange, asked, response.reply, fixture)
+        if fixture.recording is not None and exchange.state.rewrites_ids and isinstance(response.reply, Reply):
+            response = attrs.evolve(response, reply=with_fresh_ids(exchange, response.reply))
         return self._say(exchange, asked, fixture, response)
 
     def _make(self, exchange: Exchange, asked: Asked[F], fixture: Fixture, factory: Factory) -> A:
@@ -230,6 +236,15 @@ def neutral_body(chat: ChatRequest, steering: Steering) -> dict[str, Any]:
 def source_of(fixture: Fixture, reply: Reply) -> Fixture | None:
     """What the reply can be kept by: the fixture, unless the reply was made or changed for this request."""
     return fixture if reply is fixture.response.reply else None
+
+
+def with_fresh_ids(exchange: Exchange, reply: Reply) -> Reply:
+    """The reply of a recording, with fresh ids if that is wanted."""
+    if exchange.renaming is None:
+        return reply
+    renamed = exchange.renaming.reply(reply)
+    exchange.state.given_ids.add(exchange.renaming.renamed)
+    return renamed
 
 
 def as_the_model_says(exchange: Exchange, model: str, reply: Reply) -> Reply:

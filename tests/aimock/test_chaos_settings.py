@@ -30,7 +30,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> Chosen:
     def choose(words: str) -> Config:
         seen: list[Config] = []
         with monkeypatch.context() as patched:
-            patched.setattr(serving, "run", lambda choice, grace: seen.append(choice) or 0)
+            patched.setattr(serving, "run", lambda choice, grace, **_: seen.append(choice) or 0)
             assert main(shlex.split(words)) == 0
         (choice,) = seen
         return choice
@@ -115,7 +115,7 @@ def test_f12_a_wrong_flag_is_one_line_and_status_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: str, said: str
 ) -> None:
     """core-lessons F12, E11; field 2.59"""
-    monkeypatch.setattr(serving, "run", lambda choice, grace: pytest.fail("it would serve"))
+    monkeypatch.setattr(serving, "run", lambda choice, grace, **_: pytest.fail("it would serve"))
     assert main(shlex.split(words)) == 1
     printed = capsys.readouterr()
     assert printed.out == ""

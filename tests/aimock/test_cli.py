@@ -48,7 +48,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Config]:
         with monkeypatch.context() as patched:
             for name, value in environment.items():
                 patched.setenv(name, value)
-            patched.setattr(serving, "run", lambda choice, grace: seen.append(choice) or 0)
+            patched.setattr(serving, "run", lambda choice, grace, **_: seen.append(choice) or 0)
             assert main(shlex.split(words)) == 0
         (choice,) = seen
         return choice
@@ -63,17 +63,17 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Callable[..., State | int]:
     def serve(words: str) -> State | int:
         seen: list[State] = []
 
-        async def instead(choice: Config, grace: float) -> Failure | None:
+        async def instead(choice: Config, *_: object) -> Failure | int:
             try:
                 handler = startup.build(choice)
                 seen.append(getattr(handler, "_app", handler)._state)
             except Failure as failure:
                 return failure
-            return None
+            return 0
 
         with monkeypatch.context() as patched:
             patched.setattr(serving, "_serve", instead)
-            patched.setattr(serving, "_raise_descriptor_limit", lambda: None)
+            patched.setattr(serving, "raise_descriptor_limit", lambda: None)
             patched.setattr(startup, "_tune_collector", lambda: None)
             status = main(shlex.split(words))
         return seen[0] if seen else status
@@ -95,6 +95,7 @@ def test_defaults(chosen: Callable[..., Config]) -> None:
         latency=0.0,
         chunk_size=20,
         replay_speed=1.0,
+        rewrite_ids=False,
         log_level="info",
         watch=False,
         validate_on_load=False,
@@ -107,8 +108,9 @@ def test_defaults(chosen: Callable[..., Config]) -> None:
 
 
 EVERY_FLAG = (
-    "--port 0 --host ::1 --fixtures a --fixtures b --latency 1.5 --chunk-size 3 --replay-speed 2 --strict "
-    "--watch --validate-on-load --seed 9 --journal-max 0 --fixture-counts-max 7 --metrics --http2 --log-level warn"
+    "--port 0 --host ::1 --fixtures a --fixtures b --latency 1.5 --chunk-size 3 --replay-speed 2 --rewrite-ids "
+    "--strict --watch --validate-on-load --seed 9 --journal-max 0 --fixture-counts-max 7 --metrics --http2 "
+    "--log-level warn"
 )
 EVERY_CHOICE = Config(
     port=0,
@@ -119,6 +121,7 @@ EVERY_CHOICE = Config(
     latency=1.5,
     chunk_size=3,
     replay_speed=2.0,
+    rewrite_ids=True,
     log_level="warn",
     watch=True,
     validate_on_load=True,
@@ -275,7 +278,7 @@ REFUSED = [
     ("--proxy-only", "--provider-…"),
     ("--record --provider-openai ftp://x", "providers.openai"),
     ("--record --provider-openai http://x -f https://example.com/x.json", "--fixtures"),
-    *((f"--record --provider-openai http://x --{limit} 0", f"--{limit}") for limit in record_flags._LIMITS),
+    *((f"--record --provider-openai http://x --{limit} 0", f"--{limit}") for limit in record_flags.LIMITS),
 ]
 
 
@@ -378,6 +381,7 @@ def test_the_choices_reach_the_server(
     assert isinstance(state, State)
     settings = state.settings
     assert (settings.latency, settings.chunk_size, settings.replay_speed, settings.strict) == (1.5, 3, 2.0, True)
+    assert settings.rewrite_ids
     assert (settings.journal_max_entries, settings.fixture_counts_max_test_ids, settings.seed) == (0, 7, 9)
     assert state.randomness.seed == 9
     assert (settings.metrics, state.metrics is not None, settings.api_keys) == (True, True, ("sk-1", "sk-2"))
@@ -406,13 +410,21 @@ def test_e3_what_a_config_file_says_reaches_the_server(
 ) -> None:
     """core-lessons E3, field 2.57"""
     fixtures("a.json", HI, FAULTY)
-    llm = {"fixtures": "a.json", "latency": 2.5, "chunkSize": 7, "replaySpeed": 0.5, "logLevel": "warn"}
+    llm = {
+        "fixtures": "a.json",
+        "latency": 2.5,
+        "chunkSize": 7,
+        "replaySpeed": 0.5,
+        "logLevel": "warn",
+        "rewriteIds": True,
+    }
     journal = {"max": 3, "fixtureCountsMax": 4}
     (tmp_path / "c.json").write_text(json.dumps({"strict": True, "seed": 8, "llm": llm, "journal": journal}))
     state = served("--config c.json")
     assert isinstance(state, State)
     settings = state.settings
     assert (settings.latency, settings.chunk_size, settings.replay_speed, settings.strict) == (2.5, 7, 0.5, True)
+    assert settings.rewrite_ids
     assert (settings.journal_max_entries, settings.fixture_counts_max_test_ids, settings.seed) == (3, 4, 8)
     captured = capsys.readouterr()
     assert (captured.out, len(captured.err.splitlines())) == ("", 1), "logLevel"

@@ -196,7 +196,7 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
         seen: list[Config] = []
         from aimock import serving
 
-        monkeypatch.setattr(serving, "run", lambda choice, grace: seen.append(choice))
+        monkeypatch.setattr(serving, "run", lambda choice, grace, **_: seen.append(choice))
         if content is not None:
             (tmp_path / "c.json").write_text(json.dumps(content))
             words += " --config c.json"

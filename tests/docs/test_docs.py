@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 import attrs
 import pytest
 
-from aimock import AIMock, cli, config, control, faults, quotas, steering
+from aimock import AIMock, cli, config, control, faults, quotas, sdks, steering
 from aimock.config import load_config
 from aimock.fixtures import (
     ENTRY_KEYS,
@@ -58,6 +58,7 @@ from aimock.metrics import Metrics
 from aimock.net.limits import Limits
 from aimock.pytest_plugin import environment
 from aimock.pytest_plugin import settings as pytest_settings
+from aimock.record import prices
 from aimock.record.config import record_schema
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock_protocols.bedrock_invoke import families as bedrock_families
@@ -555,6 +556,7 @@ def check_metrics() -> None:
     metrics.request("GET", "/", "200", 0.1)
     metrics.chaos_triggered("drop", "fixture")
     metrics.chaos_bypassed("malformed", "proxy", "sse_streamed")
+    metrics.service_request("mcp", "tools/call")
     kinds = dict(re.findall(r"# TYPE (\S+) (\S+)", metrics.exposition()))
     assert {code(row[0])[0]: row[1] for row in TABLES["metrics"]} == kinds
     for row in TABLES["metrics"]:
@@ -576,7 +578,22 @@ def check_pytest_options() -> None:
 
 def check_sdk_variables() -> None:
     documented = [each for row in TABLES["sdk-variables"] for each in code(row[1])]
-    assert sorted(documented) == sorted([*environment._TOLD, *environment._TOLD_IF_ABSENT])
+    if_absent = sdks.AWS_KEYS | sdks.API_VERSION
+    assert sorted(documented) == sorted([*environment.of_sdks(""), *if_absent])
+
+
+def check_record_providers() -> None:
+    rows = TABLES["record-providers"]
+    documented = {provider: code(row[1]) for row in rows for provider in code(row[0])}
+    assert documented == {sdk.provider: list(sdk.urls) for sdk in sdks._SDKS}
+    everywhere = {provider: code(row[2]) for row in rows for provider in code(row[0])}
+    assert all(
+        not said or said[0] == place.url for name, place in sdks.places({}).items() for said in [everywhere[name]]
+    )
+
+
+def check_price_keys() -> None:
+    check("price-keys", prices._KEYS)
 
 
 def check_limits() -> None:

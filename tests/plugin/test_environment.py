@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aimock.pytest_plugin import environment
+from aimock.sdks import KEY
 
 
 def test_every_sdk_is_pointed_at_the_server_with_a_dummy_key() -> None:
@@ -12,7 +13,7 @@ def test_every_sdk_is_pointed_at_the_server_with_a_dummy_key() -> None:
     told = environment.of_sdks("http://127.0.0.1:1")
     assert told["OPENAI_BASE_URL"] == "http://127.0.0.1:1/v1"
     assert told["ANTHROPIC_BASE_URL"] == told["OLLAMA_HOST"] == told["CO_API_URL"] == "http://127.0.0.1:1"
-    assert all(value == environment.KEY for name, value in told.items() if name.endswith(("_KEY", "_BEDROCK")))
+    assert all(value == KEY for name, value in told.items() if name.endswith(("_KEY", "_BEDROCK")))
     assert all("{" not in value for value in told.values())
 
 
@@ -27,7 +28,7 @@ def test_the_sdks_themselves_find_it(suite: pytest.Pytester, monkeypatch: pytest
                 assert str(client.base_url) == f"{aimock.url}/v1/"
             with openai.AzureOpenAI() as client:
                 assert str(client.base_url) == f"{aimock.url}/openai/"
-                assert client.api_key.startswith("aimock")
+                assert client.api_key.startswith("sk-aimock-")
     """)
     monkeypatch.setenv("OPENAI_API_TYPE", "azure")
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "a real one")
@@ -48,7 +49,7 @@ def test_the_sdk_of_anthropic_finds_it(suite: pytest.Pytester, monkeypatch: pyte
             with anthropic.Anthropic() as client:
                 assert str(client.base_url).rstrip("/") == aimock.url
                 assert client.auth_token is None
-                assert client.api_key.startswith("aimock")
+                assert client.api_key.startswith("sk-aimock-")
             with anthropic.AnthropicBedrock() as client:
                 assert str(client.base_url).rstrip("/") == aimock.url
     """)

@@ -72,7 +72,6 @@ HTTP = "an http or https URL with a host"
         ({"fixturesPath": "x"}, 'fixturesPath: unknown key, did you mean "fixturePath"?'),
         ({"fal": {}}, "fal: this version does not support it"),
         ({"openRouterVideo": {}}, "openRouterVideo: this version does not support it"),
-        ({"rewriteIds": True}, "rewriteIds: this version does not support it"),
         ({"providers": "openai"}, "providers: expected an object, from provider to base URL"),
         ({"providers": {"opena": "x"}}, 'providers.opena: unknown provider, did you mean "openai"?'),
         ({"providers": {"openai": 5}}, "providers.openai: expected a URL, got 5"),

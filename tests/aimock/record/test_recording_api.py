@@ -196,7 +196,7 @@ def test_what_is_under_way_comes_to_its_end(provider: AIMock, recording: Callabl
     ("config", "message"),
     [
         ({"providers": {"openia": "http://x"}}, 'record: providers.openia: unknown provider, did you mean "openai"'),
-        ({"rewriteIds": True}, "record: rewriteIds: this version does not support it"),
+        ({"fal": {}}, "record: fal: this version does not support it"),
         ("http://x", "record: expected an object"),
     ],
 )

@@ -317,7 +317,7 @@ def test_a_bedrock_api_key(
 
 def test_the_pytest_plugin_s_environment_is_enough(mock: AIMock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "a real one, which boto3 would not send to us")
-    environment.patch(monkeypatch, mock.url, sdks=True)
+    environment.patch(monkeypatch, mock.url, wanted=True)
     mock.on_message("hello", {"content": "Hi"})
     with contextlib.closing(boto3.Session().client("bedrock-runtime")) as client:
         assert content(told(client)) == [{"text": "Hi"}]
