@@ -110,7 +110,7 @@ class Agent:
         """What its card says: the fields that readers require, and what else its owner has said."""
         own = {**self.described, **(self.extended or {} if extended else {})}
         own["capabilities"] = self.capabilities | own.get("capabilities", {})
-        told = {"name": self.name, "description": self.name, "version": "1.0.0", **own}
+        told: dict[str, Any] = {"name": self.name, "description": self.name, "version": "1.0.0", **own}
         if not told.get("skills"):
             told["skills"] = [_skill({"id": self.name}, "")]
         return told

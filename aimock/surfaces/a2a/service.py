@@ -233,7 +233,7 @@ class A2AService(Mounted):
 
     def card(self, exchange: Exchange, agent: Agent, base: str, extended: bool = False) -> dict[str, Any]:
         """An agent's card, as it is seen from where the request came; signed, if cards are."""
-        mount = f"{_origin(exchange)}{self.path}"
+        mount = f"{exchange.origin}{self.path}"
         card = cards.card(agent.card_fields(extended), mount + base, agent.versions)
         if self.signing is not None:
             key = self.signing.key(exchange.state.randomness.seed)
@@ -291,14 +291,6 @@ class A2AService(Mounted):
 def _is_known(path: str) -> bool:
     """Whether a path is one of those that every agent has."""
     return path == "/" or path in _CARD_PATHS or bool(any(route.path.fullmatch(path) for route in ROUTES))
-
-
-def _origin(exchange: Exchange) -> str:
-    """Where the client found this server. What is bound to all addresses is reached by the one that the client knows,
-    and a proxy says what it speaks itself."""
-    headers = exchange.head.headers
-    scheme = headers.get("x-forwarded-proto", "http").split(",")[0].strip()
-    return f"{scheme if scheme in ('http', 'https') else 'http'}://{headers.get('host', 'localhost')}"
 
 
 def _read_push(value: Any, place: str) -> tuple[str, ...]:
