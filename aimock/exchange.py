@@ -19,13 +19,11 @@ from aimock.state import State
 from aimock.steering import Steering
 from aimock_protocols.canonical import Allowance, Headers, Stamp
 
-<<<<<<< ours
 if TYPE_CHECKING:
     from aimock_protocols.ids import Renaming
-=======
+
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 """What may stand in a URL that is told to others; a name that was sent as anything else is none."""
->>>>>>> theirs
 
 _JSON_HEADERS: Headers = (("content-type", "application/json"), *CORS)
 
@@ -116,12 +114,11 @@ class Exchange:
         stamp = self.stamp
         return (("x-request-id", request_id(self.plan.steering, stamp)),)
 
-<<<<<<< ours
     def fresh_beside(self, headers: Headers) -> Headers:
         """The same beside these (names in lower case), for those that they do not have already."""
         told = {name for name, _ in headers}
         return tuple(line for line in self.fresh_headers if line[0] not in told)
-=======
+
     @property
     def origin(self) -> str:
         """Where the client reaches this server, as far as it says so itself: `http://host:port`."""
@@ -130,7 +127,6 @@ class Exchange:
         if scheme not in ("http", "https"):
             scheme = "https" if self.state.settings.is_secure else "http"
         return f"{scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"
->>>>>>> theirs
 
     def memory(self, protocol: str) -> Memory:
         """What the server remembers for the exchange's test of the family that a protocol is of."""
