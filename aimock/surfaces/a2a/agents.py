@@ -104,7 +104,7 @@ class Agent:
     @property
     def capabilities(self) -> dict[str, Any]:
         told = {"streaming": True, "pushNotifications": True, "extendedAgentCard": self.extended is not None}
-        return told | self.described.get("capabilities", {})
+        return {**told, **self.described.get("capabilities", {})}
 
     def card_fields(self, extended: bool = False) -> dict[str, Any]:
         """What its card says: the fields that readers require, and what else its owner has said."""
