@@ -46,6 +46,8 @@ _CARD_PATHS = frozenset({cards.CARD_PATH, cards.OLD_CARD_PATH, cards.KEYS_PATH})
 _MAX_AGE = 60
 """Seconds for which a card may be kept."""
 _STRICT_STATUS = 503
+_OLD_PREFIX = "v1"
+"""Under it 0.3 has its own HTTP+JSON binding, which is not spoken here: no tenant can be called so."""
 
 
 class A2AService(Mounted):
@@ -138,7 +140,8 @@ class A2AService(Mounted):
             tenanted = "/" + inside.split("/", 2)[-1]
             is_tenant = not _is_known(inside) and _is_known(tenanted)
             return Addressed(agent, f"/{first}", tenanted if is_tenant else inside)
-        return Addressed(None, "", inside if _is_known(inside) and inside != "/" else path)
+        is_tenant = _is_known(inside) and inside != "/" and first != _OLD_PREFIX
+        return Addressed(None, "", inside if is_tenant else path)
 
     def _rpc(self, exchange: Exchange, addressed: Addressed) -> Answer:
         body: Any = None
@@ -152,10 +155,10 @@ class A2AService(Mounted):
             if isinstance(message, jsonrpc.Response):
                 raise A2AError(INVALID_REQUEST, 'Invalid Request: "method" is missing')
             binding = JsonRpc(Version.V1, message.id if isinstance(message, jsonrpc.Request) else None)
+            self._check_version(exchange)
             if message.method in METHODS:
                 method = message.method
                 binding = JsonRpc(METHODS[method][1], binding.id)
-            self._check_version(exchange)
             asked = by_method(message.method, message.params)
         except jsonrpc.RpcError as error:
             kind = BY_CODE.get(error.code, INVALID_REQUEST)

@@ -75,9 +75,8 @@ KINDS: tuple[Kind, ...] = (
 BY_CODE: Mapping[int, Kind] = {kind.code: kind for kind in KINDS}
 BY_REASON: Mapping[str, Kind] = {kind.reason: kind for kind in KINDS}
 
-_UNKNOWN_IN_0_3 = frozenset({EXTENSION_REQUIRED.code})
-"""Its clients know no such code. (VERSION_NOT_SUPPORTED goes to clients of a version that is not known here, and to
-nobody else.)"""
+_UNKNOWN_IN_0_3 = frozenset({EXTENSION_REQUIRED.code, VERSION_NOT_SUPPORTED.code})
+"""Its clients know no such codes, and are told of an internal error, as a2a-sdk does."""
 
 
 class A2AError(Exception):

@@ -17,7 +17,8 @@ from a2a.utils.errors import (
 )
 
 from aimock.surfaces.a2a.mock import A2AMock
-from clients.a2a.conftest import client_of, heard, saying, told
+
+from .conftest import client_of, heard, saying, told
 
 Run = Callable[..., Any]
 
