@@ -106,6 +106,15 @@ class Agent:
         told = {"streaming": True, "pushNotifications": True, "extendedAgentCard": self.extended is not None}
         return {**told, **self.described.get("capabilities", {})}
 
+    def refused_mode(self, parts: list[dict[str, Any]]) -> str | None:
+        """A media type of the parts that the agent does not take, if its owner has said which it does."""
+        if "defaultInputModes" not in self.described:
+            return None
+        taken = {*self.described["defaultInputModes"]}
+        for skill in self.described.get("skills", []):
+            taken.update(skill.get("inputModes", []))
+        return next((part["mediaType"] for part in parts if part.get("mediaType", "") not in ("", *taken)), None)
+
     def card_fields(self, extended: bool = False) -> dict[str, Any]:
         """What its card says: the fields that readers require, and what else its owner has said."""
         own = {**self.described, **(self.extended or {} if extended else {})}

@@ -19,6 +19,7 @@ from aimock.surfaces.a2a.entries import Entry, Status
 from aimock.surfaces.a2a.performance import Follower, Performance, told
 from aimock_protocols.a2a.bindings import Binding
 from aimock_protocols.a2a.errors import (
+    CONTENT_TYPE_NOT_SUPPORTED,
     EXTENSION_REQUIRED,
     INTERNAL_ERROR,
     NO_MATCH,
@@ -120,6 +121,9 @@ class Asking:
         agent, entry = found
         if streamed:
             _require(agent, "streaming", UNSUPPORTED_OPERATION)
+        refused = agent.refused_mode(message["parts"])
+        if refused is not None:
+            raise A2AError(CONTENT_TYPE_NOT_SUPPORTED, metadata={"mediaType": refused[:_SHOWN]})
         if entry.error is not None:
             raise entry.error
         return found

@@ -351,6 +351,18 @@ def test_an_extension_that_is_required(agent: A2AMock, http: httpx.Client, rpc: 
         assert response.headers["a2a-extensions"] == "urn:a, urn:b"
 
 
+def test_a_media_type_that_is_not_taken(agent: A2AMock, rpc: RPC) -> None:
+    """Only where it was said which are."""
+    odd = [{"raw": "dGNr", "mediaType": "application/x-odd"}, {"text": "hello"}]
+    agent.on_message("bot", "", "Hi!")
+    assert "result" in rpc("SendMessage", message(parts=odd))
+    agent.register_agent("bot", default_input_modes=["text/plain"], skills=[{"id": "s", "inputModes": ["image/png"]}])
+    error = rpc("SendMessage", message(parts=odd))["error"]
+    assert (error["code"], error["data"][0]["metadata"]) == (-32005, {"mediaType": "application/x-odd"})
+    taken = [{"text": "hello", "mediaType": "text/plain"}, {"url": "http://x", "mediaType": "image/png"}]
+    assert "result" in rpc("SendMessage", message(parts=taken))
+
+
 # -- errors by code --------------------------------------------------------------------------------------------------
 
 
