@@ -30,11 +30,14 @@ def _versions(value: Any, place: str) -> tuple[Version, ...]:
     return tuple(named)
 
 
+_requirements = reading.many(reading.mapping)
+
+
 def _skill(value: Any, place: str) -> dict[str, Any]:
     """A skill, with the fields that readers require."""
-    given = reading.mapping(value, place)
-    if not isinstance(given.get("id"), str):
-        raise unlike(f"{place}.id", "a string", given.get("id"))
+    texts = dict.fromkeys(("id", "name", "description"), reading.text)
+    lists = dict.fromkeys(("tags", "examples", "inputModes", "outputModes"), reading.many(reading.text))
+    given = keyed(value, place, {**texts, **lists, "securityRequirements": _requirements}, ("id",))
     name = given.get("name") or given["id"]
     return {"description": name, **given, "name": name, "tags": given.get("tags") or ["mock"]}
 
@@ -63,12 +66,12 @@ def _capabilities(value: Any, place: str) -> dict[str, Any]:
 _CARD: Mapping[str, Read] = {
     "description": reading.text,
     "version": reading.text,
-    "provider": reading.mapping,
+    "provider": lambda value, place: keyed(value, place, {"url": reading.text, "organization": reading.text}),
     "documentationUrl": reading.text,
     "iconUrl": reading.text,
     "capabilities": _capabilities,
     "securitySchemes": reading.mapping,
-    "securityRequirements": reading.many(reading.mapping),
+    "securityRequirements": _requirements,
     "defaultInputModes": reading.many(reading.text),
     "defaultOutputModes": reading.many(reading.text),
     "skills": reading.many(_skill),

@@ -125,7 +125,7 @@ class Asking:
         if refused is not None:
             raise A2AError(CONTENT_TYPE_NOT_SUPPORTED, metadata={"mediaType": refused[:_SHOWN]})
         if entry.error is not None:
-            raise entry.error
+            raise entry.error.with_traceback(None)  # it is raised again and again, and would remember each time
         return found
 
     def _say(self, entry: Entry, parts: list[dict[str, Any]], message: dict[str, Any]) -> Answer:

@@ -137,7 +137,7 @@ class Push:
         import httpcore2  # most servers notify nobody
 
         if self._pool is None:
-            self._pool = httpcore2.AsyncConnectionPool(network_backend=httpcore2.TrioBackend())
+            self._pool = httpcore2.AsyncConnectionPool(max_connections=None, network_backend=httpcore2.TrioBackend())
         is_old = courier.version is Version.V0_3
         body = orjson.dumps(legacy.written_task(performance.task.view()) if is_old else event)
         config, headers = courier.config, [("Content-Type", JSON if is_old else A2A_JSON)]

@@ -75,7 +75,7 @@ def _key(pem: bytes | None, id: str | None, seed: int) -> Key:
 
 
 def read_signing(value: Any, place: str, directory: Path | None) -> Signing | None:
-    """`true`, or `{"key": FILE, "keyId": …}`. Raises ValueError."""
+    """`true`, or `{"key": FILE, "keyId": …}`, if there is a directory that it is relative to. Raises ValueError."""
     if value is False:
         return None
     try:
@@ -85,7 +85,9 @@ def read_signing(value: Any, place: str, directory: Path | None) -> Signing | No
     given = {} if value is True else keyed(value, place, {"key": reading.filled, "keyId": reading.filled})
     if "key" not in given:
         return Signing(None, given.get("keyId"))
-    path = (directory or Path()) / given["key"]
+    if directory is None:
+        raise ValueError(f"{place}.key: files are named in a config file or in Python alone")
+    path = directory / given["key"]
     try:
         signing = Signing(path.read_bytes(), given.get("keyId"))
         signing.key(0)

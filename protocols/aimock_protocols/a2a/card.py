@@ -23,6 +23,8 @@ OLD_CARD_PATH = "/.well-known/agent.json"
 KEYS_PATH = "/.well-known/jwks.json"
 
 _OLD_VERSION = "0.3.0"
+_OLD_CAPABILITY = "stateTransitionHistory"
+"""Only 0.3 has it."""
 _MODES = ["text/plain"]
 _UNSAID = frozenset({"required", "pkceRequired"})
 """Booleans without presence in proto: false is the same as absent."""
@@ -116,7 +118,9 @@ def encoded(octets: bytes) -> str:
 
 def covered(card: Mapping[str, Any]) -> Any:
     """What of a card is signed: all of 1.0 but the signatures, and nothing that is empty."""
-    return _filled({key: value for key, value in card.items() if key != "signatures"}) or {}
+    kept = {key: value for key, value in card.items() if key != "signatures"}
+    kept["capabilities"] = {key: value for key, value in card["capabilities"].items() if key != _OLD_CAPABILITY}
+    return _filled(kept)
 
 
 def _filled(value: Any, is_free: bool = False) -> Any:

@@ -141,6 +141,8 @@ class Shape:
 
     def __call__(self, value: Any, place: str, wrong: list[Violation]) -> dict[str, Any]:
         given = struct(value, place, wrong)
+        if given is not value:
+            return given
         read: dict[str, Any] = {}
         for name, reader in (*self.required.items(), *self.optional.items()):
             key = name if name in given else _CAPITAL.sub(r"_\1", name).lower()

@@ -272,7 +272,7 @@ def of(kind: str, **entry: Any) -> dict[str, Any]:
         ({"agents": [5]}, r"agents\[0\]: expected an object, got 5"),
         ({"agents": [{}]}, r"agents\[0\]\.name: is missing"),
         ({"agents": [{"name": ""}]}, r"agents\[0\]\.name: expected a string that is not empty"),
-        ({"agents": [{"name": "a", "skills": [{}]}]}, r"agents\[0\]\.skills\[0\]\.id: expected a string, got null"),
+        ({"agents": [{"name": "a", "skills": [{}]}]}, r"agents\[0\]\.skills\[0\]\.id: is missing"),
         (
             {"agents": [{"name": "a", "capabilities": {"streaming": 1}}]},
             r"capabilities\.streaming: expected true or false",

@@ -33,6 +33,7 @@ FULL: dict[str, Any] = {
     "skills": [{"id": "s", "name": "S", "description": "", "tags": ["x", "y"], "examples": [], "inputModes": ["a/b"]}],
     "capabilities": {
         "streaming": False,
+        "stateTransitionHistory": True,
         "extensions": [
             {
                 "uri": "urn:x",
