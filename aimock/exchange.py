@@ -63,6 +63,8 @@ class Exchange:
     """What chaos has in store for it."""
     entry: Entry | None = None
     """Its entry in the journal, once there is one."""
+    upgrade: Exchange | None = None
+    """The handshake of the session whose turn it is, if a provider can go on with that."""
     _stamp: Stamp | None = None
     _renaming: Renaming | None = None
 

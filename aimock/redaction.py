@@ -23,6 +23,7 @@ SECRET_HEADERS = CREDENTIAL_HEADERS | {
     "x-amz-security-token",
     "x-api-token",
     "x-auth-token",
+    "ocp-apim-subscription-key",
 }
 """Headers whose values are never kept."""
 
@@ -32,7 +33,10 @@ SECRET_QUERY_KEYS = CREDENTIAL_QUERY_KEYS | {
     "api-key",
     "access_token",
     "token",
+    "sig",
+    "x-amz-security-token",
     "x-amz-signature",
+    "x-goog-signature",
 }
 """Query keys whose values are never kept, whatever their case and however they are encoded."""
 

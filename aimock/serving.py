@@ -106,10 +106,14 @@ async def _serve_at(
                     if choice.watch:
                         await _watch(app, validate=bool(choice.validate_on_load))
 
+            async def shut_down() -> None:
+                await server.shut_down(grace)
+                await closing.aclose()  # not later: what is still asked of a provider would hold the end up
+
             nursery.start_soon(open_up)
             status = await work(told, signals)
             logger.info("shutting down")
-            nursery.start_soon(server.shut_down, grace)
+            nursery.start_soon(shut_down)
             nursery.start_soon(_end_at_next, signals, nursery.cancel_scope)
             await server.ended.wait()
             nursery.cancel_scope.cancel()

@@ -46,6 +46,8 @@ class Pacing:
     slices: int
     slice_size: int = CHUNK_SIZE
     """Characters of a slice."""
+    jitter: float = 0
+    """The part of a gap by which it may be shorter or longer."""
 
     @property
     def counted(self) -> int:
@@ -65,7 +67,7 @@ def paced(directory: Path, pacings: list[Pacing]) -> Path:
             _fixture(pacing.prompt, pacing.content)
             | {
                 "chunkSize": pacing.slice_size,
-                "streamingProfile": {"ttft": pacing.ttft, "tps": pacing.tps},
+                "streamingProfile": {"ttft": pacing.ttft, "tps": pacing.tps, "jitter": pacing.jitter},
             }
             for pacing in pacings
         ],

@@ -60,13 +60,16 @@ class Listening:
     handshake: str = ""
     """What first makes a WebSocket of each connection; then the frames are its text frames. Empty: they are events."""
 
+    due: Sequence[float] = ()
+    """When each counted frame is due, from the request, if they are not a gap apart."""
+
     @property
     def duration(self) -> float:
-        return self.ttft + (self.counted - 1) * self.gap
+        return self.ideal(self.counted - 1)
 
     def ideal(self, number: int) -> float:
         """When the frame is due, from the request."""
-        return self.ttft + number * self.gap
+        return self.due[number] if self.due else self.ttft + number * self.gap
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+import leaks
+
+leaks.install()
+
 pytest_plugins = ["pytester"]
 
 # Time is not what these tests are about: a busy machine draws examples slowly, and that is no failure.
@@ -22,6 +26,14 @@ def _logger_as_it_was() -> Iterator[None]:
     logger.setLevel(level)
     logger.handlers[:] = handlers
     logger.propagate = propagates
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaks() -> Iterator[None]:
+    """No secret that the test's clients send is in a log line, a journal entry or a file of its servers."""
+    leaks.watch.begin()
+    yield
+    assert leaks.watch.leaks() == []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

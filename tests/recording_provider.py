@@ -130,6 +130,10 @@ def completion(text: str, **message: Any) -> bytes:
     return json.dumps(answer, indent=1).encode()
 
 
+HI = whole(completion("Hi there"))
+"""What a provider says that is not told otherwise."""
+
+
 def events(*texts: str, done: bool = True) -> list[bytes]:
     """The frames of a stream of OpenAI's chat: one to begin with, one a text, one that ends it, and [DONE]."""
     deltas: list[tuple[dict[str, Any], str | None]] = [({"role": "assistant", "content": ""}, None)]

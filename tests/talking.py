@@ -139,6 +139,7 @@ def talk(
     *,
     memory: Memory | None = None,
     is_strict: bool = False,
+    is_recorded: bool = False,
     chunk_size: int = 20,
     **options: Any,
 ) -> Talk:
@@ -146,7 +147,7 @@ def talk(
     head = head or Head()
     memory = memory or Memories().of("test", protocol.name)
     stamp = Stamp(1795200000.25, b"sixteen bytes ok" * 4)
-    session = protocol.connect(Connecting(head, {}, stamp, memory, Options(**options), is_strict))
+    session = protocol.connect(Connecting(head, {}, stamp, memory, Options(**options), is_strict, is_recorded))
     answering = answer if answer is None or callable(answer) else lambda request: answer
     talking = Talk(session, answering, chunk_size)
     talking.perform(session.opened(stamp))

@@ -107,10 +107,11 @@ class _Messages:
         message = await self._exchange.receive()
         if message["type"] == "websocket.disconnect":
             beneath = self._exchange.beneath
-            if message.get("code") == _ABNORMAL and not (beneath is not None and beneath.shook_hands):
+            code = message.get("code")
+            if code == _ABNORMAL and not (beneath is not None and beneath.shook_hands):
                 raise PeerGone
             self.is_over = True
-            return _masked(framing.close(_NORMAL))
+            return _masked(framing.close(code if code in framing.PROPER_CODES else _NORMAL))
         text = message.get("text")
         content = text.encode() if text is not None else message["bytes"]
         return _masked(framing.Framing(len(content)).message(content, is_binary=text is None))

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import trio
 
-from aimock.net.dialogue import Break, Close, Dialogue, Play, Send, Step, Stop, Wait
+from aimock.net.dialogue import Break, Close, Dialogue, Feed, Hold, Play, Send, Step, Stop, Wait
 from aimock.net.exchange import Ending, Outcome
 from aimock.net.framing import Framing
 from aimock.net.outbox import Outbox
@@ -116,7 +116,10 @@ class Playing(Paced):
 class Conversation:
     """What a dialogue has under way on one connection."""
 
-    __slots__ = ("_dialogue", "_is_over", "_line", "_pacer", "_plays", "_resting", "_since", "_steps", "_waits")
+    __slots__ = (
+        "_dialogue", "_feeds", "_is_over", "_line", "_pacer", "_plays", "_resting", "_since", "_steps", "_waits",
+        "hold",
+    )  # fmt: skip
 
     def __init__(self, dialogue: Dialogue, line: Line, pacer: Pacer) -> None:
         self._dialogue = dialogue
@@ -126,6 +129,9 @@ class Conversation:
         self._resting: list[Playing] = []
         """Those of the plays that wait for the peer to read."""
         self._waits: dict[Wait, trio.CancelScope] = {}
+        self._feeds: dict[Feed, trio.CancelScope] = {}
+        self.hold: Hold | None = None
+        """What is to be waited for before anything more is read."""
         self._steps: list[Iterator[Step]] = []
         """What is still to be performed: the last first."""
         self._since = 0.0
@@ -145,13 +151,25 @@ class Conversation:
             if playing.play in self._plays:
                 self._go_on(playing)
 
+    async def held(self) -> None:
+        """Waits for as long as nothing is to be read."""
+        while self.hold is not None:
+            hold, self.hold = self.hold, None
+            await hold.until()
+
+    def hear_goodbye(self, code: int | None, reason: str) -> None:
+        """The peer closes."""
+        for feed in self._feeds:
+            feed.on_goodbye(code, reason)
+
     def stop(self, outcome: Outcome) -> None:
         """Ends everything that is under way. May be called twice."""
         self._is_over = True
         self._steps.clear()
-        for scope in self._waits.values():
+        for scope in (*self._waits.values(), *self._feeds.values()):
             scope.cancel()
         self._waits.clear()
+        self._feeds.clear()
         plays, self._plays = self._plays, {}
         for playing in plays.values():
             self._pacer.drop(playing)
@@ -194,6 +212,11 @@ class Conversation:
         elif isinstance(step, Wait):
             self._waits[step] = scope = trio.CancelScope()
             self._line.start(functools.partial(self._await, step, scope))
+        elif isinstance(step, Feed):
+            self._feeds[step] = scope = trio.CancelScope()
+            self._line.start(functools.partial(self._attend, step, scope))
+        elif isinstance(step, Hold):
+            self.hold = step
         elif isinstance(step, Stop):
             self._end(step.what)
         elif isinstance(step, Close):
@@ -237,6 +260,18 @@ class Conversation:
                     self._failed()
         if self._waits.pop(wait, None) is not None:
             self._perform(lambda: steps)
+
+    async def _attend(self, feed: Feed, scope: trio.CancelScope) -> None:
+        with scope:
+            try:
+                await feed.run(self._fed)
+            except Exception:
+                self._failed()
+        self._feeds.pop(feed, None)
+
+    async def _fed(self, step: Step) -> None:
+        self._perform(lambda: (step,))
+        await self._line.outbox.room()
 
     # -- plays -----------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,26 @@ class Wait:
     """Called once if a `Stop` came first."""
 
 
+Perform = Callable[["Step"], Awaitable[None]]
+"""Performs a step, and returns when there is room for what may follow it."""
+
+
+@attrs.define(eq=False)
+class Feed:
+    """Steps that come from elsewhere, one by one, beside all else."""
+
+    run: Callable[[Perform], Awaitable[None]]
+    """Gives each step as soon as it is there. Cancelled when the connection ends."""
+    on_goodbye: Callable[[int | None, str], object]
+    """Told first if it is the peer that closes: its code, if it gave one, and its reason."""
+
+
+class Hold(NamedTuple):
+    """Nothing more is read from the peer until this returns."""
+
+    until: Callable[[], Awaitable[object]]
+
+
 class Stop(NamedTuple):
     """Ends a play or a wait before its time. One that has ended already has ended."""
 
@@ -73,7 +93,7 @@ class Raw(NamedTuple):
     data: bytes
 
 
-Step = Send | Play | Wait | Stop | Close | Break | Raw
+Step = Send | Play | Wait | Feed | Hold | Stop | Close | Break | Raw
 
 
 class Dialogue(Protocol):

@@ -117,6 +117,8 @@ class WebSocket:
                     self.outbox.write(framing.pong(received.payload))
                 else:
                     self._conversation.hear(received, since)
+                    if self._conversation.hold is not None:
+                        await self._conversation.held()
                 if not self.outbox.has_room:
                     await self.outbox.room()
                 elif trio.current_time() - turn > _TURN:
@@ -158,6 +160,7 @@ class WebSocket:
     def _answer_goodbye(self, closing: Closing) -> None:
         if not self._is_closing:
             self._is_closing = True
+            self._conversation.hear_goodbye(closing.code, closing.reason)
             self._conversation.stop(Outcome.CLIENT_LEFT)
             self.outbox.write(framing.close(closing.code, closing.reason))
         self._outcome = Outcome.DELIVERED

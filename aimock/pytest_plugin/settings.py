@@ -111,6 +111,8 @@ def of_test(node: pytest.Item, config: Any, run: RunSettings) -> Chosen:
         chosen.update(marker.kwargs)
         own = _sources("@pytest.mark.aimock", chosen.pop("fixtures", ()), node) + own
     env = chosen.pop("env")
+    if _mode_of(chosen.get("record")) == "all":
+        raise SettingsError(_NOT_ALL)
     return Chosen(own, common, env, chosen)
 
 
@@ -131,6 +133,16 @@ def _check(where: str, keys: Mapping[str, Any]) -> None:
     for key in ("strict", "env"):
         if type(keys.get(key, True)) is not bool:
             raise SettingsError(f"{where}: {key}: expected True or False, got {keys[key]!r}")
+
+
+_NOT_ALL = (
+    'record: mode "all" is for one server that runs throughout. Here each test has its own, and would record over what'
+    " another has just recorded; to record all anew, delete the recordings"
+)
+
+
+def _mode_of(record: Any) -> Any:
+    return record.get("mode") if isinstance(record, Mapping) else getattr(record, "mode", None)
 
 
 def _sources(where: str, given: Any, node: pytest.Item) -> tuple[Any, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, TypeVar
 
 import attrs
 import orjson
@@ -19,6 +19,7 @@ _START, _END = '{\n  "fixtures": [', "\n  ]\n}\n"
 """How a file of nothing but fixtures begins as we write it, and how one ends that ends in fixtures."""
 
 Entry = dict[str, Any]
+P = TypeVar("P")
 
 
 @attrs.define
@@ -65,10 +66,10 @@ class Contents:
         self.is_changed = True
         return len(self.entries) - 1
 
-    def place_of(self, match: Any, nth: int) -> int | None:
-        """Where the nth entry (from 0) of this very match is."""
-        places = [place for place, each in enumerate(self.entries) if matching(each) == match]
-        return places[nth] if nth < len(places) else None
+    def place_of(self, entry: Entry, taken: Collection[int]) -> int | None:
+        """Where what was recorded for the same is, in no place that is taken."""
+        free = ((place, each) for place, each in enumerate(self.entries) if place not in taken)
+        return recorded_before(entry, free)
 
     def replace(self, place: int, entry: Entry) -> Entry:
         """Puts an entry in the place of another, and gives what is there now: what the author of the old one has added
@@ -96,9 +97,13 @@ def file_of(entry: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def matching(entry: Any) -> Any:
-    """The match of an entry, if it is one."""
-    return entry.get("match") if isinstance(entry, Mapping) else None
+def recorded_before(entry: Entry, places: Iterable[tuple[P, Any]]) -> P | None:
+    """In which of these places the same was recorded: the first with this very request, else the first that this one
+    would match."""
+    alike = [(place, old) for place, old in places if isinstance(old, Mapping) and old.get("match") == entry["match"]]
+    if not alike:
+        return None
+    return min(alike, key=lambda each: each[1].get("metadata") != entry.get("metadata"))[0]
 
 
 def _warnings(several: Any, joined: Any) -> list[str]:

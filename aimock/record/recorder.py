@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-import attrs
-import orjson
 import trio
 
 from aimock.cors import CORS
@@ -19,17 +18,22 @@ from aimock.fixtures import Fixture, FixtureError, Question, make_fixture
 from aimock.fixtures.fixture import Origin
 from aimock.fixtures.structure import response_json
 from aimock.journal import Entry, Proxied
-from aimock.net.exchange import Answer, BrokenOff, Ending, Headers, Relay, Task, Whole
-from aimock.record.config import MIB, MOST_BUFFERED, RecordConfig
-from aimock.record.derive import derived_match, metadata_of, next_in_sequence
+from aimock.net.exchange import Answer, Headers, Relay, Task, Whole
+from aimock.net.remote_socket import RemoteSocket
+from aimock.record.answers import Said, error_in, said_on
+from aimock.record.config import RecordConfig
+from aimock.record.derive import derived_match, next_in_sequence
 from aimock.record.headers import kept_headers, relayed_headers
 from aimock.record.naming import Place
 from aimock.record.providers import provider_of
+from aimock.record.sessions import Asking, SessionRelay
 from aimock.record.shelf import Saved, Shelf, ShelfError
 from aimock.record.tape import TapeWriter, seal_of
-from aimock.record.upstream import Call, Upstream, UpstreamFailed, UpstreamResponse
-from aimock_protocols.canonical import ChatProtocol, ChatRequest, ErrorReply, WireError, WireProtocol
-from aimock_protocols.cutting import cutter_for, is_terminal
+from aimock.record.taping import Taping
+from aimock.record.upstream import Call, Upstream, UpstreamFailed
+from aimock_protocols.canonical import ChatRequest, WireProtocol
+from aimock_protocols.cutting import cutter_for
+from aimock_protocols.sessions import Follower, SocketProtocol
 
 logger = logging.getLogger("aimock")
 
@@ -44,14 +48,19 @@ class Miss(NamedTuple):
     exchange: Exchange
     chat: ChatRequest
     question: Question
-    protocol: WireProtocol
+    protocol: WireProtocol | SocketProtocol
     place: Place
 
     @property
     def key(self) -> Hashable:
-        """Equal for requests that are one and the same."""
-        request = self.exchange.request
-        return (self.place, request.head.method, request.head.target, request.body)
+        """Equal for requests that one recording answers, however it is asked for: as a stream or whole."""
+        return (self.place, self.question.endpoint, tuple(self.question.fingerprint.items()))
+
+    def noted(self, status: int, proxied: Proxied) -> Entry:
+        """Its entry in the journal."""
+        entry = self.exchange.record(status)
+        entry.source, entry.proxied = "proxy", proxied
+        return entry
 
 
 class Kept(NamedTuple):
@@ -77,6 +86,10 @@ class Recorder:
         """What providers are being asked, and what tells that it has come to its end, recorded or not."""
         self.ending: dict[Hashable, trio.Event] = {}
         """The same of those whose clients have all that they wait for, and may ask again before it is recorded."""
+        self._sessions: dict[object, trio.Event] = {}
+        """Those that providers go on with, and what tells of their end."""
+        self._shields: set[trio.CancelScope] = set()
+        """Around what is asked for though its client may leave."""
         self._in_sequence = trio.Lock()
         self._top = config.fixture_path.resolve()
         self._asks_anew = config.mode == "all" and not config.proxy_only
@@ -91,13 +104,17 @@ class Recorder:
             self._shelf.check()
 
     async def aclose(self) -> None:
-        """Closes all connections at once; what is still coming on them fails."""
+        """Closes all connections at once; what is still coming on them fails, and what was asked is not waited for."""
+        if self._under_way:
+            logger.warning("answers of providers that are not waited for, nor recorded: %d", len(self._under_way))
+        for shield in self._shields:
+            shield.cancel()
         await self._upstream.aclose()
 
     async def retire(self) -> None:
         """The same once all that is under way has come to its end."""
-        while self._under_way:
-            await next(iter(self._under_way.values())).wait()
+        while under_way := (*self._under_way.values(), *self._sessions.values()):
+            await under_way[0].wait()
         await self.aclose()
 
     def admits(self, fixture: Fixture) -> bool:
@@ -107,16 +124,9 @@ class Recorder:
             return True
         return not Path(file).resolve().is_relative_to(self._top)
 
-    def relay(
-        self,
-        exchange: Exchange,
-        chat: ChatRequest,
-        question: Question,
-        protocol: WireProtocol,
-        again: Callable[[], Answer | None],
-    ) -> Answer | None:
-        """The provider's answer; None if nobody said where the provider is. `again` gives what fixtures answer by then,
-        None if it is a miss still."""
+    def place_of(self, exchange: Exchange, protocol: WireProtocol | SocketProtocol) -> Place | None:
+        """Where the answer to a miss is to come from, and to be kept; None if nobody said where the provider is, or
+        nothing more is recorded there."""
         provider = provider_of(protocol.name, exchange.head, self.config.providers)
         if provider is None:
             if protocol.name not in self._unknown:
@@ -126,7 +136,20 @@ class Recorder:
                 )
             return None
         place = Place(provider, exchange.steering.test_id, exchange.steering.context)
-        if self._shelf is not None and self._shelf.refusal(place) is not None:
+        return None if self._shelf is not None and self._shelf.refusal(place) is not None else place
+
+    def relay(
+        self,
+        exchange: Exchange,
+        chat: ChatRequest,
+        question: Question,
+        protocol: WireProtocol,
+        again: Callable[[], Answer | None],
+    ) -> Answer | None:
+        """The provider's answer; None if it is not to be asked. `again` gives what fixtures answer by then, None if it
+        is a miss still."""
+        place = self.place_of(exchange, protocol)
+        if place is None:
             return None
         miss = Miss(exchange, chat, question, protocol, place)
 
@@ -137,10 +160,15 @@ class Recorder:
                 answer = again()
                 if answer is not None:
                     return answer
-            answers: list[Answer] = []
-            with trio.CancelScope(shield=not chat.stream):  # what is whole is recorded though its client leaves
-                answers.append(await self._ask(miss))
-            return answers[0]
+            if chat.stream:
+                return await self._ask(miss)
+            with trio.CancelScope(shield=True) as shield:  # what is whole is recorded though its client leaves
+                self._shields.add(shield)
+                try:
+                    return await self._ask(miss)
+                finally:
+                    self._shields.discard(shield)
+            return _failed(miss, UpstreamFailed("Proxy to upstream failed: this server ends"), Proxied())
 
         return Task(run)
 
@@ -161,9 +189,7 @@ class Recorder:
 
     async def _answer(self, miss: Miss, over: Callable[[], None]) -> Answer:
         exchange, head = miss.exchange, miss.exchange.head
-        guarded = bool(exchange.state.settings.api_keys)
-        body = exchange.state.given_ids.restored(exchange.request.body)
-        call = Call(miss.place.provider, head.method.upper(), head.target, head.header_lines, body, guarded)
+        call = _call(exchange, miss.place.provider)
         logger.info("%s %s: no fixture matched, asking %s", head.method, head.path, miss.place.provider)
         sent = trio.current_time()
         proxied = Proxied()
@@ -172,47 +198,100 @@ class Recorder:
         except UpstreamFailed as failure:
             proxied.duration = trio.current_time() - sent
             over()
-            return _failed(exchange, failure, proxied)
+            return _failed(miss, failure, proxied)
         proxied.status = response.status
         status = _shown_status(response.status, self.config)
         relayed = relayed_headers(response.headers)
         headers: Headers = (*relayed, *CORS)
         is_stream = _is_stream(miss.chat, response.status, dict(relayed).get("content-type", ""))
-        tape = TapeWriter(
-            miss.protocol.name,
-            response.status,
-            kept_headers(relayed),
+        tape = self.tape(miss.protocol.name, response.status, kept_headers(relayed), is_stream=is_stream)
+        taping = Taping(self, miss, response, tape, sent, proxied, over)
+        if is_stream:
+            entry = miss.noted(status, proxied)
+            return Relay(status, headers, taping.pieces(), exchange.fresh_beside(headers), on_end=entry.ended)
+        try:
+            body = await taping.whole()
+        except UpstreamFailed as failure:
+            return _failed(miss, failure, proxied)
+        entry = miss.noted(status, proxied)
+        if taping.trouble is not None:
+            headers += (("x-aimock-record-error", taping.trouble.encode("latin-1", "replace").decode("latin-1")),)
+        return Whole(status, headers, body, exchange.fresh_beside(headers), on_end=entry.ended)
+
+    def tape(self, protocol_name: str, status: int, headers: Headers = (), *, is_stream: bool = True) -> TapeWriter:
+        """An empty one, for as much as is kept."""
+        return TapeWriter(
+            protocol_name,
+            status,
+            headers,
             is_stream=is_stream,
             max_bytes=self.config.max_proxy_buffer_bytes,
             max_frames=self.config.max_proxy_buffer_frames,
             warn=logger.warning,
         )
-        taping = _Taping(self, miss, response, tape, sent, proxied, over)
-        if is_stream:
-            entry = _noted(exchange, status, proxied)
-            return Relay(status, headers, taping.pieces(), exchange.fresh_beside(headers), on_end=entry.ended)
+
+    # -- sessions --------------------------------------------------------------------------------------------------
+
+    def converse(
+        self,
+        upgrade: Exchange,
+        protocol: SocketProtocol,
+        follower: Follower,
+        missed: Sequence[Asking],
+        asking: Callable[[ChatRequest], Asking],
+    ) -> SessionRelay:
+        """A session that the provider goes on with, which has one (`place_of`); see `SessionRelay`."""
+        place = self.place_of(upgrade, protocol)
+        assert place is not None
+        logger.info("%s: no fixture matched, %s answers from now on", upgrade.plan.label, place.provider)
+
+        def tell(request: ChatRequest) -> tuple[Miss, bool]:
+            exchange, chat, question, is_new = asking(request)
+            return Miss(exchange, chat, question, protocol, place), is_new and upgrade.state.recorder is self
+
+        misses = [Miss(exchange, chat, question, protocol, place) for exchange, chat, question, _ in missed]
+        return SessionRelay(self, _call(upgrade, place.provider), follower, misses, tell)
+
+    def socket(self, call: Call) -> AbstractAsyncContextManager[RemoteSocket]:
+        """See `Upstream.socket`."""
+        return self._upstream.socket(call)
+
+    def patience(self, *, has_begun: bool) -> float:
+        """Seconds for which a provider may be silent, before it has begun to answer or after."""
+        return (self.config.body_timeout_ms if has_begun else self.config.upstream_timeout_ms) / 1000
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """A session that is to come to its end before connections are closed."""
+        key = object()
+        self._sessions[key] = trio.Event()
         try:
-            body = await taping.whole()
-        except UpstreamFailed as failure:
-            return _failed(exchange, failure, proxied)
-        entry = _noted(exchange, status, proxied)
-        if taping.trouble is not None:
-            headers += (("x-aimock-record-error", taping.trouble.encode("latin-1", "replace").decode("latin-1")),)
-        return Whole(status, headers, body, exchange.fresh_beside(headers), on_end=entry.ended)
+            yield
+        finally:
+            self._sessions.pop(key).set()
+
+    # -- keeping ---------------------------------------------------------------------------------------------------
 
     async def keep(self, miss: Miss, tape: TapeWriter) -> Kept:
         """Saves what is on the tape and serves it from now on."""
         if self._shelf is None or tape.is_over:
             return Kept()
-        if tape.status >= 400 and (not self.config.record_errors or tape.status in _NEVER_RECORDED):
+        if tape.status >= 400 and not self._records_error(tape.status):
             return Kept()
-        entry = _entry(miss, tape, self.config)
+        said = said_on(tape, miss.protocol)
+        error = error_in(said)
+        if error is not None and not self._records_error(error.status):
+            return Kept()
+        entry = _entry(miss, said, tape, self.config)
         if not self.config.sequence:
             return await self._save(self._shelf, miss, entry)
         async with self._in_sequence:  # no other may take the same place in it
             state, match = miss.exchange.state, entry["match"]
             match["sequenceIndex"] = next_in_sequence(match, state.book, state.counters, miss.place.test_id)
             return await self._save(self._shelf, miss, entry)
+
+    def _records_error(self, status: int) -> bool:
+        return self.config.record_errors and status not in _NEVER_RECORDED
 
     async def _save(self, shelf: Shelf, miss: Miss, entry: dict[str, Any]) -> Kept:
         saved: Saved | None = None
@@ -237,108 +316,11 @@ class Recorder:
         return Kept(None if saved is None else saved.path, trouble, fixture)
 
 
-class _Taping:
-    """One answer on its way through."""
-
-    def __init__(
-        self,
-        recorder: Recorder,
-        miss: Miss,
-        response: UpstreamResponse,
-        tape: TapeWriter,
-        sent: float,
-        proxied: Proxied,
-        over: Callable[[], None],
-    ) -> None:
-        """`sent`: when the request was, in Trio's time. `proxied`: what the journal has of it. `over` is told when
-        nothing more will come of it."""
-        self._recorder = recorder
-        self._miss = miss
-        self._response = response
-        self._tape = tape
-        self._sent = sent
-        self._proxied = proxied
-        self._over = over
-        self._has_ended = False
-        """Whether it has said all that clients wait for."""
-        self._closed = trio.Event()
-        self.trouble: str | None = None
-        """Why the answer could not be saved."""
-
-    async def whole(self) -> bytes:
-        """Raises UpstreamFailed."""
-        body = bytearray()
-        try:
-            async with contextlib.aclosing(self._response.pieces()) as source:
-                async for piece in source:
-                    body += piece
-                    self._feed(piece)
-                    if len(body) > MOST_BUFFERED:
-                        raise UpstreamFailed(f"Upstream response exceeds {MOST_BUFFERED // MIB}MiB proxy ceiling")
-            await self._keep()
-        finally:
-            await self._close()
-        return bytes(body)
-
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        source = self._response.pieces()
-        try:
-            while True:
-                with trio.CancelScope(shield=self._has_ended):  # clients that leave then do not cut off the rest
-                    piece = await anext(source, None)
-                if piece is None:
-                    break
-                self._feed(piece)
-                yield piece
-            await self._keep()
-        except UpstreamFailed as failure:
-            logger.warning("%s broke off: %s", self._miss.place.provider, failure)
-            raise BrokenOff(Ending.FIN) from failure
-        except (trio.Cancelled, GeneratorExit):
-            if self._has_ended:  # clients close as soon as they have all they need
-                await self._read_on(source)
-            raise
-        finally:
-            with trio.CancelScope(shield=True):
-                await source.aclose()
-            await self._close()
-
-    def _feed(self, piece: bytes) -> None:
-        for frame in self._tape.feed(piece, self._now()):
-            if not self._has_ended and is_terminal(self._miss.protocol.name, frame):
-                self._has_ended = True
-                self._recorder.ending[self._miss.key] = self._closed
-
-    def _now(self) -> float:
-        """Milliseconds since the request was sent."""
-        return (trio.current_time() - self._sent) * 1000
-
-    async def _read_on(self, source: AsyncGenerator[bytes, None]) -> None:
-        """What is left of an answer that nobody listens to any more."""
-        with trio.CancelScope(shield=True):
-            try:
-                async for piece in source:
-                    self._feed(piece)
-            except UpstreamFailed:
-                return
-            await self._keep()
-
-    async def _keep(self) -> None:
-        self._tape.end(self._now())
-        self._proxied.duration = self._now() / 1000
-        with trio.CancelScope(shield=True):
-            path, self.trouble, self._proxied.fixture = await self._recorder.keep(self._miss, self._tape)
-        self._proxied.recorded = None if path is None else str(path)
-
-    async def _close(self) -> None:
-        if self._proxied.duration is None:  # it did not come to its end
-            self._proxied.duration = self._now() / 1000
-        with trio.CancelScope(shield=True):
-            await self._response.aclose()
-        if self._recorder.ending.get(self._miss.key) is self._closed:
-            del self._recorder.ending[self._miss.key]
-        self._closed.set()
-        self._over()
+def _call(exchange: Exchange, provider: str) -> Call:
+    """The request as it goes to the provider."""
+    head, is_guarded = exchange.head, bool(exchange.state.settings.api_keys)
+    body = exchange.state.given_ids.restored(exchange.request.body)
+    return Call(provider, head.method.upper(), head.target, head.header_lines, body, is_guarded)
 
 
 def _is_stream(chat: ChatRequest, status: int, content_type: str) -> bool:
@@ -349,43 +331,13 @@ def _is_stream(chat: ChatRequest, status: int, content_type: str) -> bool:
     return chat.stream and status == 200 and asked_for.startswith("application/json")
 
 
-def _entry(miss: Miss, tape: TapeWriter, config: RecordConfig) -> dict[str, Any]:
-    answer = _answer(miss.protocol, tape)
+def _entry(miss: Miss, said: Said, tape: TapeWriter, config: RecordConfig) -> dict[str, Any]:
+    answer = said if isinstance(said, dict) else response_json(said)
     entry: dict[str, Any] = {"match": derived_match(miss.question, config), "response": answer}
     timings = tape.timings()
     if timings is not None:
         entry["recordedTimings"] = timings
-    metadata = metadata_of(miss.chat)
-    if metadata:
-        entry["metadata"] = metadata
-    return entry | {"recording": tape.tape(seal_of(answer))}
-
-
-def _answer(protocol: WireProtocol, tape: TapeWriter) -> dict[str, Any]:
-    """The answer as a fixture has it; the body itself, if nobody can read it."""
-    try:
-        said = cast(ChatProtocol, protocol).collapse([tape.body]) if tape.is_stream else protocol.parse(tape.body)
-    except WireError as error:
-        said = error.reply
-    except ValueError as error:
-        logger.warning("%s answered with what cannot be read, it is kept as it is: %s", protocol.name, error)
-        return {"json": _as_json(tape.body), "status": tape.status}
-    if isinstance(said, ErrorReply) and tape.status >= 400:
-        said = attrs.evolve(said, status=tape.status, retry_after=_retry_after(tape.headers))
-    return response_json(said)
-
-
-def _retry_after(headers: Headers) -> float | None:
-    """Seconds; what is no number (a date) is of its time, and not told again."""
-    value = dict(headers).get("retry-after", "")
-    return float(value) if value.isdecimal() else None
-
-
-def _as_json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        return body.decode("utf-8", "replace")
+    return entry | {"metadata": miss.question.fingerprint, "recording": tape.tape(seal_of(answer))}
 
 
 def _shown_status(status: int, config: RecordConfig) -> int:
@@ -394,14 +346,8 @@ def _shown_status(status: int, config: RecordConfig) -> int:
     return 200 if 200 <= status < 300 else 502
 
 
-def _noted(exchange: Exchange, status: int, proxied: Proxied) -> Entry:
-    entry = exchange.record(status)
-    entry.source, entry.proxied = "proxy", proxied
-    return entry
-
-
-def _failed(exchange: Exchange, failure: UpstreamFailed, proxied: Proxied) -> Whole:
-    entry = _noted(exchange, failure.status, proxied)
-    answer = exchange.json(failure.status, {"error": {"message": str(failure), "type": "proxy_error"}})
+def _failed(miss: Miss, failure: UpstreamFailed, proxied: Proxied) -> Whole:
+    entry = miss.noted(failure.status, proxied)
+    answer = miss.exchange.json(failure.status, {"error": {"message": str(failure), "type": "proxy_error"}})
     answer.on_end = entry.ended
     return answer

@@ -11,7 +11,7 @@ import secrets
 import stat
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from aimock.cache import UNFINISHED, write_whole
 from aimock.fixtures import Fixture, Origin, Pattern, make_fixture
 from aimock.fixtures.recording import Tape, tape_beside, tape_json
 from aimock.record.config import Mode, RecordConfig
-from aimock.record.contents import Contents, Entry, file_of, matching
+from aimock.record.contents import Contents, Entry, file_of, recorded_before
 from aimock.record.locking import locked
 from aimock.record.naming import Place, is_single, single_path, snapshot_path
 from aimock.record.redacting import redacted
@@ -75,8 +75,8 @@ class _File:
 
     lock: Any = attrs.field(factory=threading.Lock)
     waiting: deque[_Waiting] = attrs.field(factory=deque)
-    replaced: Counter[str] = attrs.field(factory=Counter)
-    """How many entries of each match have been written anew."""
+    taken: set[int] = attrs.field(factory=set)
+    """The places of the entries that have been written in this run."""
 
 
 class Shelf:
@@ -94,7 +94,7 @@ class Shelf:
         self._lock = threading.Lock()
         self._files: dict[Path, _File] = {}
         self._is_new: dict[Path, bool] = {}
-        self._singles: dict[Path, dict[str, deque[Path]]] = {}
+        self._singles: dict[Path, dict[Path, Entry]] = {}
         self._swept: set[Path] = set()
 
     def check(self) -> None:
@@ -190,14 +190,14 @@ class Shelf:
         """The file in which the same match was recorded before: each is written anew once, the first one first."""
         with self._lock:
             if tape not in self._singles:
-                found: dict[str, deque[Path]] = {}
-                for path in self._recorded_singles(tape):
-                    contents = self._readable(path)
-                    if contents is not None and len(contents.entries) == 1:
-                        found.setdefault(_key(contents.entries[0]), deque()).append(path)
-                self._singles[tape] = found
-            paths = self._singles[tape].get(_key(entry))
-            return paths.popleft() if paths else None
+                read = ((path, self._readable(path)) for path in self._recorded_singles(tape))
+                self._singles[tape] = {
+                    path: contents.entries[0] for path, contents in read if contents and len(contents.entries) == 1
+                }
+            path = recorded_before(entry, self._singles[tape].items())
+            if path is not None:
+                del self._singles[tape][path]
+            return path
 
     @staticmethod
     def _readable(path: Path) -> Contents | None:
@@ -254,23 +254,26 @@ class Shelf:
         with locked(path.with_name(f".{path.name}.lock")):
             mode, contents = self._read(path)
             names = set(map(file_of, contents.entries))
-            saved = [self._put(path, file, contents, each) for each in together]
+            taken = file.taken.copy()
+            saved = [self._put(path, taken, contents, each) for each in together]
             if contents.is_changed:
                 with _kept_beside(path, together, mode):
                     write_whole(path, contents.text().encode(), mode, durable=True)
                 _tidy(path, names.difference(map(file_of, contents.entries)))
             for each, outcome in zip(together, saved, strict=True):
                 each.outcome = outcome
-                file.replaced[_key(each.entry)] += 1
+            file.taken = taken
 
-    def _put(self, path: Path, file: _File, contents: Contents, waiting: _Waiting) -> Saved:
-        entry, key = waiting.entry, _key(waiting.entry)
+    def _put(self, path: Path, taken: set[int], contents: Contents, waiting: _Waiting) -> Saved:
+        entry = waiting.entry
         contents.warn(waiting.warnings)
-        if self._mode == "all":
-            place = contents.place_of(matching(entry), file.replaced[key])
-            if place is not None:
-                return Saved(path, place, contents.replace(place, entry), waiting.tape)
-        return Saved(path, contents.add(entry), entry, waiting.tape)
+        place = contents.place_of(entry, taken) if self._mode == "all" else None
+        if place is None:
+            saved = Saved(path, contents.add(entry), entry, waiting.tape)
+        else:
+            saved = Saved(path, place, contents.replace(place, entry), waiting.tape)
+        taken.add(saved.index)
+        return saved
 
     def _read(self, path: Path) -> tuple[int, Contents]:
         """The mode and the contents of a file, which may not exist. One that holds no fixtures is put aside, since
@@ -326,10 +329,6 @@ def _tidy(path: Path, names: Iterable[str | None]) -> None:
         if name is not None and re.fullmatch(rf"{re.escape(path.stem)}-[0-9a-f]{{16}}\.bin", name):
             with contextlib.suppress(OSError):
                 path.with_name(name).unlink()
-
-
-def _key(entry: Any) -> str:
-    return json.dumps(matching(entry), sort_keys=True)
 
 
 def _reason(error: Exception, path: Any) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aimock.fixtures.recording import Tape, ms, read_tape, seal_of, tape_beside, tape_json
+from aimock.fixtures.recording import SWITCHED, Tape, ms, read_tape, seal_of, tape_beside, tape_json
 from aimock_protocols import eventstream
 from aimock_protocols.canonical import Headers
 from aimock_protocols.cutting import cutter_for
 
-__all__ = ["Tape", "TapeWriter", "read_tape", "seal_of", "tape_beside", "tape_json"]
+__all__ = ["SWITCHED", "Tape", "TapeWriter", "read_tape", "seal_of", "tape_beside", "tape_json"]
 
 
 class TapeWriter:
@@ -22,7 +22,8 @@ class TapeWriter:
 
     Times are milliseconds since the request was sent. They are kept to a tenth, the gaps between them so that they add
     up to the same again. All frames that came in one piece came at its time. The body of a response that is no stream
-    is one frame, and a stream of a type without frames has those pieces in which it came.
+    is one frame, and a stream of a type without frames has those pieces in which it came; so does a turn of a session,
+    whose pieces are messages.
 
     `max_bytes` and `max_frames` are the most that is kept; `warn` is told once if there is more.
     """
@@ -60,9 +61,14 @@ class TapeWriter:
         self._is_broken_off = False
 
     @property
+    def messages(self) -> list[bytes]:
+        """The frames so far."""
+        return [data for _, data in self._frames]
+
+    @property
     def body(self) -> bytes:
         """All that came. None of it is there before the end but whole frames."""
-        return b"".join(data for _, data in self._frames)
+        return b"".join(self.messages)
 
     def feed(self, piece: bytes, at: float) -> list[bytes]:
         """Takes a piece that came now. Returns the frames that it completes."""

@@ -2,7 +2,8 @@
 
 httpcore2 does the talking. It sends what it is given and nothing else: no URL is normalised, no header or cookie
 added, no redirect followed, no body decoded, nothing asked twice, and no line logged that has a query in it. A client
-with a friendlier face (httpx2 is one around it) does all of that. Proxies of the environment are not used.
+with a friendlier face (httpx2 is one around it) does all of that. Proxies of the environment are not used. WebSockets
+go by the same rules, and are spoken by trio-websocket (`net.remote_socket`).
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 import attrs
 import httpcore2
+import trio
 
 from aimock.net.exchange import Headers
+from aimock.net.remote_socket import Refused, RemoteSocket, open_socket
 from aimock.record.config import RecordConfig
 from aimock.record.credentials import Keyring, NoCredential, credential_in, stripped
 from aimock.record.decoding import Codec, CodingError, codecs_for, decoded
-from aimock.record.headers import forwarded_headers
+from aimock.record.headers import forwarded_headers, is_steering, without_handshake
 from aimock.record.providers import url_key
 from aimock.record.signing import Credentials, local_credentials, region_of, signed
-from aimock.record.urls import Base, read_base, split_target
+from aimock.record.urls import Base, read_base, split_target, without
 from aimock.redaction import SIGNED
 
 _IDLE_CONNECTIONS = 100
@@ -33,10 +36,15 @@ that meets the closing is lost, for none is sent twice."""
 _SLICE = 64 * 1024
 """Bytes of a request that are sent at once: a timeout is for silence, and large uploads take their time."""
 
+MESSAGE_BYTES = 32 * 1024 * 1024
+"""Of one message of a WebSocket: as much as is taken from clients."""
+
 _VALUE = re.compile(r"[\t -~\x80-\xff]*")
 """What a header may say (RFC 9110 5.5)."""
 _FAILED = "Proxy to upstream failed: "
 _UNSENDABLE = "the request cannot be sent over HTTP/1.1"
+_OF_REQUESTS = frozenset({"host", "accept-encoding", "content-length"})
+"""Headers that are made for requests, and that a handshake has otherwise, or not at all."""
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 """Methods that announce no body if they have none."""
 
@@ -44,11 +52,13 @@ _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 class UpstreamFailed(Exception):
     """No answer, or not all of one. `message` says why, and shows neither credential nor query."""
 
-    def __init__(self, message: str, status: int = 502) -> None:
+    def __init__(self, message: str, status: int = 502, upstream_status: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         """What the client is answered, if nothing was sent to it yet."""
+        self.upstream_status = upstream_status
+        """What the provider answered, if it did."""
 
 
 @attrs.frozen
@@ -88,8 +98,9 @@ class Upstream:
         self._patience = config.upstream_timeout_ms / 1000
         self._body_patience = config.body_timeout_ms / 1000
         is_secure = any(base.scheme == "https" for base in self._bases.values())
+        self._tls = httpcore2.default_ssl_context() if is_secure else None  # read once, not for each connection
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpcore2.default_ssl_context() if is_secure else None,  # else read anew for each connection
+            ssl_context=self._tls,
             max_connections=None,
             max_keepalive_connections=_IDLE_CONNECTIONS,
             keepalive_expiry=_IDLE_SECONDS,
@@ -124,6 +135,43 @@ class Upstream:
             response = await self._pool.handle_async_request(request)
         timeout["read"] = self._body_patience  # read anew for the body: these are the request's own extensions
         return UpstreamResponse(response, base, self._body_patience)
+
+    @contextlib.asynccontextmanager
+    async def socket(self, call: Call) -> AsyncIterator[RemoteSocket]:
+        """A WebSocket to where the call's handshake would go, closed at the end of the context. Raises UpstreamFailed
+        if it cannot be opened."""
+        base = self._base(call.provider)
+        kept, offered = without_handshake(call.header_lines)
+        path, _, query = call.target.partition("?")
+        query = without(query, lambda name, value: is_steering(name.lower()))
+        call = attrs.evolve(call, target=f"{path}?{query}" if query else path, header_lines=kept)
+        target, lines = self._request(call, base)
+        if not all(_VALUE.fullmatch(value) for _, value in lines):
+            raise UpstreamFailed(_FAILED + _UNSENDABLE)
+        opening = open_socket(
+            base.host,
+            base.port,
+            target,
+            authority=base.authority,
+            tls=self._tls if base.scheme == "https" else None,
+            subprotocols=offered,
+            headers=tuple(line for line in lines if line[0] not in _OF_REQUESTS),
+            message_bytes=MESSAGE_BYTES,
+            patience=self._patience,
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                socket = await stack.enter_async_context(opening)
+            except Refused as refused:
+                said = f"{base.authority} refused the WebSocket with status {refused.status}"
+                raise UpstreamFailed(_FAILED + said, upstream_status=refused.status) from None
+            except trio.TooSlowError:
+                said = f"{base.authority} opened no WebSocket within {self._patience:g} s"
+                raise UpstreamFailed(_FAILED + said) from None
+            except (OSError, trio.BrokenResourceError) as error:
+                said = f"cannot open a WebSocket to {base.authority}: {_reason(error)}"
+                raise UpstreamFailed(_FAILED + said) from None
+            yield socket
 
     async def aclose(self) -> None:
         """Closes all connections; what is still coming on them fails."""

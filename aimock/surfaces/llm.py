@@ -171,7 +171,8 @@ class LLMSurface(Pipeline[Answer, Renderings]):
 
     def _has_said(self, tape: Tape, asked: Asked) -> bool:
         """Whether what was recorded is an answer of this protocol, in the manner that is asked for."""
-        return tape.protocol == self._protocol.name and tape.is_stream is asked.chat.stream
+        is_alike = tape.is_stream is asked.chat.stream and not tape.is_of_session
+        return is_alike and tape.protocol == self._protocol.name
 
     def _replay(self, exchange: Exchange, asked: Asked, fixture: Fixture, tape: Tape) -> Answer:
         """What was recorded, as it was; or with other ids."""
@@ -196,6 +197,10 @@ class LLMSurface(Pipeline[Answer, Renderings]):
         )
         sent = ((offset, frame.data) for offset, frame in scheduled)
         return Stream(tape.status, headers, sent, fresh, ending=ending, ends_at=ends_at, on_end=on_end)
+
+    def _asks(self, exchange: Exchange) -> bool:
+        recorder = exchange.state.recorder
+        return recorder is not None and not exchange.strict and recorder.place_of(exchange, self._protocol) is not None
 
     def _relayed(self, exchange: Exchange, asked: Asked) -> Answer | None:
         recorder = exchange.state.recorder

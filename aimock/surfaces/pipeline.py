@@ -13,11 +13,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import attrs
+import orjson
 
 from aimock.chaos import Odds, odds
 from aimock.exchange import Exchange
 from aimock.faults import spoiled_reply
 from aimock.fixtures import Fixture, Found, Kind, Missed, Question, Response, respond
+from aimock.fixtures.question import fingerprint
 from aimock.fixtures.response import Factory
 from aimock.settings import model_list, strict_turns
 from aimock.state import State
@@ -104,6 +106,9 @@ class Pipeline(abc.ABC, Generic[A, F]):
         given = exchange.state.given_ids
         if given and question.last_tool_call_id is not None:
             question.last_tool_call_id = given.recorded(question.last_tool_call_id)
+        if given and given.named_in(exchange.request.body):
+            told = orjson.loads(given.restored(orjson.dumps(question.request.body)))
+            question.fingerprint = fingerprint(attrs.evolve(question.request, body=told))
         return question
 
     def _is_recorded(self, exchange: Exchange, asked: Asked[F]) -> bool:
@@ -111,10 +116,19 @@ class Pipeline(abc.ABC, Generic[A, F]):
         found = self._find(exchange, asked.question)
         return isinstance(found, Found) and found.fixture.recording is not None
 
-    def _find(self, exchange: Exchange, question: Question) -> Found | Missed:
-        """The fixture that would answer. Nothing is counted."""
+    def _find(self, exchange: Exchange, question: Question, *, consume: bool = False) -> Found | Missed:
+        """The fixture that answers. It is not counted, unless the question is put in earnest."""
         state = exchange.state
-        return state.book.match(question, state.counters, strict_turns=strict_turns_of(state), consume=False)
+        found = state.book.match(question, state.counters, strict_turns=strict_turns_of(state), consume=consume)
+        if isinstance(found, Found) or found.alike is None or self._asks(exchange):
+            return found
+        if consume:
+            state.book.count(found.alike.fixture, question, state.counters)
+        return found.alike
+
+    def _asks(self, exchange: Exchange) -> bool:
+        """Whether the real provider is asked what no fixture answers."""
+        return False
 
     def _charge(self, exchange: Exchange, asked: Asked[F]) -> Excess | None:
         """Charges the request to its client's quota, where quotas are kept: by how much it is too much, if it is."""
@@ -127,19 +141,18 @@ class Pipeline(abc.ABC, Generic[A, F]):
     def _match(self, exchange: Exchange, asked: Asked[F]) -> tuple[Asked[F], Found | Missed]:
         """The fixture that answers, and the request as it is for the model for which it does; its `others` are then
         those that have not been asked."""
-        state = exchange.state
-        found = state.book.match(asked.question, state.counters, strict_turns=strict_turns_of(state))
+        found = self._find(exchange, asked.question, consume=True)
         if asked.others and _falls_through(found):
-            return self._fall_back(state, asked, found)
+            return self._fall_back(exchange, asked, found)
         return asked, found
 
-    def _fall_back(self, state: State, asked: Asked[F], found: Found | Missed) -> tuple[Asked[F], Found | Missed]:
+    def _fall_back(self, exchange: Exchange, asked: Asked[F], found: Found | Missed) -> tuple[Asked[F], Found | Missed]:
         """The same for the other models, asked in turn until one answers. Errors that fall through answer only if no
         fixture answers better, the last of them first."""
         others = list(asked.others)
         while others:
             other = others.pop(0)
-            found_next = state.book.match(other.question, state.counters, strict_turns=strict_turns_of(state))
+            found_next = self._find(exchange, other.question, consume=True)
             if isinstance(found_next, Found):
                 asked, found = other, found_next
                 if not _falls_through(found):
@@ -150,8 +163,8 @@ class Pipeline(abc.ABC, Generic[A, F]):
         if isinstance(found, Missed):
             return self._miss(exchange, asked, found)
         fixture = found.fixture
-        if fixture.metadata is not None and fixture not in exchange.state.stale:
-            _compare(exchange.state, fixture, asked.chat)
+        if fixture.fingerprint and fixture not in exchange.state.stale:
+            _compare(exchange.state, fixture, asked.question)
         return self._respond(exchange, asked, fixture, fixture.response)
 
     def _respond(self, exchange: Exchange, asked: Asked[F], fixture: Fixture, response: Response) -> A:
@@ -170,7 +183,7 @@ class Pipeline(abc.ABC, Generic[A, F]):
         def answer(made: Any) -> A:
             response = respond(made)
             if asked.others and isinstance(response.reply, ErrorReply) and response.reply.fallthrough:
-                other, found = self._fall_back(exchange.state, asked, Missed())
+                other, found = self._fall_back(exchange, asked, Missed())
                 if isinstance(found, Found):
                     return self._serve(exchange, other, found)
             return self._respond(exchange, asked, fixture, response)
@@ -215,11 +228,11 @@ class Pipeline(abc.ABC, Generic[A, F]):
         return ErrorReply(message, "invalid_request_error", code="no_fixture_match", status=status, hint=hint)
 
 
-def _compare(state: State, fixture: Fixture, chat: ChatRequest) -> None:
+def _compare(state: State, fixture: Fixture, question: Question) -> None:
     """Says once of a recording that its request has changed since."""
     from aimock.record.derive import stale  # for what was recorded
 
-    told = stale(fixture, chat)
+    told = stale(fixture, question)
     if told is not None:
         state.stale.add(fixture)
         logger.warning("%s; record it anew if that matters", told)

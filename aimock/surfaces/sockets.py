@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import orjson
@@ -18,21 +18,21 @@ from aimock.faults import ENDINGS, MALFORMED_BODY, OVERLOADED, UNAVAILABLE, draw
 from aimock.fixtures import Chaos, Fixture, Found, Kind, Missed, Response
 from aimock.fixtures.faults import Fault, FaultName
 from aimock.fixtures.response import said_by
-from aimock.net.dialogue import Break, Close, Play, Raw, Send, Step, Stop, Wait
-from aimock.net.exchange import Answer, Ending, Head, Outcome, Request, Upgrade, Whole
+from aimock.net.dialogue import Break, Close, Play, Raw, Send, Wait
+from aimock.net.exchange import Answer, Ending, Outcome, Upgrade, Whole
 from aimock.surfaces import pipeline
-from aimock.surfaces.pipeline import Pipeline, as_the_model_says, chunk_size, neutral_body, unservable
+from aimock.surfaces.dialogue import SessionDialogue, Speaking, Steps
+from aimock.surfaces.pipeline import Pipeline, as_the_model_says, chunk_size, unservable
 from aimock.surfaces.timing import timed
-from aimock_protocols import sessions
-from aimock_protocols.canonical import ErrorReply, Frame, Reply, Stamp, WireError
-from aimock_protocols.json_bodies import dumped
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, Reply, Stamp, WireError
 from aimock_protocols.members import member
-from aimock_protocols.sessions import Connecting, Move, Session, SocketProtocol, Turn
+from aimock_protocols.sessions import Connecting, Follower, SocketProtocol, Turn
+
+if TYPE_CHECKING:
+    from aimock.record.recorder import Recorder
+    from aimock.record.sessions import Asking, SessionRelay
 
 logger = logging.getLogger("aimock")
-
-Steps = Iterable[Step]
-"""Read as they are performed: what a session says next may hang on what became of what it said before."""
 
 _STRICT_MISS = 1008
 """A close code after which no SDK connects again."""
@@ -47,17 +47,6 @@ _REFUSALS = {
     FaultName.UNAVAILABLE: UNAVAILABLE,
 }
 """Faults that stand in place of a handshake, or of the answer in a turn."""
-
-
-@attrs.define(eq=False)
-class Speaking:
-    """A turn under way."""
-
-    turn: Turn
-    dialogue: SessionDialogue
-    step: Play | Wait | None = None
-    """What is being said, or waited for to be said."""
-    is_cancelled: bool = False
 
 
 Asked = pipeline.Asked[Speaking]
@@ -83,20 +72,23 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         refused = self._refused_by_chaos(exchange)
         if refused is not None:
             return self._refuse(exchange, refused)
+        is_recorded = exchange.state.recorder is not None and not exchange.strict
+        options = exchange.state.settings.sessions
         connecting = Connecting(
             exchange.head,
             exchange.params,
             exchange.stamp,
             exchange.memory(self._protocol.name),
-            exchange.state.settings.sessions,
+            attrs.evolve(options, hears=True) if is_recorded else options,
             exchange.strict,
+            is_recorded,
         )
         try:
             session = self._protocol.connect(connecting)
         except WireError as refusal:
             return self._refuse(exchange, refusal.reply)
         return Upgrade(
-            lambda: SessionDialogue(self, exchange, session),
+            lambda: SessionDialogue(self, exchange, session, is_recorded=is_recorded),
             session.subprotocol,
             exchange.fresh_headers,
             session.is_binary,
@@ -143,14 +135,16 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         return body
 
     def _say(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Steps:
+        turn = asked.form.turn
+        frames = self._recited(exchange, turn, fixture, response)
+        if frames is not None:
+            return self._spoken(exchange, asked, fixture, frames)
         said = said_by(response, transcribes=_transcribes(asked))
         if said is None:
             error = _NOT_TRANSCRIBED if _transcribes(asked) else unservable(response.kind)
             return self._fail(exchange, asked, error, fixture)
         if isinstance(said, Reply):
             said = as_the_model_says(exchange, asked.chat.model, said)
-        speaking = asked.form
-        turn = speaking.turn
         try:
             frames = turn.frames(said, exchange.stamp, chunk_size(exchange, fixture))
         except WireError as refusal:
@@ -158,6 +152,22 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         warning = member(turn, "warning")
         if warning:
             logger.warning("%s: %s", exchange.plan.label, warning)
+        return self._spoken(exchange, asked, fixture, frames)
+
+    def _recited(self, exchange: Exchange, turn: Turn, fixture: Fixture, response: Response) -> Iterator[Frame] | None:
+        """What was recorded, if it can answer this turn as it is."""
+        tape, said = fixture.recording, response.reply
+        if tape is None or response is not fixture.response or not isinstance(said, Reply):
+            return None
+        recite = member(turn, "recited")
+        if recite is None or not tape.is_of_session or tape.protocol != self._protocol.name:
+            return None
+        frames: Iterator[Frame] | None = recite([data for _, data in tape.frames], said, exchange.stamp)
+        return frames
+
+    def _spoken(self, exchange: Exchange, asked: Asked, fixture: Fixture, frames: Iterator[Frame]) -> Steps:
+        speaking = asked.form
+        turn = speaking.turn
         entry = exchange.record(200, fixture)
         scheduled, ending, ends_at, on_end = timed(exchange, fixture, frames, asked.question, turn.broken, entry)
         is_whole = ends_at is None
@@ -204,12 +214,46 @@ class SocketSurface(Pipeline[Steps, Speaking]):
         waiting = speaking.step = Wait(run, stopped)
         return [waiting]
 
+    # -- misses ----------------------------------------------------------------------------------------------------
+
+    def _relayed(self, exchange: Exchange, asked: Asked) -> Steps | None:
+        """Nothing for now: the provider goes on with the session, if misses go there."""
+        recorder = exchange.state.recorder
+        if recorder is None or not self._asks(exchange) or _transcribes(asked):
+            return None
+        return asked.form.dialogue.miss(asked.form.turn, (exchange, asked.chat, asked.question, True), recorder)
+
+    def _asks(self, exchange: Exchange) -> bool:
+        recorder, upgrade = exchange.state.recorder, exchange.upgrade
+        if recorder is None or upgrade is None or exchange.strict:
+            return False
+        return recorder.place_of(upgrade, self._protocol) is not None
+
+    def asking(self, exchange: Exchange, chat: ChatRequest) -> Asking:
+        """A turn that the provider answers, as the pipeline has it."""
+        question = self._questioning(exchange, chat)
+        return exchange, chat, question, isinstance(self._find(exchange, question), Missed)
+
+    def converse(
+        self,
+        recorder: Recorder,
+        upgrade: Exchange,
+        follower: Follower,
+        missed: Sequence[Asking],
+        asking: Callable[[ChatRequest], Asking],
+    ) -> SessionRelay:
+        """The provider's side of a session that it goes on with."""
+        return recorder.converse(upgrade, self._protocol, follower, missed, asking)
+
     # -- errors ----------------------------------------------------------------------------------------------------
 
     def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Steps:
         if asked.form.turn.is_optional:
             error = ErrorReply("No fixture matched", code="no_fixture_match", status=404)
             return self._told(exchange, asked, error)
+        relayed = None if exchange.strict else self._relayed(exchange, asked)
+        if relayed is not None:
+            return relayed
         error = self._missing(exchange, asked, missed)
         if not exchange.strict:
             return self._fail(exchange, asked, error)
@@ -223,6 +267,7 @@ class SocketSurface(Pipeline[Steps, Speaking]):
     def _note(self, exchange: Exchange, error: ErrorReply, fixture: Fixture | None) -> None:
         entry = exchange.record(error.status, fixture)
         entry.strict_override = exchange.strict_override if fixture is None else None
+        entry.ended(Outcome.DELIVERED)
 
     def _told(self, exchange: Exchange, asked: Asked, error: ErrorReply) -> Steps:
         speaking = asked.form
@@ -276,66 +321,6 @@ class SocketSurface(Pipeline[Steps, Speaking]):
             return [Raw(instead), Break(Ending.FIN)]
         answer = self._serve(exchange, asked, found)
         return [Send(MALFORMED_BODY), *answer] if fault.name is FaultName.MALFORMED else answer
-
-
-class SessionDialogue:
-    """One session, as net drives it."""
-
-    def __init__(self, surface: SocketSurface, upgrade: Exchange, session: Session) -> None:
-        self._surface = surface
-        self._upgrade = upgrade
-        self._session = session
-        self._head = _journaled(upgrade)
-        self.speaking: dict[int, Speaking] = {}
-        """Turns under way, by identity."""
-
-    def opened(self) -> Steps:
-        return self._steps(self._session.opened(self._upgrade.stamp))
-
-    def received(self, message: str | bytes) -> Steps:
-        content = message.encode() if isinstance(message, str) else message
-        return self._steps(self._session.received(message, self._exchange(content).stamp))
-
-    def ended(self, outcome: Outcome) -> None:
-        self.speaking.clear()
-
-    def over(self, speaking: Speaking, moves: Iterable[Move]) -> Steps:
-        """What follows when a turn is over, and said so by its moves."""
-        self.speaking.pop(id(speaking.turn), None)
-        return self._steps(moves)
-
-    def _steps(self, moves: Iterable[Move]) -> Iterator[Step]:
-        for move in moves:
-            if isinstance(move, sessions.Event):
-                yield Send(move.data)
-            elif isinstance(move, sessions.Close):
-                yield Close(move.code, move.reason)
-            elif isinstance(move, sessions.Cancel):
-                yield from self._cancelled(move.turn)
-            else:
-                yield from self._begun(move)
-
-    def _begun(self, turn: Turn) -> Steps:
-        """A turn is answered as its request would be: what that is decides its randomness too."""
-        exchange = self._exchange(dumped(turn.request.body))
-        exchange.neutral = neutral_body(turn.request, self._upgrade.steering)
-        speaking = self.speaking[id(turn)] = Speaking(turn, self)
-        return self._surface.begin(exchange, speaking)
-
-    def _cancelled(self, turn: Turn) -> Steps:
-        speaking = self.speaking.get(id(turn))
-        if speaking is None or speaking.step is None:
-            return []
-        speaking.is_cancelled = True
-        return [Stop(speaking.step)]
-
-    def _exchange(self, content: bytes) -> Exchange:
-        return Exchange(Request(self._head, content), self._upgrade.plan, self._upgrade.state)
-
-
-def _journaled(upgrade: Exchange) -> Head:
-    """The head that the journal shows for each turn: that of the handshake, under the path of its route."""
-    return attrs.evolve(upgrade.head, method="WS", target=upgrade.plan.label, path=upgrade.plan.label)
 
 
 def _now(exchange: Exchange) -> Stamp:

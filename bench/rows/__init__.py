@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.plan import Plan
 from bench.report import Row
-from bench.rows import cold, cpu, every, fidelity, match, memory, micro, protocols, sockets
+from bench.rows import cold, cpu, every, fidelity, match, memory, micro, protocols, recording, sockets
 
 ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "cpu": cpu.measure,
@@ -16,4 +16,5 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "memory": memory.measure,
     "fidelity": fidelity.measure,
     "sockets": sockets.measure,
+    "recording": recording.measure,
 }

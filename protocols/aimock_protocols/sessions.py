@@ -8,7 +8,7 @@ that wants them one after the other asks for the next when it is told of the end
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import attrs
@@ -92,6 +92,14 @@ class Turn(Protocol):
         """An error stands in place of an answer: a fixture's, or that no fixture matched (404, `no_fixture_match`)."""
 
 
+class Reciting(Protocol):
+    """What a turn has beside, that can say again what a provider once said in its place."""
+
+    def recited(self, messages: Sequence[bytes], said: Reply, stamp: Stamp) -> Iterator[Frame] | None:
+        """The messages, a frame each, put right where they are of their session rather than of their turn; it is as if
+        `frames` had been called. None if they cannot be said here as they are: another modality was asked for, say."""
+
+
 Move = Event | Turn | Cancel | Close
 
 
@@ -111,6 +119,64 @@ class Session(Protocol):
 
     def received(self, message: str | bytes, stamp: Stamp) -> Iterable[Move]:
         """A message of the client. Bad ones are answered as the provider would; nothing is raised."""
+
+
+@attrs.define(eq=False)
+class Passage:
+    """A turn that a provider answers in place of fixtures."""
+
+    request: ChatRequest | None = None
+    """What fixtures match. Once the provider has begun to answer: None, if nobody here understands what it answers."""
+    is_over: bool = False
+    is_whole: bool = False
+    """Once it is over: whether it came to an end of its own, so that it can be said again."""
+
+
+Message = str | bytes
+
+
+class Passed(NamedTuple):
+    """What becomes of a message between a client and its provider."""
+
+    messages: tuple[Message, ...] = ()
+    """What goes on to the other side in its place."""
+    passage: Passage | None = None
+    """The turn that it asks for, or is part of."""
+
+
+class Follower(Protocol):
+    """Reads along what a client and its provider say to each other, from where a session could not go on by itself: so
+    that the provider knows what was said before, and turns are known when they pass. Nothing is raised; what is not
+    understood passes as it is."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the provider can be told more than the greeting."""
+
+    def greeting(self) -> Iterable[Message]:
+        """What the provider is told first."""
+
+    def retold(self) -> Iterable[Passed]:
+        """What it is told once it is ready: all that was said before and that it does not know, and last what asks for
+        the turns that nothing here has answered."""
+
+    def asked(self, message: Message) -> Passed:
+        """A message of the client."""
+
+    def told(self, message: Message) -> Passed:
+        """A message of the provider."""
+
+
+class Followed(Protocol):
+    """What sessions have beside that a provider can go on with, and their protocols: `said_in`."""
+
+    def follow(self, turns: Sequence[Turn], stamp: Stamp) -> Follower:
+        """Who reads along from now on; the session is not asked any more. `turns` are those under way: nothing here
+        answers them."""
+
+    def said_in(self, messages: Sequence[bytes]) -> Reply:
+        """What the messages of a passage come to. Raises WireError if that is an error, and ValueError if they cannot
+        be read."""
 
 
 @attrs.frozen
@@ -140,6 +206,8 @@ class Connecting:
     """What is remembered between sessions, and between them and requests of the same family of protocols."""
     options: Options
     is_strict: bool = False
+    is_recorded: bool = False
+    """Whether a provider may have to be told what was said."""
 
 
 class SocketProtocol(Protocol):

@@ -84,7 +84,19 @@ def test_c17_what_is_accepted_as_a_credential_is_redacted(mock: AIMock, chat: Ca
 
 
 @pytest.mark.parametrize(
-    "key", ["key", "api_key", "apikey", "api-key", "access_token", "token", "KEY", "X-Amz-Signature"]
+    "key",
+    [
+        "key",
+        "api_key",
+        "apikey",
+        "api-key",
+        "access_token",
+        "token",
+        "sig",
+        "KEY",
+        "X-Amz-Signature",
+        "X-Goog-Signature",
+    ],
 )
 def test_field_52_no_credential_in_a_query_is_kept(mock: AIMock, call: Call, key: str) -> None:
     call("POST", f"/v1/chat/completions?a=1&{key}={SECRET}&b=2", {"messages": []})

@@ -170,6 +170,21 @@ def test_a_second_signal_waits_for_nothing(start: Start) -> None:
         assert b"[DONE]" not in read_until(sock, b"[DONE]")
 
 
+def test_what_a_provider_is_asked_does_not_hold_up_the_end(start: Start, tmp_path: Path) -> None:
+    """The provider would have three times PATIENCE."""
+    with socket.create_server(("127.0.0.1", 0)) as provider:
+        url = f"http://127.0.0.1:{provider.getsockname()[1]}"
+        record = {"providers": {"openai": url}, "upstreamTimeoutMs": 3 * PATIENCE * 1000}
+        (tmp_path / "aimock.json").write_text(json.dumps({"llm": {"record": record}}))
+        process = start("--config", "aimock.json", "-p", "0")
+        with ask(process.wait_until_ready(), "unheard of"):
+            connection, _ = provider.accept()
+            with connection:
+                process.popen.terminate()
+                told = "[aimock] answers of providers that are not waited for, nor recorded: 1\n"
+                assert process.end() == (0, told)
+
+
 def test_a_port_in_use_is_one_line(start: Start) -> None:
     port = start("-p", "0").wait_until_ready().rpartition(":")[2]
     process = start("-p", port, "--log-level", "warn")

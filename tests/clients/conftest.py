@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
@@ -34,6 +35,16 @@ def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
+
+
+@pytest.fixture(scope="module")
+def left_to_the_collector() -> Iterator[None]:
+    """Some SDKs leave their connections to the collector, which complains of them: here, and not in other modules. The
+    module ignores ResourceWarning and pytest.PytestUnraisableExceptionWarning."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture

@@ -231,6 +231,16 @@ def test_a_miss_goes_to_the_provider_with_the_ids_that_it_knows(
             client.responses.retrieve("resp_unknown")
 
 
+def test_who_refers_to_a_fresh_id_asks_what_was_recorded(tmp_path: Path, provider: AIMock, tape: Recorded) -> None:
+    """It is no other request than the one that referred to the recorded id, so the provider is not asked again."""
+    tape(openai_responses)
+    asked = len(provider.get_requests())
+    record = {"providers": {"openai": provider.url}, "fixturePath": str(tmp_path), "rewriteIds": True}
+    with AIMock(fixtures=tmp_path, record=record) as mock:
+        openai_responses(mock)
+    assert len(provider.get_requests()) == asked
+
+
 def test_request_ids_in_headers(tmp_path: Path, tape: Recorded) -> None:
     tape(openai_chat)
     told = {"apim-request-id": "0aB", "x-generation-id": "gen-1"}

@@ -7,8 +7,6 @@ The provider is another server of ours, and the recording is replayed by a serve
 from __future__ import annotations
 
 import contextlib
-import gc
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ MISSING = load("clients")
 
 pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
-    # Some clients leave their connections to the collector.
+    pytest.mark.usefixtures("left_to_the_collector"),
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
@@ -59,14 +57,6 @@ def _named(name: str, scenario: Scenario) -> Scenario:
     ]
     match = {"userMessage": f"Now {name}?"}
     return scenario._replace(question=scenario.question._replace(messages=messages), match=match)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _left_to_the_collector() -> Iterator[None]:
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture

@@ -315,6 +315,20 @@ def test_the_handle_is_an_aimock() -> None:
     assert issubclass(BoundMock, AIMock)
 
 
+def test_tests_do_not_record_over_one_another(suite: pytest.Pytester) -> None:
+    suite.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.aimock(record={"providers": {"openai": "http://127.0.0.1:9"}, "mode": "all"})
+        def test_it(aimock): pass
+        """
+    )
+    result = suite.runpytest_inprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(['*record: mode "all" is for one server that runs throughout.*'])
+
+
 def test_a_test_that_records(suite: pytest.Pytester) -> None:
     suite.makepyfile(
         """

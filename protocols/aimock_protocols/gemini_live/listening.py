@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import attrs
@@ -20,6 +21,38 @@ AUDIO_INPUT = "[audio input]"
 _RATE = re.compile(r"audio/(?:pcm|l16)(?:;\s*(?:rate=(\d{4,6})|[^;]*))*", re.ASCII | re.IGNORECASE)
 _USUAL_RATE = 16_000
 _SAMPLE_BYTES = 2
+
+
+_MOST_SPOKEN = 16 * 1024 * 1024
+"""Bytes; what is older is forgotten, for a client may stream for hours without ever being answered."""
+
+
+@attrs.define(eq=False)
+class Spoken:
+    """Messages by which audio came, in case that somebody else must hear it."""
+
+    _messages: deque[str | bytes] = attrs.field(factory=deque)
+    _size: int = 0
+
+    def add(self, message: str | bytes, content: Any) -> None:
+        """A `realtimeInput`; what is written in it needs no ears."""
+        if type(content) is dict and content.get("text") is None:
+            self._messages.append(message)
+            self._size += len(message)
+            while self._size > _MOST_SPOKEN:
+                self._size -= len(self._messages.popleft())
+
+    def taken(self) -> list[str | bytes]:
+        """All of them, which are then forgotten."""
+        taken = [*self._messages]
+        self._messages.clear()
+        self._size = 0
+        return taken
+
+    def give_back(self, messages: Iterable[str | bytes]) -> None:
+        for message in reversed([*messages]):
+            self._messages.appendleft(message)
+            self._size += len(message)
 
 
 class Activity(NamedTuple):

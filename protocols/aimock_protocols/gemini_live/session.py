@@ -5,7 +5,7 @@ One answer is given at a time. What the client says meanwhile interrupts it, or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -16,12 +16,13 @@ from aimock_protocols.gemini.fields import many
 from aimock_protocols.gemini.platform import duration, refusal
 from aimock_protocols.gemini.shape import prompt_tokens
 from aimock_protocols.gemini_live import auth_tokens, closing, dialect
-from aimock_protocols.gemini_live.listening import AUDIO_INPUT, Activity, Listening
+from aimock_protocols.gemini_live.following import LiveFollower
+from aimock_protocols.gemini_live.listening import AUDIO_INPUT, Activity, Listening, Spoken
 from aimock_protocols.gemini_live.setup import Setup, read_setup
 from aimock_protocols.gemini_live.speaking import Manner, Message, completion, server_content, turn_complete
 from aimock_protocols.gemini_live.turns import AnswerTurn, Content, TranscriptionTurn
 from aimock_protocols.json_bodies import dumped
-from aimock_protocols.sessions import Cancel, Close, Event, Move, Options
+from aimock_protocols.sessions import Cancel, Close, Event, Move, Options, Turn
 
 Moves = list[Move]
 
@@ -44,6 +45,8 @@ class LiveSession:
     """The ephemeral token that the client came with."""
     memory: Memory
     options: Options
+    is_recorded: bool = False
+    """Whether the service may have to be told what was said."""
     subprotocol: str | None = attrs.field(default=None, init=False)
 
     _setup: Setup | None = attrs.field(default=None, init=False)
@@ -64,6 +67,8 @@ class LiveSession:
     """What the service would not have taken of what is pending."""
     _messages: int = attrs.field(default=0, init=False)
     """How many the client sent."""
+    _spoken: Spoken = attrs.field(factory=Spoken, init=False)
+    """What came of the user's audio since an answer was last asked for."""
     _unsaved: int = attrs.field(default=0, init=False)
     """Bytes of the history that no handle holds yet."""
     _is_over: bool = attrs.field(default=False, init=False)
@@ -84,7 +89,10 @@ class LiveSession:
             return ()
         self._messages += 1
         try:
-            return self._heed(dialect.read(message), stamp)
+            read = dialect.read(message)
+            if self.is_recorded and "realtimeInput" in read:
+                self._spoken.add(message, read["realtimeInput"])
+            return self._heed(read, stamp)
         except WireError as refused:
             return [self._told(refused.reply)]
 
@@ -216,7 +224,7 @@ class LiveSession:
         asked, self._pending, self._is_wanted = tuple(self._pending), [], False
         request = self._settings.request((*self._history, *asked))
         request.objection, self._objection = self._objection or request.objection, None
-        self._turn = AnswerTurn(request, asked, self._manner(request.body), self)
+        self._turn = AnswerTurn(request, asked, self._manner(request.body), self, spoken=self._spoken.taken())
         return [self._turn]
 
     def _manner(self, body: dict[str, Any]) -> Manner:
@@ -252,6 +260,12 @@ class LiveSession:
         told.append(server_content(interrupted=True))
         return [*map(_event, told), *_events([turn_complete(turn.said, turn.manner)])]
 
+    def follow(self, turns: Sequence[Turn], stamp: Stamp) -> LiveFollower:
+        asked = [content for turn in turns if isinstance(turn, AnswerTurn) for content in turn.asked]
+        spoken = [message for turn in turns if isinstance(turn, AnswerTurn) for message in turn.spoken]
+        spoken += self._spoken.taken()
+        return LiveFollower(self._settings, bool(self.is_vertex), [*self._history], [*asked, *self._pending], spoken)
+
     # -- how it went -----------------------------------------------------------------------------------------------
 
     def answered(self, turn: AnswerTurn, stamp: Stamp) -> Moves:
@@ -269,6 +283,7 @@ class LiveSession:
         self._turn = None
         if turn.said is None:
             self._pending[:0] = turn.asked
+            self._spoken.give_back(turn.spoken)
         else:
             self._keep(turn)
         return self._broken_off(turn, turn.calls) + self._handle(stamp) + self._go_on()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -23,6 +23,7 @@ from aimock_protocols.canonical import (
 from aimock_protocols.collapsing import joined
 from aimock_protocols.gemini_live import closing
 from aimock_protocols.gemini_live.listening import AUDIO_INPUT
+from aimock_protocols.gemini_live.recordings import is_spoken, message_in, parts_in
 from aimock_protocols.gemini_live.speaking import Manner, Message, answer, server_content
 from aimock_protocols.midstream import until_error
 from aimock_protocols.sessions import Move, Said, Speech, Transcript
@@ -47,6 +48,8 @@ class AnswerTurn:
     manner: Manner
     _session: LiveSession
     is_cancelled: bool = False
+    spoken: Sequence[str | bytes] = ()
+    """The messages by which came what of the request is audio, if they are kept."""
     is_optional: bool = attrs.field(default=False, init=False)
     said: Reply | Speech | None = attrs.field(default=None, init=False)
     _messages: list[Message] = attrs.field(factory=list, init=False)
@@ -61,6 +64,15 @@ class AnswerTurn:
         if isinstance(said, Speech):
             return frames
         return until_error(frames, said, lambda error, _, stamp: self.broken(error, stamp), None, stamp)
+
+    def recited(self, messages: Sequence[bytes], said: Reply, stamp: Stamp) -> Iterator[Frame] | None:
+        """None, if the answer was in audio and is to be text, or the other way round."""
+        told = [message_in(message) for message in messages]
+        if is_spoken(told) not in (None, self.manner.speaks):
+            return None
+        self.said = said
+        self._messages = [Message(each, FrameKind.TOKEN, tuple(parts_in(each))) for each in told]
+        return (Frame(message, FrameKind.TOKEN) for message in messages)
 
     def broken(self, error: ErrorReply, stamp: Stamp) -> Frame:
         """The service closes then, which no message tells."""

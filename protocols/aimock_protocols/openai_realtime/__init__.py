@@ -5,6 +5,7 @@ from __future__ import annotations
 from aimock_protocols.openai_platform import WHOLE_HEADERS as whole_headers
 from aimock_protocols.openai_platform import error, fresh_headers, rate_limited, rate_limits
 from aimock_protocols.openai_realtime.connecting import connect
+from aimock_protocols.openai_realtime.recordings import said_in
 from aimock_protocols.openai_realtime.sides import (
     act_on_call,
     create_beta_session,
@@ -31,5 +32,6 @@ __all__ = [
     "name",
     "rate_limited",
     "rate_limits",
+    "said_in",
     "whole_headers",
 ]

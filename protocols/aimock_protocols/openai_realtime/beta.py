@@ -41,6 +41,16 @@ def _name(kind: str) -> str:
     return kind
 
 
+def modern_name(kind: str) -> str:
+    """What the GA API calls an event of the Beta."""
+    if kind == "conversation.item.created":
+        return "conversation.item.added"
+    for modern, old in _RENAMED:
+        if kind.startswith(old):
+            return modern + kind.removeprefix(old)
+    return kind
+
+
 def _item(item: Mapping[str, Any]) -> dict[str, Any]:
     made = {"id": item["id"], "object": "realtime.item"}
     made |= {name: value for name, value in item.items() if name != "phase"}

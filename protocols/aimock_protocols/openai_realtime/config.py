@@ -291,6 +291,15 @@ def merged(config: Config, change: Config) -> Config:
     return config | change | {"audio": audio}
 
 
+def both(first: Config, then: Config) -> Config:
+    """Two changes as one, in the words of whoever sent them: of `audio` and its sides the members."""
+    made = first | then
+    for name in ("audio", "input", "output"):
+        if isinstance(first.get(name), dict) and isinstance(then.get(name), dict):
+            made[name] = both(first[name], then[name])
+    return made
+
+
 _COMPLETED: Mapping[str, Mapping[str, Config]] = {
     "turn_detection": {"server_vad": _SERVER_VAD, "semantic_vad": _SEMANTIC_VAD},
     "transcription": {"": _TRANSCRIPTION},

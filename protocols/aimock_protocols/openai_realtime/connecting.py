@@ -18,7 +18,8 @@ from aimock_protocols.openai_realtime.config import (
     translation_defaults,
 )
 from aimock_protocols.openai_realtime.events import Dialect, Mint, azure, modern, told
-from aimock_protocols.openai_realtime.session import Session, Setting
+from aimock_protocols.openai_realtime.session import Session
+from aimock_protocols.openai_realtime.setting import Setting
 from aimock_protocols.openai_realtime.translation import TranslationSession
 from aimock_protocols.sessions import Close, Connecting, Move
 from aimock_protocols.sessions import Session as AnySession

@@ -216,6 +216,22 @@ class Conversation:
         return found
 
 
+def chat_body(model: str, config: Mapping[str, Any], items: Iterable[Item]) -> dict[str, Any]:
+    """What a session of this config asks its model, as a chat."""
+    body: dict[str, Any] = {"model": model, "messages": messages_of(config["instructions"], items)}
+    tools = chat_tools(config["tools"])
+    if tools:
+        body |= {"tools": tools, "tool_choice": _chat_choice(config["tool_choice"])}
+    return body
+
+
+def _chat_choice(choice: Any) -> Any:
+    """A choice of tools as the chat has it."""
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        return {"type": "function", "function": {"name": choice["name"]}}
+    return choice if isinstance(choice, str) else "auto"
+
+
 def messages_of(instructions: str, items: Iterable[Item]) -> list[dict[str, Any]]:
     """Chat messages: the instructions, and all that has been said. What is still being said is not yet there."""
     messages: list[dict[str, Any]] = [{"role": "system", "content": instructions}] if instructions else []

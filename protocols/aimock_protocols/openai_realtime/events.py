@@ -12,6 +12,7 @@ from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Stamp
 from aimock_protocols.sessions import Event
 
 ServerEvent = dict[str, Any]
+ClientEvent = dict[str, Any]
 Dialect = Callable[[ServerEvent], ServerEvent | None]
 """An event as a client of some kind is told it; None if it is not told at all."""
 

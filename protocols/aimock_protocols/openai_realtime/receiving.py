@@ -11,12 +11,11 @@ from aimock_protocols.canonical import WireError
 from aimock_protocols.json_bodies import is_writable
 from aimock_protocols.openai_platform import missing, refusal
 from aimock_protocols.openai_realtime import checks
-from aimock_protocols.openai_realtime.events import Mint, ServerEvent, told
+from aimock_protocols.openai_realtime.events import ClientEvent, Mint, told
 from aimock_protocols.sessions import Move
 
 _S = TypeVar("_S")
 
-ClientEvent = ServerEvent
 Handlers = Mapping[str, Callable[[_S, ClientEvent, Mint], Iterable[Move]]]
 """What handles the events of each type."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import attrs
+import orjson
 
 from aimock_protocols.canonical import (
     ChatRequest,
@@ -22,6 +23,7 @@ from aimock_protocols.openai_realtime import tokens
 from aimock_protocols.openai_realtime.config import speaks_in_phases
 from aimock_protocols.openai_realtime.conversation import Conversation, Item
 from aimock_protocols.openai_realtime.events import Dialect, Mint, ServerEvent, framed, told
+from aimock_protocols.openai_realtime.recordings import event_in, telling_of
 from aimock_protocols.openai_realtime.saying import FIRST_TO_CLOSE, Output, Teller, said_parts, told_so_far
 from aimock_protocols.openai_realtime.sound import format_of
 from aimock_protocols.sessions import Move, Said, Speech, Transcript
@@ -100,6 +102,44 @@ class ResponseTurn:
                 " tool's result is there; give it hasToolResult: false"
             )
         return self._take(shown for _, shown in pairs)
+
+    def recited(self, messages: Sequence[bytes], said: Reply, stamp: Stamp) -> Iterator[Frame] | None:
+        """None, if this response is to be given otherwise than the one that was recorded, or its items are in the
+        conversation already: ids would be there twice."""
+        host = self._host
+        events = [event_in(message) for message in messages]
+        told = telling_of(events)
+        manner = self.manner
+        if told is None or any(host.conversation.find(item) is not None for item in told.items):
+            return None
+        if not told.suits(manner.modality, manner.output["format"], manner.is_apart):
+            return None
+        self.manner = attrs.evolve(manner, id=told.id)
+        for event in events:
+            if event["type"] == "response.output_item.added":
+                item = Item(event["item"], is_under_way=True)
+                self._items.append(item)
+                if not self.manner.is_apart:
+                    host.conversation.insert(item)
+        self._events = events
+        return self._recite([self._put_right(*pair) for pair in zip(messages, events, strict=True)])
+
+    def _put_right(self, message: bytes, event: ServerEvent) -> bytes:
+        """What is told of the conversation, as it is in this session."""
+        conversation = self._host.conversation
+        change: ServerEvent = {}
+        told = event.get("response")
+        if isinstance(told, dict) and isinstance(told.get("conversation_id"), str):
+            change["response"] = orjson.loads(message)["response"] | {"conversation_id": conversation.id}
+        after, item = event.get("previous_item_id"), conversation.find(event.get("item", {}).get("id"))
+        if item is not None and after is not None and conversation.find(after) is None:
+            change["previous_item_id"] = conversation.before(item)
+        return orjson.dumps(orjson.loads(message) | change) if change else message
+
+    def _recite(self, messages: Iterable[bytes]) -> Iterator[Frame]:
+        for message in messages:
+            self._taken += 1
+            yield Frame(message, FrameKind.TOKEN)
 
     def _take(self, shown: Iterable[ServerEvent]) -> Iterator[Frame]:
         for event in shown:

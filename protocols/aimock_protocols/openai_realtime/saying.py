@@ -146,16 +146,23 @@ def said_parts(reply: Reply) -> tuple[Text | ToolCall, ...]:
 
 def told_so_far(events: Iterable[ServerEvent]) -> list[Output]:
     """The items of a response of which so many events have been told."""
-    outputs: list[Output] = []
+    outputs: dict[str, Output] = {}
     for event in events:
         kind = event["type"]
         if kind == "response.output_item.added":
-            outputs.append(Output(event["item"], event["output_index"]))
+            outputs[event["item"]["id"]] = Output(event["item"], len(outputs))
         elif kind == "response.output_item.done":
-            output = outputs[event["output_index"]]
-            output.told, output.is_closed = event["item"], True
+            _close(outputs, event["item"])
+        elif kind == "response.done":
+            for item in event["response"]["output"]:
+                _close(outputs, item)
         elif kind == "response.output_audio.delta":
-            outputs[event["output_index"]].sound_length += len(event["delta"]) * 3 // 4 - event["delta"].count("=")
+            outputs[event["item_id"]].sound_length += len(event["delta"]) * 3 // 4 - event["delta"].count("=")
         elif kind.startswith("response.") and kind.endswith(".delta"):
-            outputs[event["output_index"]].said += event["delta"]
-    return outputs
+            outputs[event["item_id"]].said += event["delta"]
+    return [*outputs.values()]
+
+
+def _close(outputs: dict[str, Output], item: dict[str, Any]) -> None:
+    output = outputs[item["id"]]
+    output.told, output.is_closed = item, True

@@ -3,34 +3,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import base64
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import attrs
-
-from aimock_protocols.canonical import ChatRequest, Stamp, ToolCall
+from aimock_protocols.canonical import ChatRequest, Stamp, ToolCall, WireError
 from aimock_protocols.hearing import Heard, Hearing
 from aimock_protocols.openai_platform import missing, refusal
 from aimock_protocols.openai_realtime import checks
-from aimock_protocols.openai_realtime.config import RESPONSE, Config, merged, updated
+from aimock_protocols.openai_realtime.config import RESPONSE, Config, both, merged, updated
 from aimock_protocols.openai_realtime.conversation import (
     Conversation,
     Item,
-    chat_tools,
+    chat_body,
     heard_item,
-    messages_of,
     read_item,
 )
-from aimock_protocols.openai_realtime.events import Dialect, Mint, ServerEvent, told
+from aimock_protocols.openai_realtime.events import ClientEvent, Mint, ServerEvent, told
+from aimock_protocols.openai_realtime.following import RealtimeFollower
 from aimock_protocols.openai_realtime.receiving import Handlers, handled
 from aimock_protocols.openai_realtime.response import Manner, ResponseTurn
+from aimock_protocols.openai_realtime.setting import LIFETIME, Setting
 from aimock_protocols.openai_realtime.sound import Format, format_of
 from aimock_protocols.openai_realtime.spellings import modern
 from aimock_protocols.openai_realtime.transcription import TranscriptionTurn
-from aimock_protocols.sessions import Cancel, Move, Options
-
-LIFETIME = 3600
-"""Seconds until a session is said to expire. Nothing here has a clock: it never does."""
+from aimock_protocols.sessions import Cancel, Move, Turn
 
 _LEAST_COMMITTED_MS = 100
 _LONGEST_APPENDED = 15 * 1024 * 1024
@@ -41,19 +39,6 @@ _ONSET_MS = 60
 _PATIENCE_MS = {"low": 1000, "medium": 500, "auto": 500, "high": 200}
 """How much silence ends a turn, by the eagerness of a detection that goes by what is said."""
 _DEFAULT_TRANSCRIBER = "gpt-4o-transcribe"
-
-
-@attrs.frozen(eq=False)
-class Setting:
-    """What a session is before its client has said anything."""
-
-    config: Config
-    model: str
-    dialect: Dialect
-    options: Options
-    is_open: bool = False
-    """Whether the client may mean another provider, whose members nobody here knows."""
-    is_beta: bool = False
 
 
 class Session:
@@ -67,6 +52,8 @@ class Session:
         self.has_spoken = False
         self._setting = setting
         self._config = setting.config
+        self.wishes: Config = {}
+        """What the client has told it to be."""
         self._moments = 0
         mint = self.mint(stamp)
         self._id = mint.id("sess")
@@ -114,6 +101,25 @@ class Session:
         self._active = self._response({}, {"type": "response.create"}, self.mint(stamp))
         return (self._active,)
 
+    # -- what its follower asks ------------------------------------------------------------------------------------
+
+    def follow(self, turns: Sequence[Turn], stamp: Stamp) -> RealtimeFollower:
+        return RealtimeFollower(self, turns, stamp)
+
+    @property
+    def unheard(self) -> bytes:
+        """Audio that was not committed, in base64."""
+        return base64.b64encode(self._buffer)
+
+    def wish(self, sent: dict[str, Any]) -> None:
+        """The client tells it to be otherwise; what is not understood here is the provider's business."""
+        with contextlib.suppress(WireError):
+            self._config = updated(self._config, modern(sent), needs_type=False, is_open=True)
+
+    def request(self, event: ClientEvent, stamp: Stamp) -> ChatRequest:
+        """What fixtures match of a `response.create`. Raises WireError."""
+        return self._chat(*self._meant(_asked(event), self.mint(stamp)), event)
+
     # -- the client's events ---------------------------------------------------------------------------------------
 
     def opened(self, stamp: Stamp) -> Iterable[Move]:
@@ -135,6 +141,7 @@ class Session:
             message = "Cannot update a conversation's voice if assistant audio is present."
             raise refusal(message, "session.audio.output.voice", "cannot_update_voice")
         self._config = config
+        self.wishes = both(self.wishes, sent)
         self._says_how |= "output_modalities" in change
         return self._tell(mint.event("session.updated", session=self._session()))
 
@@ -225,8 +232,7 @@ class Session:
     def _create_response(self, event: ServerEvent, mint: Mint) -> Iterable[Move]:
         if self._config["type"] != "realtime":
             raise checks.invalid_value("type", "Transcription sessions have no responses.")
-        sent = event.get("response")
-        asked = RESPONSE(modern({} if sent is None else checks.an_object(sent, "response")), "response")
+        asked = _asked(event)
         is_apart = asked.get("conversation") == "none"
         if self._active is not None and not is_apart:
             message = (
@@ -317,8 +323,7 @@ class Session:
 
     def _response(self, asked: Mapping[str, Any], native: ServerEvent, mint: Mint) -> ResponseTurn:
         """A response as the session says it is to be, but for what was asked of this one."""
-        config = merged(self._config, {name: asked[name] for name in asked.keys() & self._config.keys()})
-        items = self._given(asked.get("input"), mint)
+        config, items = self._meant(asked, mint)
         output = config["audio"]["output"]
         manner = Manner(
             mint.id("resp"),
@@ -330,14 +335,18 @@ class Session:
             sum(item.milliseconds for item in items if item.told.get("role") == "user"),
             self._setting.options.silence_ms_per_character,
         )
-        model = self._setting.model
-        body: dict[str, Any] = {"model": model, "messages": messages_of(config["instructions"], items)}
-        tools = chat_tools(config["tools"])
-        if tools:
-            body |= {"tools": tools, "tool_choice": _chat_choice(config["tool_choice"])}
-        turn = ResponseTurn(self, manner, ChatRequest(body, native, model, stream=True, endpoint="realtime"))
+        turn = ResponseTurn(self, manner, self._chat(config, items, native))
         self._turns[manner.id] = turn
         return turn
+
+    def _meant(self, asked: Mapping[str, Any], mint: Mint) -> tuple[Config, list[Item]]:
+        """What holds for a response, and what it answers. Raises WireError."""
+        config = merged(self._config, {name: asked[name] for name in asked.keys() & self._config.keys()})
+        return config, self._given(asked.get("input"), mint)
+
+    def _chat(self, config: Config, items: Iterable[Item], native: ClientEvent) -> ChatRequest:
+        body = chat_body(self._setting.model, config, items)
+        return ChatRequest(body, native, self._setting.model, stream=True, endpoint="realtime")
 
     def _given(self, given: list[dict[str, Any]] | None, mint: Mint) -> list[Item]:
         """The items that a response answers: those that it was given, or the conversation's. Raises WireError."""
@@ -363,11 +372,11 @@ def _voice(config: Config) -> Any:
     return config["audio"].get("output", {}).get("voice")
 
 
-def _chat_choice(choice: Any) -> Any:
-    """A choice of tools as the chat has it."""
-    if isinstance(choice, dict) and choice.get("type") == "function":
-        return {"type": "function", "function": {"name": choice["name"]}}
-    return choice if isinstance(choice, str) else "auto"
+def _asked(event: ClientEvent) -> Config:
+    """What a `response.create` asks for. Raises WireError."""
+    sent = event.get("response")
+    asked: Config = RESPONSE(modern({} if sent is None else checks.an_object(sent, "response")), "response")
+    return asked
 
 
 _HANDLERS: Handlers[Session] = {

@@ -21,7 +21,7 @@ from aimock_protocols.openai_realtime.config import (
     translation_defaults,
     updated,
 )
-from aimock_protocols.openai_realtime.session import LIFETIME
+from aimock_protocols.openai_realtime.setting import LIFETIME
 from aimock_protocols.openai_realtime.spellings import modern
 
 _EXPIRY = checks.record({"anchor": checks.choice("created_at"), "seconds": checks.integer(10, 7200)})

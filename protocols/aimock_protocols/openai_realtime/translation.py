@@ -15,7 +15,7 @@ from aimock_protocols.openai_realtime import checks
 from aimock_protocols.openai_realtime.config import Config, updated
 from aimock_protocols.openai_realtime.events import Mint, ServerEvent, framed, told
 from aimock_protocols.openai_realtime.receiving import Handlers, handled
-from aimock_protocols.openai_realtime.session import LIFETIME, Setting
+from aimock_protocols.openai_realtime.setting import LIFETIME, Setting
 from aimock_protocols.openai_realtime.sound import PCM, pieces, samples_of, silences
 from aimock_protocols.openai_realtime.transcription import asks
 from aimock_protocols.sessions import Close, Move, Said, Speech, Transcript

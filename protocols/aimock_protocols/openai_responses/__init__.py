@@ -21,6 +21,7 @@ from aimock_protocols.openai_responses.conversations import (
 from aimock_protocols.openai_responses.counting import compact, count_input_tokens
 from aimock_protocols.openai_responses.decode import decode
 from aimock_protocols.openai_responses.encode import encode
+from aimock_protocols.openai_responses.following import said_in
 from aimock_protocols.openai_responses.session import ResponsesSession as connect
 from aimock_protocols.openai_responses.shape import shape
 from aimock_protocols.openai_responses.stored import cancel, delete, list_input_items, recall, remember, retrieve
@@ -60,6 +61,7 @@ __all__ = [
     "retrieve",
     "retrieve_conversation",
     "retrieve_conversation_item",
+    "said_in",
     "shape",
     "stream_headers",
     "update_conversation",

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
 import orjson
 
-from aimock_protocols.canonical import ErrorReply, Reply, Stamp, WireError
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Reply, Stamp, WireError
 from aimock_protocols.json_bodies import dumped
 from aimock_protocols.openai_platform import missing, read_object, read_optional, refusal
 from aimock_protocols.openai_responses import conversations, events, stored
@@ -28,13 +28,14 @@ from aimock_protocols.openai_responses.decode import (
     objection_to,
     read_input,
 )
+from aimock_protocols.openai_responses.following import ResponsesFollower
 from aimock_protocols.openai_responses.items import CALLS
 from aimock_protocols.openai_responses.messages import as_items, messages_of
 from aimock_protocols.openai_responses.shape import shape
 from aimock_protocols.openai_responses.steering import Steer, fault_of, read_steer
 from aimock_protocols.openai_responses.stream import in_messages, prepared
 from aimock_protocols.openai_responses.turn import Answer, ResponseTurn
-from aimock_protocols.sessions import Cancel, Connecting, Event, Move
+from aimock_protocols.sessions import Cancel, Connecting, Event, Move, Turn
 
 MOST_IN_FLIGHT = 16
 """Responses at a time; more wait."""
@@ -44,7 +45,7 @@ MOST_WAITING = 256
 """Requests that wait; OpenAI does not tell its number."""
 
 _LANE = re.compile(r"[A-Za-z0-9_.-]{1,256}")
-_ENVELOPE = ("generate", "background")
+_ENVELOPE = ("type", "stream_id", "generate", "background")
 """Members that a request has here alone, and one that has no meaning here."""
 
 
@@ -88,6 +89,9 @@ class ResponsesSession:
 
     def opened(self, stamp: Stamp) -> Iterable[Move]:
         return ()
+
+    def follow(self, turns: Sequence[Turn], stamp: Stamp) -> ResponsesFollower:
+        return ResponsesFollower(self, turns)
 
     def received(self, message: str | bytes, stamp: Stamp) -> Iterable[Move]:
         lane = None
@@ -156,23 +160,32 @@ class ResponsesSession:
 
     def _turn(self, asked: _Asked, carried: tuple[Steer, ...], generates: bool) -> ResponseTurn:
         """Raises WireError."""
-        sent = {name: value for name, value in asked.sent.items() if name not in _ENVELOPE} | {"stream": True}
+        sent = asked.sent
         if carried:
             steering = [item for steer in carried for item in as_items(steer.input)]
-            sent["input"] = [*steering, *as_items(read_input(sent))]
-        request = complete_request(sent) if generates else chat_request(sent)
-        if self._is_strict and not request.model and sent.get("prompt") is None:
-            raise missing("model")
-        items = [*self._earlier(sent), *as_items(read_input(sent))]
-        said = messages_of(instructions_of(sent), items)
-        request.body["messages"] = said.messages
-        request.objection = self._objection(sent) or objection_to(said)
+            sent = {**sent, "input": [*steering, *as_items(read_input(sent))]}
+        request, items = self.request(sent, generates=generates)
         if self._is_strict and request.objection is not None:
             raise WireError(request.objection)
         remembers, request.remembers, request.recalls = request.remembers, False, None
         return ResponseTurn(request, shape(request), asked.lane, dumped(items, b"[]"), remembers, carried, self._settle)
 
-    def _earlier(self, sent: dict[str, Any]) -> list[Any]:
+    def request(
+        self, sent: dict[str, Any], earlier: list[Any] | None = None, generates: bool = True
+    ) -> tuple[ChatRequest, list[Any]]:
+        """What fixtures match of a request, and all items up to its answer; `earlier` are those that it takes up, if
+        that is not to be found out here. Raises WireError."""
+        sent = {name: value for name, value in sent.items() if name not in _ENVELOPE} | {"stream": True}
+        request = complete_request(sent) if generates else chat_request(sent)
+        if self._is_strict and not request.model and sent.get("prompt") is None:
+            raise missing("model")
+        items = [*(self.earlier(sent) if earlier is None else earlier), *as_items(read_input(sent))]
+        said = messages_of(instructions_of(sent), items)
+        request.body["messages"] = said.messages
+        request.objection = self._objection(sent) or objection_to(said)
+        return request, items
+
+    def earlier(self, sent: dict[str, Any]) -> list[Any]:
         """The items that a request takes up. Raises WireError if they are not known."""
         previous, conversation = sent.get("previous_response_id"), conversation_id(sent)
         if not previous:

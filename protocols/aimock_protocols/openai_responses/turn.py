@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import attrs
@@ -59,6 +59,8 @@ class ResponseTurn:
     """How many there were, once it has ended."""
     _error: Frame | None = None
     """The last event, if an error broke it off."""
+    _recited: tuple[Frame, ...] = ()
+    """All its events, if they were recorded."""
     _failure: Event | None = None
     """What that leaves to be said."""
     is_optional: bool = attrs.field(default=False, init=False)
@@ -70,6 +72,18 @@ class ResponseTurn:
             raise WireError(ErrorReply(message, "invalid_request_error", status=422))
         self.answer = Answer(said, stamp, chunk_size)
         return self._counted(self._events(self.answer))
+
+    def recited(self, messages: Sequence[bytes], said: Reply, stamp: Stamp) -> Iterator[Frame]:
+        """In this turn's lane, whatever lane they were recorded in."""
+        self.answer = Answer(said, stamp, 1)
+        self._recited = tuple(Frame(self._in_lane(message), FrameKind.TOKEN) for message in messages)
+        return self._counted(iter(self._recited))
+
+    def _in_lane(self, message: bytes) -> bytes:
+        told = orjson.loads(message)
+        if told.pop("stream_id", None) == self.lane:
+            return message
+        return orjson.dumps(told if self.lane is None else told | {"stream_id": self.lane})
 
     def _events(self, answer: Answer, until: int | None = None) -> Iterator[Frame]:
         return frames(answer.reply, self.shape, answer.stamp, answer.chunk_size, in_messages(self.lane), until=until)
@@ -97,6 +111,9 @@ class ResponseTurn:
     def cut(self, sent: int, stamp: Stamp) -> Iterable[Move]:
         """It was steered: what is left to be said of it follows at once. It may have come to its end all the same."""
         assert self.answer is not None
+        if self._recited:  # there is no steering away from that
+            self._begun = len(self._recited)
+            return [*(Event(frame.data) for frame in self._recited[sent:]), *self.ended(stamp)]
         left = list(self._events(self.answer))
         if self._error is not None:
             left[self._begun :] = [self._error]

@@ -13,7 +13,7 @@ import trio_websocket
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aimock.net.asgi import Application
-from aimock.net.dialogue import Break, Close, Play, Raw, Send, Step, Stop, Wait
+from aimock.net.dialogue import Break, Close, Feed, Hold, Perform, Play, Raw, Send, Step, Stop, Wait
 from aimock.net.exchange import Answer, Cut, Ending, Outcome, Stream, Task, Upgrade, Whole
 from aimock.net.http2 import HTTP2Server
 from aimock.net.limits import Limits
@@ -170,6 +170,29 @@ async def test_messages_of_both_kinds_are_heard(open_socket: OpenSocket, told: T
     sent = [message[kind] for _, message in socket.messages[1:]]
     assert sent == (["tëxt".encode(), b"\x00\xff"] if is_binary else ["tëxt", "bytes"])
     assert dialogue.outcomes == told.upgrades == [Outcome.CLIENT_LEFT]
+
+
+async def test_what_comes_from_elsewhere_and_a_client_that_is_held(open_socket: OpenSocket, told: Told) -> None:
+    goodbyes: list[tuple[int | None, str]] = []
+    goes_on = trio.Event()
+
+    async def run(perform: Perform) -> None:
+        await perform(Send(b"from elsewhere"))
+        await trio.sleep_forever()
+
+    def reply(message: str | bytes) -> Iterable[Step]:
+        return [Hold(goes_on.wait)]
+
+    dialogue = Scripted(reply, (Feed(run, lambda code, reason: goodbyes.append((code, reason))),))
+    socket = open_socket(told.upgrade(dialogue))
+    socket.say("one")
+    socket.say("two")
+    await wait_all_tasks_blocked()
+    assert ([text for _, text in socket.texts], dialogue.heard) == (["from elsewhere"], ["one"])
+    goes_on.set()
+    socket.leave(4321)
+    await socket.returned.wait()
+    assert (dialogue.heard, goodbyes) == (["one", "two"], [(4321, "")])
 
 
 async def test_plays_keep_their_time_side_by_side(

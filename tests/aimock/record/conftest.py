@@ -17,7 +17,7 @@ from aimock.record.recorder import Recorder
 from aimock.record.shelf import Shelf
 from aimock.record.upstream import Upstream, UpstreamResponse
 from aimock_protocols.canonical import ChatRequest
-from recording_provider import InMemory, completion, saying, whole
+from recording_provider import HI, InMemory, saying
 from recording_provider import Provider as Speaker
 from scripted_provider import Asked, Pending, Provider, made_call
 
@@ -92,7 +92,7 @@ def question() -> Callable[[str], Question]:
 @pytest.fixture
 async def live() -> AsyncIterator[Speaker]:
     """A provider that says what the test writes."""
-    each = Speaker(saying(whole(completion("Hi there"))))
+    each = Speaker(saying(HI))
     async with each.on_a_socket():
         yield each
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import tempfile
@@ -23,8 +24,9 @@ from aimock.fixtures import (
     load_source,
     make_fixture,
 )
+from aimock.fixtures.question import fingerprint
 from aimock.record.config import RecordConfig
-from aimock.record.derive import derived_match, metadata_of, next_in_sequence, stale
+from aimock.record.derive import derived_match, next_in_sequence, stale
 from aimock.record.naming import Place
 from aimock.record.shelf import Shelf
 from aimock.settings import Settings
@@ -113,7 +115,7 @@ def test_a_transform_is_seen_by_what_is_recorded_and_by_what_matches() -> None:
 
     question = Question(request({"role": "user", "content": "weather at 10:42?"}, SYSTEM), transform=transform)
     assert derived_match(question, CONFIG) == chat_match()
-    assert metadata_of(question.original).keys() == {"systemHash"}, "of the request as it came"
+    assert question.fingerprint == fingerprint(request(USER)), "and by what tells recordings from one another"
 
 
 # -- metadata ----------------------------------------------------------------------------------------------------------
@@ -124,18 +126,27 @@ def test_hashes_are_those_of_the_reference() -> None:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     parts = {"role": "system", "content": [{"type": "text", "text": "Ü", "n": 1}]}
-    assert metadata_of(request(SYSTEM, parts, USER, tools=TOOLS)) == {
+    told = fingerprint(request(SYSTEM, parts, USER, tools=TOOLS))
+    assert told.pop("requestHash") == fingerprint(request(USER))["requestHash"]
+    assert told == {
         "systemHash": eight('Be brief.\n[{"type":"text","text":"Ü","n":1}]'),
         "toolsHash": eight('[{"type":"function","function":{"name":"wetter ü","parameters":{}}}]'),
     }
-    assert metadata_of(request(USER, tools=[])) == {}
+    assert fingerprint(request(USER)) == {"requestHash": "56516782"}, "what files have must not change"
 
 
 @pytest.mark.parametrize(
-    "body", [{"messages": 5}, {"messages": [None, {"role": ["system"]}]}, {"tools": {"a": "\ud800"}}]
+    "body",
+    [
+        {"messages": 5},
+        {"messages": [None, {"role": ["system"]}, {"tool_calls": [None, 5]}]},
+        {"tools": {"a": "\ud800"}},
+        {"tools": functools.reduce(lambda inner, _: [inner], range(1020), 0)},
+        {"messages": [{"content": functools.reduce(lambda inner, _: [inner], range(1020), 0)}]},
+    ],
 )
 def test_hashes_are_made_of_whatever_comes(body: dict[str, Any]) -> None:
-    metadata_of(ChatRequest(body, body))
+    assert "requestHash" in fingerprint(ChatRequest(body, body))
 
 
 @pytest.mark.parametrize(
@@ -149,16 +160,17 @@ def test_hashes_are_made_of_whatever_comes(body: dict[str, Any]) -> None:
     ],
 )
 def test_who_asks_otherwise_than_was_recorded_is_told(now: ChatRequest, changed: str | None) -> None:
-    metadata = metadata_of(request(SYSTEM, USER, tools=TOOLS))
+    metadata = fingerprint(request(SYSTEM, USER, tools=TOOLS))
     fixture = make_fixture({"match": {}, "response": {"content": "x"}, "metadata": metadata})
-    told = stale(fixture, now)
+    told = stale(fixture, Question(now))
     assert told is None if changed is None else str(told).endswith(f"was recorded with {changed}")
 
 
 @pytest.mark.parametrize("metadata", [None, {}, "x", ["systemHash"], {"mine": 1}])
 def test_metadata_of_others_says_nothing(metadata: Any) -> None:
     fixture = make_fixture({"match": {}, "response": {"content": "x"}, "metadata": metadata})
-    assert stale(fixture, request(SYSTEM, USER)) is None
+    assert stale(fixture, Question(request(SYSTEM, USER))) is None
+    assert fixture.is_always_due, "it is no recording of which anything is known"
 
 
 # -- sequences ---------------------------------------------------------------------------------------------------------

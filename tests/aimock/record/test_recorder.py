@@ -16,8 +16,10 @@ from trio.testing import MockClock
 
 from recording_provider import (
     END,
+    HI,
     Asked,
     Provider,
+    Script,
     Sends,
     chunk,
     completion,
@@ -31,7 +33,6 @@ from recording_provider import (
 )
 
 Start = Callable[..., Any]
-HI = whole(completion("Hi there"))
 
 
 # -- recorded, and served from then on ---------------------------------------------------------------------------------
@@ -149,7 +150,7 @@ async def test_turns_of_a_conversation_with_tools_hit_their_own(
         for each in (server, anew):
             assert (await each.exchange(messages=messages, tools=tools)).body == answer
     assert len(live.asked) == 4
-    assert all(set(entry["metadata"]) == {"toolsHash"} for entry in recorded(tmp_path))
+    assert all(set(entry["metadata"]) == {"toolsHash", "requestHash"} for entry in recorded(tmp_path))
 
 
 async def test_many_misses_at_once_are_all_kept(
@@ -244,6 +245,32 @@ async def test_the_provider_s_errors(
     else:
         assert entries == []
         assert len(live.asked) == 2
+
+
+GONE = b'data: {"error": {"message": "Gone.", "type": "server_error", "code": "a_code"}}\n\n'
+
+
+@pytest.mark.parametrize("record_errors", [False, True])
+@pytest.mark.parametrize(
+    ("stream", "script"),
+    [
+        (True, streaming(*events("Hi", done=False), GONE)),
+        (True, streaming(GONE)),
+        (False, saying(whole(GONE.removeprefix(b"data: ")))),
+    ],
+    ids=["after text", "alone", "whole"],
+)
+async def test_errors_under_a_good_status(
+    recording: Start, live: Provider, tmp_path: Path, stream: bool, script: Script, record_errors: bool
+) -> None:
+    live.script = script
+    server = await recording(record_errors=record_errors)
+    for _ in range(2):
+        seen = await server.exchange("hello", stream=stream)
+        assert (seen.status, seen.ending) == (200, "whole")
+        assert b'"Gone."' in seen.body
+    assert len(live.asked) == (1 if record_errors else 2)
+    assert len(recorded(tmp_path)) == record_errors
 
 
 # -- faults of the provider --------------------------------------------------------------------------------------------

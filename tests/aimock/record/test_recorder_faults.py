@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from recording_provider import (
     END,
+    HI,
     Asked,
     Provider,
     Sends,
@@ -29,7 +30,6 @@ from recording_provider import (
 )
 
 Start = Callable[..., Any]
-HI = whole(completion("Hi there"))
 
 
 # -- what is broken ----------------------------------------------------------------------------------------------------
@@ -149,6 +149,33 @@ async def test_whole_answers_are_recorded_though_nobody_waits(recording: Start, 
     assert len(live.asked) == 1
 
 
+async def test_the_end_of_a_server_waits_for_no_provider(
+    autojump_clock: MockClock,
+    timeless: None,
+    recording: Start,
+    live: Provider,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not for what is asked for though its client may leave, even."""
+
+    async def script(asked: Asked, stream: Sends) -> None:
+        await trio.sleep_forever()
+
+    live.script = script
+    server = await recording()
+    server.send("hello")
+    server.send("hello", stream=True)
+    await wait_all_tasks_blocked()
+    began = trio.current_time()
+    await server.server.shut_down(2)
+    await server.state.aclose()
+    await server.server.ended.wait()
+    assert trio.current_time() - began == 2
+    assert "answers of providers that are not waited for, nor recorded: 2" in caplog.text
+    assert recorded(tmp_path) == []
+
+
 async def test_who_asks_again_before_it_is_recorded_waits_for_that(
     recording: Start, live: Provider, tmp_path: Path
 ) -> None:
@@ -202,7 +229,7 @@ async def test_what_is_too_much_is_relayed_and_not_kept(
 async def test_no_whole_answer_is_kept_in_memory_beyond_the_ceiling(
     recording: Start, live: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aimock.record.recorder.MOST_BUFFERED", 100)
+    monkeypatch.setattr("aimock.record.taping.MOST_BUFFERED", 100)
     seen = await (await recording()).exchange("hello")
     assert seen.status == 502
     assert "proxy ceiling" in json.loads(seen.body)["error"]["message"]

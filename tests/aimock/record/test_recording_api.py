@@ -292,20 +292,48 @@ def test_a_recorded_turn_does_not_answer_the_next(provider: AIMock, recording: C
         assert ask(mock, messages=[user, {"role": "assistant", "content": "zero"}, user]).text == "one"
 
 
-def test_a_changed_system_prompt_is_told_once(
-    provider: AIMock, recording: Callable[..., dict[str, Any]], caplog: pytest.LogCaptureFixture
+def with_prompt(prompt: str) -> list[dict[str, str]]:
+    return [{"role": "system", "content": prompt}, {"role": "user", "content": "hi"}]
+
+
+def test_another_system_prompt_is_asked_again(
+    provider: AIMock, recording: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    for prompt in ("Be brief.", "Be long."):
+        provider.on_system_message(prompt, {"content": prompt})
+    with AIMock(record=recording()) as mock:
+        for prompt in ("Be brief.", "Be long.", "Be brief.", "Be long."):
+            assert ask(mock, messages=with_prompt(prompt)).text == prompt
+        assert len(provider.get_requests()) == 2
+    with AIMock(fixtures=tmp_path / "recorded", strict=True) as mock:
+        for prompt in ("Be long.", "Be brief."):
+            assert ask(mock, messages=with_prompt(prompt)).text == prompt
+
+
+@pytest.mark.parametrize("mode", ["none", "once", "new_episodes", "strict", "replayed"])
+def test_where_nobody_may_be_asked_the_first_answers_and_it_is_told_once(
+    provider: AIMock,
+    recording: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+    mode: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     provider.on({}, {"content": "x"})
-
-    def messages(prompt: str) -> list[dict[str, str]]:
-        return [{"role": "system", "content": prompt}, {"role": "user", "content": "hi"}]
-
-    with AIMock(record=recording()) as mock, caplog.at_level(logging.WARNING, "aimock"):
-        for prompt in ("Be brief.", "Be brief.", "Be long.", "Be long."):
-            ask(mock, messages=messages(prompt))
+    with AIMock(record=recording()) as mock:
+        ask(mock, messages=with_prompt("Be brief."))
+    options = {} if mode in ("strict", "replayed") else {"record": recording(mode=mode)}
+    with (
+        AIMock(fixtures=tmp_path / "recorded", strict=mode == "strict", **options) as mock,  # type: ignore[arg-type]
+        caplog.at_level(logging.WARNING, "aimock"),
+    ):
+        for prompt in ("Be brief.", "Be long.", "Be long."):
+            assert ask(mock, messages=with_prompt(prompt)).text == "x"
     told = [record.getMessage() for record in caplog.records if "system prompt" in record.getMessage()]
-    assert len(told) == 1
-    assert "was recorded with other system prompt" in told[0]
+    if mode == "new_episodes":
+        assert (len(provider.get_requests()), told) == (2, [])
+    else:
+        assert len(provider.get_requests()) == len(told) == 1
+        assert "was recorded with other system prompt" in told[0]
 
 
 @pytest.mark.parametrize("stream", [False, True])

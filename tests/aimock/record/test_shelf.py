@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import difflib
 import errno
 import json
@@ -189,6 +190,33 @@ def test_all_writes_each_match_anew_in_its_place(shelf: Shelves, tmp_path: Path)
     assert [second.save(entry(*each), TEST).index for each in ("aA", "bB", "aD", "aN", "zZ")] == [0, 1, 2, 4, 5]
     kept = [(each["match"]["userMessage"], each["response"]["content"]) for each in entries(tmp_path / SNAPSHOT)]
     assert ["".join(each) for each in kept] == ["aA", "bB", "aD", "ce", "aN", "zZ"]
+
+
+@pytest.mark.parametrize("place", [TEST, Place("openai")], ids=["one file", "files"])
+def test_all_writes_each_request_anew_in_its_place(shelf: Shelves, tmp_path: Path, place: Place) -> None:
+    """Whatever the order in which those come that match alike; one that is new takes the place of one that is left."""
+
+    def saved(shelf: Shelf, request: str, answer: str) -> tuple[Path, int]:
+        kept = shelf.save(entry("a", answer, metadata={"requestHash": request}), place)
+        return kept.path, kept.index
+
+    first, second = shelf(), shelf(mode="all")
+    before = {request: saved(first, request, "old") for request in "xyz"}
+    again = {request: saved(second, request, "new") for request in "zyw"}
+    assert again == {"z": before["z"], "y": before["y"], "w": before["x"]}
+    contents = [each for path in tmp_path.rglob("*.json") for each in entries(path)]
+    told = sorted(each["metadata"]["requestHash"] + " " + each["response"]["content"] for each in contents)
+    assert told == ["w new", "y new", "z new"]
+
+
+def test_all_keeps_what_is_written_at_once_apart(shelf: Shelves, tmp_path: Path) -> None:
+    first, second = shelf(), shelf(mode="all")
+    for answer in "ab":
+        first.save(entry("hi", answer), TEST)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for answer in "cdefghij":
+            pool.submit(second.save, entry("hi", answer), TEST)
+    assert sorted(each["response"]["content"] for each in entries(tmp_path / SNAPSHOT)) == list("cdefghij")
 
 
 def test_all_writes_the_same_files_anew(shelf: Shelves, tmp_path: Path) -> None:

@@ -51,8 +51,9 @@ def _content(message: dict[str, Any], names: dict[str, str]) -> types.Content:
         response = {"result": message["content"]}
         part = types.Part(function_response=types.FunctionResponse(id=call_id, name=names[call_id], response=response))
         return types.Content(role="user", parts=[part])
-    if message["role"] == "user":
-        return types.Content(role="user", parts=[types.Part(text=message["content"])])
+    if "tool_calls" not in message:
+        role = "user" if message["role"] == "user" else "model"
+        return types.Content(role=role, parts=[types.Part(text=message["content"])])
     parts = []
     for call in message["tool_calls"]:
         name = names[call["id"]] = call["function"]["name"]
