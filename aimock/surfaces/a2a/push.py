@@ -20,6 +20,7 @@ import attrs
 import orjson
 import trio
 
+from aimock.redaction import REDACTED
 from aimock.surfaces.a2a.performance import Event, Follower, Performance, told
 from aimock_protocols.a2a import legacy
 from aimock_protocols.a2a.bindings import A2A_JSON, JSON
@@ -36,6 +37,20 @@ PATIENCE = 10.0
 _PER_TASK = 16
 """Configurations; the oldest goes."""
 _EVERYWHERE = "*"
+
+
+_SECRET = frozenset({"token", "credentials"})
+_SAID = frozenset({"message", "metadata"})
+"""What clients say to agents: nothing of it is ours to hide."""
+
+
+def redacted(value: Any) -> Any:
+    """A request, or a part of one, without the secrets of push configurations."""
+    if isinstance(value, dict):
+        return {
+            key: REDACTED if key in _SECRET else each if key in _SAID else redacted(each) for key, each in value.items()
+        }
+    return [redacted(each) for each in value] if isinstance(value, list) else value
 
 
 @attrs.define(eq=False)

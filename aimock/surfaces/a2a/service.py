@@ -12,11 +12,12 @@ import orjson
 
 from aimock.cors import CORS
 from aimock.exchange import Exchange
+from aimock.journal import Entry
 from aimock.net.exchange import Answer, Headers, Whole
 from aimock.surfaces.a2a import reading
 from aimock.surfaces.a2a.agents import Agent, Agents, read_definitions
 from aimock.surfaces.a2a.asking import Addressed, Asking
-from aimock.surfaces.a2a.push import Push
+from aimock.surfaces.a2a.push import Push, redacted
 from aimock.surfaces.a2a.signing import Signing, read_signing
 from aimock.surfaces.a2a.tasks import Tasks
 from aimock.surfaces.mounted import Mounted
@@ -104,6 +105,9 @@ class A2AService(Mounted):
         """Without names of agents, ids and tenants: there are few."""
         inside = self._addressed(path).path
         return super().label(inside) if inside in ("/", *_CARD_PATHS) else "/{operation}"
+
+    def noted(self, exchange: Exchange, status: int, method: str, body: Any = None) -> Entry:
+        return super().noted(exchange, status, method, redacted(body))
 
     async def aclose(self) -> None:
         await super().aclose()

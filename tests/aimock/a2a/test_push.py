@@ -96,6 +96,22 @@ def test_0_3_is_told_the_task(agent: A2AMock, rpc: RPC, hook: Hook) -> None:
     assert "authorization" not in headers
 
 
+def test_the_journal_keeps_no_secrets(agent: A2AMock, rpc: RPC, http: httpx.Client) -> None:
+    agent.on_task("bot", "", final_state="working")
+    given = {"url": "http://127.0.0.1:1", "token": "hush-1", "authentication": {"scheme": "A", "credentials": "hush-2"}}
+    said = message("my token", metadata={"token": "said"})
+    id = rpc("SendMessage", {**said, "configuration": {"taskPushNotificationConfig": given}})["result"]["task"]["id"]
+    old = {"schemes": ["A"], "credentials": "hush-2"}
+    rpc("tasks/pushNotificationConfig/set", {"taskId": id, "pushNotificationConfig": {**given, "authentication": old}})
+    http.post(f"{agent.url}/tasks/{id}/pushNotificationConfigs", json=given)
+    rpc("CreateTaskPushNotificationConfig", {"token": "hush-1"})
+    requests = agent.get_requests()
+    assert len(requests) == 4
+    assert "hush" not in json.dumps(requests)
+    assert requests[0]["body"]["params"]["message"] == said["message"]
+    assert requests[2]["body"]["token"] == "[REDACTED]"
+
+
 def test_what_was_deleted_is_told_nothing(agent: A2AMock, rpc: RPC, hook: Hook) -> None:
     agent.on_task("bot", "", final_state="working")
     id = rpc("SendMessage", message())["result"]["task"]["id"]
