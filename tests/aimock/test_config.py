@@ -79,7 +79,7 @@ def test_what_is_not_said_is_left_open(write: Write, content: Any) -> None:
         ({"llm": {"chunk_size": 5}}, 'llm.chunk_size: unknown key, did you mean "llm.chunkSize"?'),
         ({"llm": {"strict": True}}, "llm.strict: unknown key"),
         ({"journal": {"maximum": 5}}, 'journal.maximum: unknown key, did you mean "journal.max"?'),
-        ({"zzzzzz": 5}, "zzzzzz: unknown key; known are auth.apiKeys, compat, frozenTime, gemini.live.frames, host"),
+        ({"zzzzzz": 5}, "zzzzzz: unknown key; known are a"),
         ({"llm.latency": {"x": 1}}, "llm.latency: expected a number"),
     ],
 )

@@ -19,7 +19,7 @@ from aimock.surfaces.a2a.reading import Read, unlike
 from aimock_protocols.a2a.errors import BY_CODE, BY_REASON, INTERNAL_ERROR, A2AError, Kind
 from aimock_protocols.a2a.legacy import read_part
 from aimock_protocols.a2a.schema import PART, STATES
-from aimock_protocols.a2a.task import ENDING
+from aimock_protocols.a2a.task import ENDING, TERMINAL
 
 WORKING = "TASK_STATE_WORKING"
 SUBMITTED = "TASK_STATE_SUBMITTED"
@@ -217,6 +217,15 @@ def _event(value: Any, place: str) -> Step:
     )
 
 
+def _events(value: Any, place: str) -> list[Step]:
+    """Events, none of which comes after the end of the task."""
+    steps: list[Step] = reading.many(_event)(value, place)
+    for index, step in enumerate(steps[:-1]):
+        if isinstance(step, Status) and step.state in TERMINAL:
+            raise ValueError(f"{place}[{index + 1}]: comes after {place}[{index}], which ends the task")
+    return steps
+
+
 _COMMON: Mapping[str, Read] = {
     "pattern": _pattern,
     "error": _error,
@@ -238,7 +247,7 @@ _OF_TASKS: Mapping[str, Read] = {
 _KEYS: Mapping[str, Mapping[str, Read]] = {
     "messages": {**_COMMON, "parts": parts},
     "tasks": {**_OF_TASKS, "artifacts": reading.many(_artifact)},
-    "streamingTasks": {**_OF_TASKS, "events": reading.many(_event)},
+    "streamingTasks": {**_OF_TASKS, "events": _events},
 }
 SECTIONS = tuple(_KEYS)
 """The kinds of entries, by the keys under which they stand; in the order in which they are looked at."""

@@ -315,6 +315,10 @@ def of(kind: str, **entry: Any) -> dict[str, Any]:
             },
             r"events\[0\]\.state: there is no such key",
         ),
+        (
+            of("streamingTasks", events=[{"type": "status", "state": "failed"}, {"type": "artifact"}]),
+            r"events\[1\]: comes after .*events\[0\], which ends the task",
+        ),
         ({"push": {"allow": "x"}}, r"push\.allow: expected an array"),
         ({"signing": {"key": "missing.pem"}}, r"signing\.key: .*missing\.pem: No such file"),
         ({"signing": 5}, "signing: expected an object"),
