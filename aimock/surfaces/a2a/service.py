@@ -23,7 +23,7 @@ from aimock.surfaces.a2a.tasks import Tasks
 from aimock.surfaces.mounted import Mounted
 from aimock_protocols import jsonrpc
 from aimock_protocols.a2a import card as cards
-from aimock_protocols.a2a.bindings import JSON, Binding, JsonRpc, Rest, Told
+from aimock_protocols.a2a.bindings import JSON, Binding, JsonRpc, Rest, Told, loads
 from aimock_protocols.a2a.errors import (
     BY_CODE,
     INTERNAL_ERROR,
@@ -152,7 +152,7 @@ class A2AService(Mounted):
         binding = JsonRpc()
         method = _UNKNOWN
         try:
-            body = jsonrpc.loads(exchange.request.body)
+            body = loads(exchange.request.body)
             if isinstance(body, list):
                 raise A2AError(INVALID_REQUEST, "Invalid Request: batches are not supported")
             message = jsonrpc.message(body, null_ids=True)
@@ -176,7 +176,7 @@ class A2AService(Mounted):
         try:
             self._check_version(exchange)
             if exchange.request.body:
-                body = jsonrpc.loads(exchange.request.body)
+                body = loads(exchange.request.body)
             if not isinstance({} if body is None else body, dict):
                 raise A2AError(INVALID_REQUEST, "Invalid Request: expected an object")
             asked = by_route(routed, exchange.head.query, body or {})

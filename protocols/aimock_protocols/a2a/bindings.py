@@ -19,6 +19,26 @@ JSON = "application/json"
 A2A_JSON = "application/a2a+json"
 
 
+_DEPTH = 100
+"""As deep as protobuf's parsers go; what is deeper could not be written again."""
+
+
+def loads(body: bytes) -> Any:
+    """The JSON value of a request's body. Raises RpcError (-32700), for one that is nested too deep as well."""
+    value = jsonrpc.loads(body)
+    level = [value] if body.count(b"[") + body.count(b"{") > _DEPTH else []
+    for _ in range(_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    if level:
+        raise jsonrpc.RpcError(jsonrpc.PARSE_ERROR, f"Parse error: nested more than {_DEPTH} levels deep")
+    return value
+
+
 class Told(NamedTuple):
     """A whole response."""
 

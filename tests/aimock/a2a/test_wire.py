@@ -178,6 +178,12 @@ def test_an_agent_of_one_version(agent: A2AMock, rpc: RPC, http: httpx.Client) -
         (b"[]", -32600, None),
         (b'[{"jsonrpc":"2.0","id":1,"method":"GetTask","params":{"id":"x"}}]', -32600, None),
         (b'"GetTask"', -32600, None),
+        (b"[" * 101 + b"]" * 101, -32700, None),
+        (
+            b'{"jsonrpc":"2.0","id":1,"method":"GetTask","params":{"id":' + b'{"a":[' * 50 + b"]}" * 50 + b"}}",
+            -32700,
+            None,
+        ),
         (b'{"jsonrpc":"1.0","id":1,"method":"GetTask"}', -32600, 1),
         (b'{"id":1,"method":"GetTask"}', -32600, 1),
         (b'{"jsonrpc":"2.0","id":{"a":1},"method":"GetTask"}', -32600, None),
