@@ -32,8 +32,7 @@ class Tasks:
 
     def add(self, performance: Performance) -> None:
         while len(self._known) >= self.most:
-            oldest = itertools.islice(self._known.values(), _LOOKED_AT)
-            self._drop(next((each for each in oldest if each.is_idle), next(iter(self._known.values()))))
+            self._drop(next(self._at_rest(), next(iter(self._known.values()))))
         self._known[performance.task.id] = performance
 
     def find(self, id: str, only: Agent | None) -> Performance:
@@ -54,6 +53,13 @@ class Tasks:
     def clear(self) -> None:
         for performance in [*self._known.values()]:
             self._drop(performance)
+
+    def _at_rest(self) -> Iterator[Performance]:
+        """Of the oldest, those that nobody would miss."""
+        for performance in itertools.islice(self._known.values(), _LOOKED_AT):
+            performance.settle()
+            if performance.is_idle:
+                yield performance
 
     def _drop(self, performance: Performance) -> None:
         del self._known[performance.task.id]
