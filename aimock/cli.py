@@ -31,6 +31,7 @@ from aimock.config import (
     seed,
     whole_number,
 )
+from aimock.record import agent_flags
 from aimock.record import flags as record_flags
 
 if TYPE_CHECKING:  # a wrong flag is told before any of these is imported
@@ -45,7 +46,7 @@ DEFAULT_FIXTURES = "./fixtures"
 SHUTDOWN_GRACE = 8.0
 """Seconds that streams have to finish after the first SIGTERM or SIGINT; a container runtime kills after ten."""
 
-_FLAG_OF_LATER_VERSIONS = ("agui-record", "agui-proxy-only", "agui-upstream", "provider-byteplus")
+_FLAG_OF_LATER_VERSIONS = ("provider-byteplus",)
 """Flags of the reference that this version does not honour, and therefore refuses by name."""
 
 
@@ -143,6 +144,7 @@ def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentPars
         help="whose quotas: key (default) or model",
     )
     record_flags.add_to(parser)
+    agent_flags.add_to(parser)
     add("--seed", type=readers.whole(seed), metavar="N", help="repeats a run: ids, jitter and chaos follow from it")
     add("--frozen-time", type=readers.time, metavar="TIME", help="what the clock says: Unix seconds, or ISO 8601")
     add(
@@ -326,6 +328,7 @@ def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None
         candidates = (from_flags.get(name), getattr(from_file, name), defaults.get(name))
         chosen[name] = next((value for value in candidates if value is not None), None)
     chosen["record"] = record_flags.chosen(flags, from_file.record, chosen["fixtures"] or (), places)
+    chosen["services"] = agent_flags.with_agent(flags, chosen["services"], chosen["fixtures"] or ())
     return Config(**chosen)
 
 

@@ -58,7 +58,7 @@ class Keyring:
     def equipped(self, provider: str, lines: Headers, query: str, *, is_guarded: bool) -> tuple[Headers, str]:
         """Header lines and query with the credential with which they go out. `is_guarded`: theirs is the key of this
         server, which nobody else is to see. Raises NoCredential."""
-        scheme = SCHEMES[provider]
+        scheme = SCHEMES.get(provider)  # an agent has none
         holder = url_key(provider, self._keys)
         key = self._keys[holder] if holder is not None else None
         if is_guarded:

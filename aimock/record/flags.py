@@ -65,7 +65,7 @@ def chosen(
     if flags.record or flags.proxy_only:
         keys["proxyOnly"] = bool(flags.proxy_only)
         if not flags.proxy_only:
-            keys["fixturePath"] = str(_directory(fixtures))
+            keys["fixturePath"] = str(beside(fixtures, "--record", "recorded"))
     if not keys.get("providers") and not (from_file and from_file.providers):
         if places is not None:
             keys["providers"] = _urls(places)
@@ -105,10 +105,10 @@ def _urls(places: Mapping[str, Place]) -> dict[str, str]:
     return {provider: place.url for provider, place in places.items()}
 
 
-def _directory(fixtures: Sequence[str]) -> Path:
-    """Where what is recorded goes: beside the first fixtures."""
+def beside(fixtures: Sequence[str], flag: str, folder: str) -> Path:
+    """Where what is recorded goes: beside the first fixtures. Raises Failure, naming the flag that asks for it."""
     first = fixtures[0] if fixtures else "./fixtures"
     if "://" in first:
-        raise Failure(f"--record: the first --fixtures must be a directory to record into, got {first!r:.80}")
+        raise Failure(f"{flag}: the first --fixtures must be a directory to record into, got {first!r:.80}")
     path = Path(first)
-    return (path.parent if path.is_file() else path) / "recorded"
+    return (path.parent if path.is_file() else path) / folder

@@ -279,9 +279,8 @@ class Recorder:
         if tape.status >= 400 and not self._records_error(tape.status):
             return Kept()
         said = said_on(tape, miss.protocol)
-        error = error_in(said)
-        if error is not None and not self._records_error(error.status):
-            return Kept()
+        if tape.status < 400 and error_in(said) is not None:  # an answer all the same, which clients must cope with
+            logger.warning("%s said under a good status that it failed: it is recorded so", miss.place.provider)
         entry = _entry(miss, said, tape, self.config)
         if not self.config.sequence:
             return await self._save(self._shelf, miss, entry)

@@ -250,7 +250,6 @@ async def test_the_provider_s_errors(
 GONE = b'data: {"error": {"message": "Gone.", "type": "server_error", "code": "a_code"}}\n\n'
 
 
-@pytest.mark.parametrize("record_errors", [False, True])
 @pytest.mark.parametrize(
     ("stream", "script"),
     [
@@ -260,17 +259,23 @@ GONE = b'data: {"error": {"message": "Gone.", "type": "server_error", "code": "a
     ],
     ids=["after text", "alone", "whole"],
 )
-async def test_errors_under_a_good_status(
-    recording: Start, live: Provider, tmp_path: Path, stream: bool, script: Script, record_errors: bool
+async def test_errors_under_a_good_status_are_recorded_and_told_of(
+    recording: Start,
+    live: Provider,
+    tmp_path: Path,
+    stream: bool,
+    script: Script,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     live.script = script
-    server = await recording(record_errors=record_errors)
+    server = await recording()
     for _ in range(2):
         seen = await server.exchange("hello", stream=stream)
         assert (seen.status, seen.ending) == (200, "whole")
         assert b'"Gone."' in seen.body
-    assert len(live.asked) == (1 if record_errors else 2)
-    assert len(recorded(tmp_path)) == record_errors
+    assert len(live.asked) == 1
+    assert len(recorded(tmp_path)) == 1
+    assert "openai said under a good status that it failed: it is recorded so" in caplog.text
 
 
 # -- faults of the provider --------------------------------------------------------------------------------------------
