@@ -134,10 +134,28 @@ async def test_a_task_goes_on_when_its_client_has_left(agent: Make, autojump_clo
     asked = {"jsonrpc": "2.0", "id": 1, "method": "SendStreamingMessage", "params": message()}
     client = bot.memory.send(path="/a2a", **asked)
     await client.receive()
-    client.finish()
+    client.leave()
     await trio.sleep(1)
     (task,) = (await bot.call("ListTasks", {"includeArtifacts": True}))[1]["tasks"]
     assert (state_of(task), len(task["artifacts"])) == ("COMPLETED", 1)
+
+
+async def test_who_leaves_is_forgotten(agent: Make, autojump_clock: Any) -> None:
+    """Streams, and sends that wait."""
+    bot = await agent({"tasks": [{"pattern": "open", "finalState": "working"}, {"pattern": "slow", "delayMs": 60_000}]})
+    for text, method in (("open", "SendStreamingMessage"), ("slow", "SendStreamingMessage"), ("slow", "SendMessage")):
+        client = bot.memory.send(path="/a2a", jsonrpc="2.0", id=1, method=method, params=message(text))
+        await trio.testing.wait_all_tasks_blocked()
+        (task,) = (await bot.call("ListTasks", {"pageSize": 1}))[1]["tasks"]
+        performance = bot.service.tasks.find(task["id"], None)
+        client.leave()
+        await trio.sleep(120)
+        performance.settle()
+        assert performance.is_idle, (text, method)
+    left = [
+        entry["response"].get("interrupted") for entry in bot.memory.journal if entry["body"]["method"] != "ListTasks"
+    ]
+    assert left == [True, True, True]
 
 
 async def test_whoever_follows_hears_the_same_from_then_on(agent: Make, autojump_clock: Any) -> None:
