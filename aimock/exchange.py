@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ from aimock_protocols.canonical import Allowance, Headers, Stamp
 
 if TYPE_CHECKING:
     from aimock_protocols.ids import Renaming
+
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+"""What may stand in a URL that is told to others; a name that was sent as anything else is none."""
 
 _JSON_HEADERS: Headers = (("content-type", "application/json"), *CORS)
 
@@ -116,6 +120,15 @@ class Exchange:
         """The same beside these (names in lower case), for those that they do not have already."""
         told = {name for name, _ in headers}
         return tuple(line for line in self.fresh_headers if line[0] not in told)
+
+    @property
+    def origin(self) -> str:
+        """Where the client reaches this server, as far as it says so itself: `http://host:port`."""
+        headers = self.head.headers
+        host, scheme = headers.get("host", ""), headers.get("x-forwarded-proto", "").strip().lower()
+        if scheme not in ("http", "https"):
+            scheme = "https" if self.state.settings.is_secure else "http"
+        return f"{scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"
 
     def memory(self, protocol: str) -> Memory:
         """What the server remembers for the exchange's test of the family that a protocol is of."""

@@ -118,6 +118,7 @@ class AIMock(Programmed):
                 seed=seed,
                 metrics=metrics,
                 api_keys=choices.keys(api_keys),
+                is_secure=self._tls is not None,
                 sessions=sessions or Options(),
                 wall_clock=wall_clock,
             )

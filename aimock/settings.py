@@ -49,6 +49,8 @@ class Settings:
     """Whether requests are counted, and `GET /metrics` answered."""
     api_keys: tuple[str, ...] = attrs.field(default=(), repr=False)
     """Of which a request must present one; none: everybody may ask."""
+    is_secure: bool = False
+    """Whether clients come by HTTPS, as far as this server knows."""
     sessions: Options = attrs.field(factory=Options)
     """What sessions over WebSockets are told."""
     wall_clock: Callable[[], float] = time.time

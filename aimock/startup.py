@@ -38,6 +38,7 @@ def build(choice: Config) -> App:
             wall_clock=choice.wall_clock,
             metrics=bool(choice.metrics),
             api_keys=choice.api_keys or (),
+            is_secure=choice.tls is not None,
             sessions=choice.sessions,
         )
     )
