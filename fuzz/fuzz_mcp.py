@@ -1,4 +1,4 @@
-"""Invariant: any body in any session is answered: 202, a result, or an error whose code and status the protocol has.
+"""Invariant: what is said in any revision is answered by nothing, a result, or an error of a code that there is.
 
 An answer has an id or null, nothing raises, and nothing is left running. The first byte of an input chooses the
 revision, the second whether the rest is the body as it is, or what a request is made of: of the words of the protocol,

@@ -136,6 +136,8 @@ class Peer:
                 raise RpcError(jsonrpc.INVALID_REQUEST, "Too many subscriptions, or two of one id")
             self._listening[request.id] = Listening(self._server, request, self._send)
             return
+        if request.id in self._modern or len(self._modern) >= _MOST_CALLS:
+            raise RpcError(jsonrpc.INVALID_REQUEST, "Too many requests at once, or two of one id")
         caller = Caller(
             envelope.version,
             envelope.capabilities,
@@ -192,6 +194,7 @@ class Peer:
 
 
 _MOST_LISTENING = 100
+_MOST_CALLS = 1_000
 
 
 class _Line:

@@ -244,7 +244,7 @@ class MCPService(Mounted):
 
     def spawn(self, work: Callable[[], Awaitable[None]]) -> trio.CancelScope:
         """As for every service, but at once: what waits for its client must not keep others waiting. How many there may
-        be is bounded by session."""
+        be is bounded by the sessions, and in the modern era by the connections, with which they end."""
         scope = trio.CancelScope()
         self._background.add(scope)
 

@@ -253,3 +253,16 @@ def test_cached_results_say_for_how_long() -> None:
         last = client.ask("tools/list", {"cursor": first["nextCursor"]})["result"]
         assert ([tool["name"] for tool in last["tools"]], "nextCursor" in last) == (["b"], False)
         assert client.ask("server/discover")["result"]["instructions"] == "Be kind."
+
+
+def test_a_user_is_sent_to_a_page_only_by_clients_that_can(mcp: MCPMock) -> None:
+    question = {"mode": "url", "message": "Log in", "url": "https://example.com", "elicitationId": "e"}
+    mcp.add_tool({"name": "login", "elicitation": question, "result": "{{input.elicitation.action}}"})
+    with ModernClient(mcp.url, {"elicitation": {"form": {}}}) as client:
+        error = client.ask("tools/call", {"name": "login"})["error"]
+        assert error["data"] == {"requiredCapabilities": {"elicitation": {"url": {}}}}
+    with ModernClient(mcp.url, {"elicitation": {"url": {}}}) as client:
+        asked = client.ask("tools/call", {"name": "login"})["result"]
+        assert asked["inputRequests"]["elicitation"]["params"] == question
+        answer = {"requestState": asked["requestState"], "inputResponses": {"elicitation": {"action": "accept"}}}
+        assert client.ask("tools/call", {"name": "login", **answer})["result"]["content"][0]["text"] == "accept"

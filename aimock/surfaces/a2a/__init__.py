@@ -1,0 +1,18 @@
+"""The A2A agent mock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aimock.surfaces.a2a.schema import config_schema
+from aimock.surfaces.a2a.service import A2AService
+
+__all__ = ["A2AService", "config_schema", "from_config"]
+
+
+def from_config(value: Any, directory: Path) -> A2AService:
+    """The service of a config file's section; paths in it are relative to the directory. Raises ValueError."""
+    service = A2AService()
+    service.add(value, directory)
+    return service
