@@ -130,15 +130,6 @@ class Exchange:
         told = {name for name, _ in headers}
         return tuple(line for line in self.fresh_headers if line[0] not in told)
 
-    @property
-    def origin(self) -> str:
-        """Where the client reaches this server, as far as it says so itself: `http://host:port`."""
-        headers = self.head.headers
-        host, scheme = headers.get("host", ""), headers.get("x-forwarded-proto", "").strip().lower()
-        if scheme not in ("http", "https"):
-            scheme = "https" if self.state.settings.is_secure else "http"
-        return f"{scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"
-
     def memory(self, protocol: str) -> Memory:
         """What the server remembers for the exchange's test of the family that a protocol is of."""
         return self.state.memories.of(self.plan.steering.test_id, protocol.partition(".")[0])

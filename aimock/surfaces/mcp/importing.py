@@ -51,7 +51,7 @@ _MOST_READ = 1_000
 """Resources, and prompts, of which more than the definition is asked for."""
 _LARGEST_RESOURCES = 16 * 1024 * 1024
 """Bytes of JSON that resources may hold together."""
-_SHORTEST_SECRET = 6
+_SHORTEST_SECRET = 8
 REDACTED = "[redacted]"
 
 Warn = Callable[[str], object]
@@ -71,7 +71,7 @@ async def imported(remote: Remote, calls: Sequence[Wanted], warn: Warn) -> dict[
     await remote.greet()
     greeting = remote.greeting
     section: dict[str, Any] = {}
-    info = greeting.get("serverInfo") or (greeting.get("_meta") or {}).get(SERVER_INFO_KEY)
+    info = greeting.get("serverInfo") or _object(greeting.get("_meta")).get(SERVER_INFO_KEY)
     if isinstance(info, dict):
         section["serverInfo"] = _chosen(info, _INFO_KEYS)
     if isinstance(greeting.get("instructions"), str):
@@ -112,7 +112,7 @@ def case_of(arguments: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str
 
 def without_server(result: dict[str, Any]) -> dict[str, Any]:
     """A result that does not say which server it is from."""
-    meta = {key: value for key, value in (result.get("_meta") or {}).items() if key != SERVER_INFO_KEY}
+    meta = {key: value for key, value in _object(result.get("_meta")).items() if key != SERVER_INFO_KEY}
     rest = {key: value for key, value in result.items() if key != "_meta"}
     return rest | {"_meta": meta} if meta else rest
 
@@ -127,7 +127,8 @@ async def _listed(remote: Remote, method: str, kind: str, warn: Warn) -> list[di
         except RemoteError as error:
             warn(f"{method}: {error}")
             break
-        for entry in page.get(kind) or ():
+        listed = page.get(kind)
+        for entry in listed if isinstance(listed, list) else ():
             if isinstance(entry, dict) and isinstance(entry.get(_KEY[kind]), str):
                 found.setdefault(entry[_KEY[kind]], _chosen(entry, _KEEPS[kind]))
         cursor = page.get("nextCursor")
@@ -163,10 +164,9 @@ async def _read_resources(remote: Remote, resources: Sequence[dict[str, Any]], w
 async def _read_prompts(remote: Remote, prompts: Sequence[dict[str, Any]], warn: Warn) -> None:
     """Each with placeholders as its arguments, which stand in the result where the arguments go."""
     for prompt in prompts[:_MOST_READ]:
-        names = [
-            argument["name"] for argument in prompt.get("arguments") or () if isinstance(argument.get("name"), str)
-        ]
-        arguments = {name: f"{{{{args.{name}}}}}" for name in names}
+        given = prompt.get("arguments")
+        names = [_object(argument).get("name") for argument in (given if isinstance(given, list) else ())]
+        arguments = {name: f"{{{{args.{name}}}}}" for name in names if isinstance(name, str)}
         try:
             result = await remote.request("prompts/get", {"name": prompt["name"], "arguments": arguments})
         except RemoteError as error:
@@ -182,7 +182,7 @@ async def _make_calls(remote: Remote, tools: list[dict[str, Any]], calls: Sequen
             warn(f"tool {name}: the server does not list it")
             continue
         try:
-            result = await remote.call(name, arguments, known[name].get("inputSchema") or {})
+            result = await remote.call(name, arguments, _object(known[name].get("inputSchema")))
         except RemoteError as error:
             warn(f"tool {name}: {error}")
             continue
@@ -207,3 +207,8 @@ def _sound(kind: str, entries: Sequence[dict[str, Any]], warn: Warn) -> list[dic
 
 def _chosen(entry: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     return {key: entry[key] for key in keys if entry.get(key) is not None}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """An object, or an empty one in place of anything else: a server may say what it likes."""
+    return value if isinstance(value, dict) else {}

@@ -12,6 +12,7 @@ from aimock import AIMock
 from aimock.exchange import Exchange
 from aimock.net.exchange import Answer, Whole
 from aimock.record.upstream import UpstreamFailed
+from aimock.surfaces.mcp.importing import Wanted, imported
 from aimock.surfaces.mcp.mock import MCPMock
 from aimock.surfaces.mcp.remote import Remote, RemoteError
 from aimock.surfaces.mounted import Mounted
@@ -169,6 +170,39 @@ async def test_an_error_is_the_server_s(odd: Odd, url: str) -> None:
     )
     with pytest.raises(RemoteError, match=r"Method not found \(-32601\)"):
         await ask(url)
+
+
+async def test_what_makes_no_sense_is_left_out(odd: Odd, url: str) -> None:
+    capabilities = {"tools": {}, "resources": {}, "prompts": {}}
+    odd.say["initialize"] = result(INITIALIZED | {"capabilities": capabilities, "serverInfo": "odd", "_meta": 1})
+    tools = [1, {}, {"name": 2}, {"name": "t", "inputSchema": 3}, {"name": "u", "inputSchema": {"type": "array"}}]
+    odd.say["tools/list"] = result({"tools": [*tools, {"name": "good", "inputSchema": None}], "nextCursor": 5})
+    odd.say["resources/list"] = result({"resources": "none"})
+    odd.say["resources/templates/list"] = result({"resourceTemplates": [{"uriTemplate": "x{"}]})
+    odd.say["prompts/list"] = result({"prompts": [{"name": "p", "arguments": [1, {"name": 2}]}, {"name": "q"}]})
+    odd.say["prompts/get"] = result({"messages": [{"role": "user", "content": "hi"}], "_meta": "?"})
+    odd.say["tools/call"] = result({"resultType": "input_required"})
+    warned: list[str] = []
+    remote = Remote(url, patience=5)
+    section = await imported(remote, [Wanted("good", {})], warned.append)
+    await remote.aclose()
+    assert [tool["name"] for tool in section["tools"]] == ["good"]
+    assert section["prompts"] == [{"name": "q", "result": {"messages": [{"role": "user", "content": "hi"}]}}]
+    assert section["resourceTemplates"] == []
+    assert [text.partition(":")[0] for text in warned] == [
+        "tool good",
+        "tools",
+        "tools",
+        "resourceTemplates",
+        "prompts",
+    ]
+
+
+async def test_a_server_that_never_ends_its_list(odd: Odd, url: str) -> None:
+    odd.say["tools/list"] = result({"tools": [{"name": "t"}], "nextCursor": "again"})
+    remote = Remote(url, patience=5)
+    assert len((await imported(remote, [], print))["tools"]) == 1
+    await remote.aclose()
 
 
 async def test_a_revision_that_nobody_knows(odd: Odd, url: str) -> None:
