@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aimock.server import AIMock, LLMock
     from aimock.suite import MockSuite, create_mock_suite
+    from aimock.surfaces.mcp.mock import MCPMock as MCPMock
 
 __all__ = ["AIMock", "LLMock", "MockSuite", "__version__", "create_mock_suite"]
 

@@ -23,6 +23,7 @@ class Service(NamedTuple):
 
 
 SERVICES: Mapping[str, Service] = {
+    "mcp": Service("aimock.surfaces.mcp", "MCPMock"),
     "a2a": Service("aimock.surfaces.a2a", "A2AMock"),
     "agui": Service("aimock.surfaces.agui", "AGUIMock"),
 }

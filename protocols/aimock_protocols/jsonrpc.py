@@ -15,6 +15,8 @@ from typing import Any
 import attrs
 import orjson
 
+from aimock_protocols.json_bodies import is_writable
+
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
@@ -77,11 +79,14 @@ class RpcError(Exception):
 
 
 def loads(body: bytes | str) -> Any:
-    """The JSON value of a body. Raises RpcError (-32700)."""
+    """The JSON value of a body, which can be written again. Raises RpcError (-32700)."""
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as wrong:
         raise RpcError(PARSE_ERROR, f"Parse error: {wrong}") from None
+    if not is_writable(value):
+        raise RpcError(PARSE_ERROR, "Parse error: nested too deeply")
+    return value
 
 
 def message(value: Any, *, null_ids: bool = False) -> Message:

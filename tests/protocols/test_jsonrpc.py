@@ -72,7 +72,10 @@ def test_what_is_none(value: object, code: int, id: jsonrpc.Id) -> None:
     assert refused.value.response() == jsonrpc.error(id, code, refused.value.message)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"jsonrpc": "2.0",}', b"\xff", b"NaN", b"[" * 5000, b'"\\ud800"'])
+DEEP = b"[" * 500 + b"]" * 500
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"jsonrpc": "2.0",}', b"\xff", b"NaN", b"[" * 5000, DEEP, b'"\\ud800"'])
 def test_what_is_no_json(body: bytes) -> None:
     with pytest.raises(RpcError) as refused:
         jsonrpc.loads(body)
