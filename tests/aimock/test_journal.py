@@ -57,6 +57,21 @@ def test_ids_are_unique_and_entries_are_stable(mock: AIMock, chat: Call) -> None
     assert mock.get_requests() == entries, "reading changes nothing"
 
 
+@pytest.mark.parametrize("padding", [0, 100_000])
+def test_a_body_that_is_nested_too_deeply_is_noted(mock: AIMock, call: Call, padding: int) -> None:
+    for depth in (200, *range(240, 260), 300):
+        nested = "[" * depth + "]" * depth
+        told = f'{{"model": "m", "messages": [], "user": "{"u" * padding}", "metadata": {{"x": {nested}}}}}'
+        call("POST", "/v1/chat/completions", told.encode(), port=mock.port)
+    shown = call("GET", "/__aimock/journal", port=mock.port)
+    assert shown.status == 200
+    bodies = [entry["body"] for entry in json.loads(shown.body)]
+    assert len(bodies) == 22
+    assert "nested deeper" in bodies[-1]["note"]
+    if not padding:
+        assert bodies[0]["model"] == "m"
+
+
 # -- secrets ---------------------------------------------------------------------------------------------------------
 
 
