@@ -14,6 +14,7 @@ pytest_plugins = ["pytester"]
 
 # Time is not what these tests are about: a busy machine draws examples slowly, and that is no failure.
 settings.register_profile("aimock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("smoke", settings.get_profile("aimock"), max_examples=20)  # for the other Pythons of CI
 settings.load_profile("aimock")
 
 
