@@ -15,9 +15,9 @@ from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
 from aimock.faults import Spoiler, beset
 from aimock.fixtures import Fixture, Found, Missed, Response
+from aimock.fixtures.recording import Tape
 from aimock.net.exchange import Answer, Request, Stream, Task, Whole
 from aimock.physics import kept_alive
-from aimock.record.tape import Tape
 from aimock.rendering import Renderer, Renderings
 from aimock.settings import matches_history
 from aimock.surfaces import pipeline
