@@ -240,7 +240,7 @@ def record(value: Any) -> RecordConfig:
 
 
 @_expects({"type": "boolean"})
-def _boolean(value: Any) -> bool:
+def boolean(value: Any) -> bool:
     if type(value) is not bool:
         raise ValueError("true or false")
     return value
@@ -250,7 +250,7 @@ _FILLED = {"type": "string", "minLength": 1}
 
 
 @_expects(_FILLED)
-def _string(value: Any) -> str:
+def filled_string(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a string that is not empty")
     return value
@@ -317,9 +317,9 @@ PORT = whole_number(0, 65535)
 
 _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "port": ("port", PORT),
-    "host": ("host", _string),
+    "host": ("host", filled_string),
     "tls": ("tls", tls),
-    "strict": ("strict", _boolean),
+    "strict": ("strict", boolean),
     "seed": ("seed", seed),
     "frozenTime": ("frozen_time", moment),
     "llm.fixtures": ("fixtures", _sources),
@@ -330,14 +330,14 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "llm.record": ("record", record),
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
-    "llm.rewriteIds": ("rewrite_ids", _boolean),
+    "llm.rewriteIds": ("rewrite_ids", boolean),
     "llm.logLevel": ("log_level", log_level),
-    "llm.watch": ("watch", _boolean),
-    "llm.validateOnLoad": ("validate_on_load", _boolean),
+    "llm.watch": ("watch", boolean),
+    "llm.validateOnLoad": ("validate_on_load", boolean),
     "journal.max": ("journal_max", whole_number(0)),
     "journal.fixtureCountsMax": ("fixture_counts_max", whole_number(0)),
-    "metrics": ("metrics", _boolean),
-    "http2": ("http2", _boolean),
+    "metrics": ("metrics", boolean),
+    "http2": ("http2", boolean),
     "auth.apiKeys": ("api_keys", api_keys),
     "realtime.beta": ("beta", _one_of("reject", "shim")),
     "realtime.vad": ("vad", _one_of("off", "energy")),

@@ -34,7 +34,7 @@ _AS_TOLD = (Outcome.DELIVERED, Outcome.BROKEN_OFF)
 
 _TRUNCATION_NOTE = "The request body was larger than the journal keeps; its size is that of the neutral JSON form."
 
-_NESTED_NOTE = "The request body is nested deeper than JSON is written here."
+_NESTED = {"__aimock_truncated": True, "note": "The request body is nested deeper than JSON is written here."}
 
 INTERNAL = "internal"
 """The `source` of an answer that tells of this server's own trouble."""
@@ -124,7 +124,7 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         """The entry as the control API shows it."""
-        head = self.request.head
+        head, body = self.request.head, self.body()
         response: dict[str, Any] = {
             "status": self.status,
             "fixture": describe(self.fixture) if self.fixture is not None else None,
@@ -149,7 +149,7 @@ class Entry:
             "method": head.method,
             "path": redact_target(head.target),
             "headers": redact_headers(head.header_lines) | {"x-request-id": request_id(self.plan.steering, self.stamp)},
-            "body": _writable(self.body()),
+            "body": body if _size(body) is not None else dict(_NESTED),
             "response": response,
             "seed": self.seed,
         }
@@ -185,17 +185,18 @@ class Journal:
 
 def _bounded(entry: Entry) -> dict[str, Any] | None:
     """The neutral body, or, if it is too large to keep, what stands in for it."""
-    body = _writable(entry.body())
-    size = len(orjson.dumps(body))
+    body = entry.body()
+    size = _size(body)
+    if size is None:
+        return dict(_NESTED)
     if size <= MAX_BODY_BYTES:
         return body
     return {"__aimock_truncated": True, "originalByteSize": size, "note": _TRUNCATION_NOTE}
 
 
-def _writable(body: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The body, or a note in its place if it is nested deeper than JSON can be written."""
+def _size(body: dict[str, Any] | None) -> int | None:
+    """Bytes of the body as JSON; None if it is nested deeper than JSON can be written."""
     try:
-        orjson.dumps([[[[body]]]])  # as deep as it stands where it is shown
+        return len(orjson.dumps([[[[body]]]])) - 8  # as deep as it stands where it is shown
     except TypeError:
-        return {"__aimock_truncated": True, "note": _NESTED_NOTE}
-    return body
+        return None

@@ -7,6 +7,7 @@ is not finished.
 
 from __future__ import annotations
 
+import abc
 import functools
 import logging
 import re
@@ -89,7 +90,7 @@ class Application:
             raise ValueError(f"no ASGI connection of type {scope['type']!r} is served")
 
 
-class ASGIExchange:
+class ASGIExchange(abc.ABC):
     """One request, and the performance of its answer. `family` goes before the types of the response's messages."""
 
     family = "http.response"
@@ -114,8 +115,9 @@ class ASGIExchange:
             logger.exception("a request failed")
             await self.end(Ending.FIN)
 
+    @abc.abstractmethod
     async def converse(self) -> None:
-        raise NotImplementedError
+        """Reads the request and performs its answer. What it raises ends the connection."""
 
     # -- sending ---------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import attrs
 
-from aimock.config import Check, number, unknown_key, whole_number
+from aimock.config import Check, boolean, number, unknown_key, whole_number
 from aimock.record.credentials import read_key
 from aimock.record.providers import SCHEMES
 from aimock.record.urls import read_base
@@ -87,12 +87,6 @@ class _Unfit(ValueError):
     """Something within the value of a key. The text goes after the key, and shows no credential."""
 
 
-def _boolean(value: Any) -> bool:
-    if type(value) is not bool:
-        raise ValueError("true or false")
-    return value
-
-
 def _mode(value: Any) -> str:
     if value not in get_args(Mode):
         raise ValueError(f"one of {', '.join(get_args(Mode))}")
@@ -164,7 +158,6 @@ def _of_each(providers: Iterable[str], schema: Mapping[str, Any]) -> Mapping[str
 
 _FILLED = {"type": "string", "minLength": 1}
 _KEYED = [name for name, scheme in SCHEMES.items() if scheme is not None]
-_BOOLEAN = Check(_boolean, {"type": "boolean"})
 
 _KEYS: Mapping[str, tuple[str, Check[Any]]] = {
     "providers": (
@@ -173,18 +166,18 @@ _KEYS: Mapping[str, tuple[str, Check[Any]]] = {
     ),
     "providerKeys": ("provider_keys", Check(_by_provider("key", _key), _of_each(_KEYED, _FILLED))),
     "fixturePath": ("fixture_path", Check(_path, _FILLED)),
-    "proxyOnly": ("proxy_only", _BOOLEAN),
+    "proxyOnly": ("proxy_only", boolean),
     "mode": ("mode", Check(_mode, {"enum": list(get_args(Mode))})),
-    "recordFullModelVersion": ("record_full_model_version", _BOOLEAN),
+    "recordFullModelVersion": ("record_full_model_version", boolean),
     "upstreamTimeoutMs": ("upstream_timeout_ms", number(0, exclusive=True)),
     "bodyTimeoutMs": ("body_timeout_ms", number(0, exclusive=True)),
     "maxProxyBufferBytes": ("max_proxy_buffer_bytes", Check(_buffered, whole_number(1).schema)),
     "maxProxyBufferFrames": ("max_proxy_buffer_frames", whole_number(1)),
-    "normalizeStatus": ("normalize_status", _BOOLEAN),
-    "recordErrors": ("record_errors", _BOOLEAN),
-    "sequence": ("sequence", _BOOLEAN),
-    "coalesce": ("coalesce", _BOOLEAN),
-    "rewriteIds": ("rewrite_ids", _BOOLEAN),
+    "normalizeStatus": ("normalize_status", boolean),
+    "recordErrors": ("record_errors", boolean),
+    "sequence": ("sequence", boolean),
+    "coalesce": ("coalesce", boolean),
+    "rewriteIds": ("rewrite_ids", boolean),
     "redact": ("redact", Check(_patterns, {"type": "array", "items": _FILLED})),
 }
 """JSON key to attribute and check; a check's ValueError says what was expected."""

@@ -80,16 +80,18 @@ class ServiceMock(Generic[S]):
     @property
     def url(self) -> str:
         """Where clients reach it. Raises RuntimeError unless its server is running."""
-        if self._server is None:
-            raise RuntimeError("the service is not mounted, and has no server of its own that is running")
-        return self._server.url + self.service.path
+        return self._serving.url + self.service.path
 
     @property
     def port(self) -> int:
         """Raises RuntimeError unless its server is running."""
+        return self._serving.port
+
+    @property
+    def _serving(self) -> AIMock:
         if self._server is None:
             raise RuntimeError("the service is not mounted, and has no server of its own that is running")
-        return self._server.port
+        return self._server
 
     # -- what it does ----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ are the same as everywhere, by the methods here.
 from __future__ import annotations
 
 import abc
+import contextlib
 import functools
 import itertools
 import logging
@@ -27,8 +28,6 @@ from aimock_protocols.canonical import Allowance, ErrorReply, Excess, Frame
 logger = logging.getLogger("aimock")
 
 _OTHER = "/{other}"
-_AT_ONCE = 64
-"""Tasks beside the requests; more wait."""
 
 
 class Guard(Protocol):
@@ -49,6 +48,8 @@ class Mounted(abc.ABC):
 
     name: ClassVar[str]
     """What the journal, metrics and health call its kind."""
+    most_at_once: ClassVar[int | None] = 64
+    """Tasks beside the requests; more wait. None: its owner bounds them."""
     paths: ClassVar[frozenset[str]] = frozenset()
     """Those inside the mount, beside its root, that metrics tell apart."""
 
@@ -58,7 +59,8 @@ class Mounted(abc.ABC):
         self.guard: Guard | None = None
         """None: everybody is let in."""
         self._background: set[trio.CancelScope] = set()
-        self._room = trio.CapacityLimiter(_AT_ONCE)
+        most = self.most_at_once
+        self._room = contextlib.nullcontext() if most is None else trio.CapacityLimiter(most)
 
     # -- what a service says itself --------------------------------------------------------------------------------
 

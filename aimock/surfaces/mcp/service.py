@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import urllib.parse
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-
-import trio
 
 from aimock.exchange import Exchange
 from aimock.net.exchange import Answer, Whole
@@ -45,6 +43,9 @@ class MCPService(Mounted):
 
     name: ClassVar[str] = "mcp"
     paths: ClassVar[frozenset[str]] = frozenset({"/sse", "/messages"})
+    most_at_once: ClassVar[int | None] = None
+    """What waits for its client must not keep others waiting. How many there may be is bounded by the sessions, and in
+    the modern era by the connections, with which they end."""
 
     def __init__(self, options: Options | None = None, transport: Transport | None = None) -> None:
         super().__init__()
@@ -111,7 +112,7 @@ class MCPService(Mounted):
                 return answer
         method = exchange.head.method.upper()
         by_method = {
-            "/": {"POST": self._post, "GET": self._get, "DELETE": self._delete},
+            "/": {"POST": self._post, "GET": self._legacy.get, "DELETE": self._legacy.delete},
             "/sse": {"GET": self._old.get},
             "/messages": {"POST": self._old.post},
         }.get(path)
@@ -166,12 +167,6 @@ class MCPService(Mounted):
             level=tool.level if isinstance(tool, Tool) else None,
             own=Hostility(self, exchange, value, answering).strike,
         )
-
-    def _get(self, exchange: Exchange, answering: Answering) -> Answer:
-        return self._legacy.get(exchange, answering)
-
-    def _delete(self, exchange: Exchange, answering: Answering) -> Answer:
-        return self._legacy.delete(exchange, answering)
 
     def refuse(self, exchange: Exchange, status: int, message: str) -> Whole:
         answering = Answering(self, exchange, "unknown")
@@ -241,24 +236,6 @@ class MCPService(Mounted):
 
     def rewind(self, test_id: str | None = None) -> None:
         self.server.counters.rewind(test_id)
-
-    def spawn(self, work: Callable[[], Awaitable[None]]) -> trio.CancelScope:
-        """As for every service, but at once: what waits for its client must not keep others waiting. How many there may
-        be is bounded by the sessions, and in the modern era by the connections, with which they end."""
-        scope = trio.CancelScope()
-        self._background.add(scope)
-
-        async def run() -> None:
-            try:
-                with scope:
-                    await work()
-            except Exception:
-                logger.exception("a call of %s failed", self.path or self.name)
-            finally:
-                self._background.discard(scope)
-
-        trio.lowlevel.spawn_system_task(run)
-        return scope
 
 
 def _legacy_status(refused: RpcError) -> int:

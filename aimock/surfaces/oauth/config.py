@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from aimock.config import Check, number, unknown_key
+from aimock.config import Check, boolean, filled_string, number, unknown_key
 from aimock_protocols.oauth.clients import Client, check_redirect_uri, is_document
 from aimock_protocols.oauth.metadata import GRANT_TYPES, SECRET_METHODS
 from aimock_protocols.oauth.parameters import is_scope
@@ -93,18 +93,6 @@ def _shown(value: Any) -> str:
     return json.dumps(value, default=repr)[:80]
 
 
-def _boolean(value: Any) -> bool:
-    if type(value) is not bool:
-        raise ValueError("true or false")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("a string that is not empty")
-    return value
-
-
 def _array_of(holds: Callable[[Any], bool], words: str) -> Callable[[Any], tuple[str, ...]]:
     def read(value: Any) -> tuple[str, ...]:
         if not isinstance(value, list | tuple) or not all(holds(each) for each in value):
@@ -150,11 +138,9 @@ def _is_target(value: Any) -> bool:
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _SCOPES = Check(_array_of(is_scope, "an array of scopes, which have no spaces in them"), _TEXTS)
 _SECONDS = number(0, exclusive=True)
-_BOOLEAN = Check(_boolean, {"type": "boolean"})
-_TEXT = Check(_text, {"type": "string", "minLength": 1})
 _CLIENT_KEYS: _Keys = {
-    "clientId": ("client_id", _TEXT),
-    "clientSecret": ("secret", _TEXT),
+    "clientId": ("client_id", filled_string),
+    "clientSecret": ("secret", filled_string),
     "redirectUris": (
         "redirect_uris",
         Check(_array_of(_is_target, "an array of URIs by https, to loopback, or of a scheme of their own"), _TEXTS),
@@ -174,10 +160,10 @@ _KEYS: _Keys = {
     "accessTokenSeconds": ("access_token_seconds", _SECONDS),
     "refreshTokenSeconds": ("refresh_token_seconds", _SECONDS),
     "codeSeconds": ("code_seconds", _SECONDS),
-    "refreshTokens": ("refresh_tokens", _BOOLEAN),
-    "rotateRefreshTokens": ("rotate_refresh_tokens", _BOOLEAN),
-    "registration": ("registration", _BOOLEAN),
-    "clientMetadataDocuments": ("client_metadata_documents", _BOOLEAN),
+    "refreshTokens": ("refresh_tokens", boolean),
+    "rotateRefreshTokens": ("rotate_refresh_tokens", boolean),
+    "registration": ("registration", boolean),
+    "clientMetadataDocuments": ("client_metadata_documents", boolean),
     "clients": (
         "clients",
         Check(_clients, {"type": "array", "items": _object_schema(_CLIENT_KEYS, ("clientId",))}),
