@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from aimock.surfaces.vector.store import (
 SMALL = st.integers(-2, 2).map(float)
 """Few of them, so that there are ties; and their sums are exact, in whatever order."""
 IDS = st.integers(0, 12) | st.sampled_from("abcdef0")
-K = st.none() | st.integers(0, 8)
+K = st.none() | st.integers(0, 4)
 FORMS = {
     Form.DENSE: st.lists(SMALL, min_size=3, max_size=3).map(dense),
     Form.SPARSE: st.dictionaries(st.integers(0, 4), SMALL, max_size=4).map(lambda v: sparse([*v], [*v.values()])),
@@ -281,3 +282,67 @@ def test_near_ties_and_equals_among_many(measure: Measure, dimension: int) -> No
         alike: dict[bytes, float] = {}
         for hit in everything:
             assert alike.setdefault(numbers[int(hit.record.id)].tobytes(), hit.score) == hit.score
+
+
+@pytest.mark.parametrize("measure", list(Measure))
+@pytest.mark.parametrize("query", [[0.0, 0.0], [1.0, 0.0], [-1e-45, 1e-40], [3e38, -3e38], [1e-20, 1e20]])
+def test_nothing_and_what_is_huge_or_tiny_are_ordered_too(measure: Measure, query: list[float]) -> None:
+    parts = [0.0, 1e-45, -1e-45, 1e-40, 1e-20, 1.0, -1.0, 1e20, 3e38, -3e38]
+    numbers = [dense([a, b]) for a in parts for b in parts]
+    made = Collection("docs", id="1", dialects={"qdrant"}, fields={"": Field(measure)})
+    made.namespace().put(Record(i, {"": row}) for i, row in enumerate(numbers))
+    taken = made.namespace().snapshot()
+    everything = taken.nearest("", dense(query), None)
+    within(measure, dense(query), everything, taken)
+    assert_ordered(measure, everything)
+    for k in (1, 5, 50, 99):
+        assert taken.nearest("", dense(query), k) == everything[:k]
+
+
+# -- many changes -------------------------------------------------------------------------------------------------------
+
+
+def test_snapshots_hold_through_many_changes() -> None:
+    """Each is asked again after those that came later."""
+    random = np.random.default_rng(1)
+    field = Field(Measure.DOT)
+    made = Collection("docs", id="1", dialects={"qdrant"}, fields={"": field})
+    namespace = made.namespace()
+    model: Model = {}
+    taken: list[tuple[Snapshot, Model]] = []
+    for _ in range(400):
+        coming = [
+            Record(int(id), {"": random.integers(-9, 9, 3).astype(np.float32)})
+            for id in random.integers(0, 60, random.integers(1, 9))
+        ]
+        namespace.put(coming)
+        model |= {record.id: record for record in coming}
+        for id in random.integers(0, 60, random.integers(0, 12)).tolist():
+            assert namespace.delete([id]) == (id in model)
+            model.pop(id, None)
+        taken = [*taken[-5:], (namespace.snapshot(), dict(model))]
+        for snapshot, held in taken:
+            query = random.integers(-9, 9, 3).astype(np.float32)
+            hits = snapshot.nearest("", query, 5)
+            expected = vector_oracle.nearest(field, "", query, held.values())[:5]
+            assert [(hit.record.id, hit.score) for hit in hits] == expected
+
+
+def test_what_is_gone_takes_no_room() -> None:
+    """However often records are replaced or go, no more than about twice what is there is held; some have vectors of
+    one field, some of two."""
+    random = np.random.default_rng(1)
+    fields = {"one": Field(Measure.DOT, 1000), "two": Field(Measure.DOT, 1000)}
+    namespace = Collection("docs", id="1", dialects={"qdrant"}, fields=fields).namespace()
+    row = np.ones(1000, np.float32)
+    tracemalloc.start()
+    try:
+        for _ in range(2000):
+            names = ["one", "two"][: random.integers(1, 3)]
+            namespace.put([Record(int(random.integers(0, 100)), dict.fromkeys(names, row))])
+            namespace.delete([int(random.integers(0, 200))])
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    there = sum(vector.nbytes for record in namespace for vector in record.vectors.values())
+    assert there < held < 2.5 * there + 1_000_000
