@@ -299,7 +299,7 @@ def test_nothing_and_what_is_huge_or_tiny_are_ordered_too(measure: Measure, quer
         assert taken.nearest("", dense(query), k) == everything[:k]
 
 
-# -- many changes -------------------------------------------------------------------------------------------------------
+# -- many changes ----------------------------------------------------------------------------------------------------
 
 
 def test_snapshots_hold_through_many_changes() -> None:
@@ -321,9 +321,9 @@ def test_snapshots_hold_through_many_changes() -> None:
             assert namespace.delete([id]) == (id in model)
             model.pop(id, None)
         taken = [*taken[-5:], (namespace.snapshot(), dict(model))]
-        for snapshot, held in taken:
+        for earlier, held in taken:
             query = random.integers(-9, 9, 3).astype(np.float32)
-            hits = snapshot.nearest("", query, 5)
+            hits = earlier.nearest("", query, 5)
             expected = vector_oracle.nearest(field, "", query, held.values())[:5]
             assert [(hit.record.id, hit.score) for hit in hits] == expected
 
