@@ -336,7 +336,7 @@ def test_what_is_gone_takes_no_room() -> None:
     tracemalloc.start()
     try:
         for i in range(1000):
-            namespace.put([Record(i, {name: row for name in ["two", "one"][i % 3 == 0 :]})])
+            namespace.put([Record(i, dict.fromkeys(["two", "one"][i % 3 == 0 :], row))])
         for i in range(1000):
             if i % 8:
                 namespace.delete([i])

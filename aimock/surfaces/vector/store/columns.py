@@ -22,6 +22,8 @@ _CLEANED = 2
 """Blocks at most that are cleaned at a time: that takes some milliseconds each, and streams wait."""
 
 _NEVER = np.iinfo(np.int64).max
+_NOTHING = Sparse(np.empty(0, np.uint32), np.empty(0, np.float32))
+_GONE = Record("", {})
 
 
 class Block:
@@ -35,7 +37,7 @@ class Block:
         self.died = np.full(size, _NEVER, np.int64)
         self.dead = 0
         self.records: list[Record] = []
-        """Of the rows that are written."""
+        """Of the rows that are written; or `_GONE`, if it is dead and nobody could ask for it."""
         self.rows: Floats = np.empty((size, dimension or 0), np.float32)
         """Of no width where records have their vectors to themselves: those of no fixed size."""
         self.squares: Doubles = np.empty(size if dimension else 0, np.float64)
@@ -71,8 +73,8 @@ class Block:
         first; if two threads do at once, they make the same."""
         made, written = self._postings, len(self.records)
         if made is None or made.vectors != written:
-            vectors = (record.vectors[name] for record in self.records[:written])
-            made = self._postings = Postings.of([vector for vector in vectors if isinstance(vector, Sparse)])
+            vectors = (record.vectors.get(name) for record in self.records[:written])
+            made = self._postings = Postings.of([each if isinstance(each, Sparse) else _NOTHING for each in vectors])
         return made
 
 
@@ -103,14 +105,18 @@ class Column:
         self._slots[record.id] = _Slot(block, len(block.records))
         block.add(record, at)
 
-    def remove(self, id: Id, at: int) -> None:
+    def remove(self, id: Id, at: int, is_read: bool) -> None:
+        """`is_read`: somebody may have a snapshot with it."""
         slot = self._slots.pop(id, None)
         if slot is None:
             return
-        slot.block.died[slot.row] = at
-        slot.block.dead += 1
-        if slot.block.is_full and slot.block.dead == len(slot.block.born):
-            self.blocks.remove(slot.block)
+        block, row = slot
+        block.died[row] = at
+        block.dead += 1
+        if not is_read:
+            block.records[row] = _GONE
+        if block.is_full and block.dead == len(block.born):
+            self.blocks.remove(block)
 
     def repoint(self, record: Record) -> None:
         """The record's row here has that record from now on, which says the same."""

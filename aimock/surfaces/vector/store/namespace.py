@@ -34,6 +34,8 @@ class Namespace:
         self._columns: dict[str, Column] = {}
         self._next_place = 0
         self._readers: weakref.WeakSet[Snapshot] = weakref.WeakSet()
+        self._is_lent = False
+        """A snapshot was taken of the records as they are."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -53,6 +55,7 @@ class Namespace:
         blocks = {name: (*column.blocks,) for name, column in self._columns.items()}
         taken = Snapshot(self._records, dict(self._collection.fields), blocks, self._collection.operations)
         self._readers.add(taken)
+        self._is_lent = True
         return taken
 
     def put(self, records: Iterable[Record]) -> None:
@@ -94,7 +97,7 @@ class Namespace:
             for id in going:
                 del self._records[id]
                 for column in self._columns.values():
-                    column.remove(id, at)
+                    column.remove(id, at, bool(self._readers))
             self._clean(at)
         return len(going)
 
@@ -115,9 +118,9 @@ class Namespace:
 
     def _change(self) -> None:
         """Before the records change: a snapshot that somebody reads keeps them as they are."""
-        if self._readers:
+        if self._is_lent and self._readers:
             self._records = dict(self._records)
-            self._readers.clear()
+        self._is_lent = False
 
     def _new_place(self) -> int:
         self._next_place += 1
@@ -127,7 +130,7 @@ class Namespace:
         """Puts it there, its vectors into their columns."""
         if record.id in self._records:
             for column in self._columns.values():
-                column.remove(record.id, version)
+                column.remove(record.id, version, bool(self._readers))
         columns = {name: self._column(name) for name in record.vectors}
         vectors = {name: column.write(record.vectors[name]) for name, column in columns.items()}
         placed = Record(record.id, vectors, record.metadata, record.document, record.uri, version, place, size)
@@ -139,7 +142,7 @@ class Namespace:
         """Lets go of some of the blocks that are mostly dead. Whoever reads them has them still."""
         for name, column in self._columns.items():
             for record in column.stragglers():
-                column.remove(record.id, at)
+                column.remove(record.id, at, bool(self._readers))
                 moved = attrs.evolve(record, vectors={**record.vectors, name: column.write(record.vectors[name])})
                 column.add(moved, at)
                 self._records[moved.id] = moved
