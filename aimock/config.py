@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.record.config import RecordConfig
     from aimock.surfaces.mounted import Mounted
     from aimock.tls import TLS
+    from aimock_protocols.canonical import Embeddings
     from aimock_protocols.sessions import Options
 
 
@@ -52,6 +53,7 @@ class Config:
     quota: Quota | None = None
     chunk_size: int | None = None
     replay_speed: float | None = None
+    embeddings: Embeddings | None = None
     rewrite_ids: bool | None = None
     log_level: str | None = None
     watch: bool | None = None
@@ -145,6 +147,8 @@ def _one_of(*words: str) -> Check[str]:
 
 
 log_level = _one_of(*LOG_LEVELS)
+EMBEDDINGS = ("hash", "semantic")
+embeddings = _one_of(*EMBEDDINGS)
 
 
 @_expects({"type": "integer"})
@@ -330,6 +334,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "llm.record": ("record", record),
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
+    "llm.embeddings": ("embeddings", embeddings),
     "llm.rewriteIds": ("rewrite_ids", boolean),
     "llm.logLevel": ("log_level", log_level),
     "llm.watch": ("watch", boolean),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import attrs
 
 from aimock.exchange import Exchange
 from aimock.fixtures import Found, Missed, Question, Response
 from aimock.fixtures.fixture import Fixture
-from aimock.net.exchange import Answer
+from aimock.net.exchange import Answer, Whole
 from aimock.surfaces.llm import Asked, LLMSurface
-from aimock_protocols.canonical import ErrorReply, Vectors
+from aimock_protocols.canonical import ErrorReply, Reply, Vectors
 
 _FOLLOWS_FROM_TEXT = "follows from the text"
 """What such vectors are kept by: the shape of the request has the texts."""
@@ -81,6 +83,12 @@ class EmbeddingSurface(LLMSurface):
             return self._error(exchange, ErrorReply(message, "server_error"), fixture)
         vectors = _given(response, len(_texts(asked)))
         return self._whole(exchange, asked, fixture, vectors, fixture if response is fixture.response else None)
+
+    def _whole(
+        self, exchange: Exchange, asked: Asked, fixture: Fixture | None, reply: Reply | Vectors, source: Hashable
+    ) -> Whole:
+        reply = attrs.evolve(reply, manner=exchange.state.settings.embeddings)
+        return super()._whole(exchange, asked, fixture, reply, source)
 
     def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Answer:
         if exchange.strict:
