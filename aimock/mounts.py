@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from aimock.net.exchange import Head
     from aimock.surfaces.mock import ServiceMock
     from aimock.surfaces.mounted import Guard, Mounted
 
@@ -86,6 +87,11 @@ class Mounts:
             if (method, path) in service.origin_routes:
                 return Located(service, path, path)
         return None
+
+    def claimed(self, head: Head) -> Located | None:
+        """The first service that answers at the origin what no route is for."""
+        service = next((service for service in self._services.values() if service.claims(head)), None)
+        return None if service is None else Located(service, head.path, service.label(head.path))
 
 
 def from_config(name: str, value: Any, directory: Path) -> list[tuple[str, Mounted]]:

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 import trio
@@ -21,7 +21,7 @@ from aimock.exchange import Exchange
 from aimock.faults import OVERLOADED, Spoiler, beset, delay_of, limit_of, spoiled_frames
 from aimock.fixtures.faults import Fault
 from aimock.journal import Entry
-from aimock.net.exchange import Answer, Ending, Headers, Stream, Whole
+from aimock.net.exchange import Answer, Ending, Head, Headers, Stream, Whole
 from aimock.surfaces.timing import ErrorFrame, Timed, ended_by
 from aimock_protocols.canonical import Allowance, ErrorReply, Excess, Frame
 
@@ -69,6 +69,11 @@ class Mounted(abc.ABC):
         """Methods and paths at the origin itself that it answers too, if no service before it does; `respond` gets such
         a path as it is."""
         return ()
+
+    def claims(self, head: Head) -> bool:
+        """Whether it answers a request at the origin itself that no route here is for; `respond` gets the path as it
+        is. Routes of a known number are better told as extra ones."""
+        return False
 
     @abc.abstractmethod
     def respond(self, exchange: Exchange, path: str) -> Answer:
@@ -122,13 +127,14 @@ class Mounted(abc.ABC):
             raise ValueError(f"path: the service is mounted at {self.path} already")
         self.path = path
 
-    def noted(self, exchange: Exchange, status: int, method: str, body: Any = None) -> Entry:
+    def noted(self, exchange: Exchange, status: int, method: str | Mapping[str, str], body: Any = None) -> Entry:
         """Journals the exchange and counts it; once for each. `method`: what metrics tell requests apart by, of a
-        bounded number. `body`: the request as it was understood."""
+        bounded number; or all such labels. `body`: the request as it was understood."""
         if body is not None:
             exchange.neutral = body if isinstance(body, dict) else {"body": body}
         if exchange.state.metrics is not None:
-            exchange.state.metrics.service_request(self.name, method)
+            labels = {"method": method} if isinstance(method, str) else method
+            exchange.state.metrics.service_request(self.name, labels)
         return exchange.record(status)
 
     def missed(self, exchange: Exchange, why: str) -> None:

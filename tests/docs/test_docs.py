@@ -556,7 +556,7 @@ def check_metrics() -> None:
     metrics.request("GET", "/", "200", 0.1)
     metrics.chaos_triggered("drop", "fixture")
     metrics.chaos_bypassed("malformed", "proxy", "sse_streamed")
-    metrics.service_request("mcp", "tools/call")
+    metrics.service_request("mcp", {"method": "tools/call"})
     kinds = dict(re.findall(r"# TYPE (\S+) (\S+)", metrics.exposition()))
     assert {code(row[0])[0]: row[1] for row in TABLES["metrics"]} == kinds
     for row in TABLES["metrics"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import urllib.parse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ class A2AService(Mounted):
         inside = self._addressed(path).path
         return super().label(inside) if inside in ("/", *_CARD_PATHS) else "/{operation}"
 
-    def noted(self, exchange: Exchange, status: int, method: str, body: Any = None) -> Entry:
+    def noted(self, exchange: Exchange, status: int, method: str | Mapping[str, str], body: Any = None) -> Entry:
         return super().noted(exchange, status, method, redacted(body))
 
     async def aclose(self) -> None:
