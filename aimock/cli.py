@@ -19,6 +19,7 @@ import attrs
 
 from aimock import __version__, checks, logs, readers
 from aimock.config import (
+    EMBEDDING_MANNERS,
     LOG_LEVELS,
     PORT,
     Config,
@@ -131,7 +132,7 @@ def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentPars
     )
     add(
         "--embeddings",
-        type=readers.named(EMBEDDINGS),
+        type=readers.named(EMBEDDING_MANNERS),
         metavar="HOW",
         help="vectors of texts without a fixture: hash (default), or semantic: related texts are near",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 
@@ -147,8 +147,8 @@ def _one_of(*words: str) -> Check[str]:
 
 
 log_level = _one_of(*LOG_LEVELS)
-EMBEDDINGS = ("hash", "semantic")
-embeddings = _one_of(*EMBEDDINGS)
+EMBEDDING_MANNERS = ("hash", "semantic")
+embedding_manner = cast("Check[Embeddings]", _one_of(*EMBEDDING_MANNERS))
 
 
 @_expects({"type": "integer"})
@@ -334,7 +334,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "llm.record": ("record", record),
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
-    "llm.embeddings": ("embeddings", embeddings),
+    "llm.embeddings": ("embeddings", embedding_manner),
     "llm.rewriteIds": ("rewrite_ids", boolean),
     "llm.logLevel": ("log_level", log_level),
     "llm.watch": ("watch", boolean),

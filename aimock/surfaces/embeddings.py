@@ -87,7 +87,8 @@ class EmbeddingSurface(LLMSurface):
     def _whole(
         self, exchange: Exchange, asked: Asked, fixture: Fixture | None, reply: Reply | Vectors, source: Hashable
     ) -> Whole:
-        reply = attrs.evolve(reply, manner=exchange.state.settings.embeddings)
+        if isinstance(reply, Vectors):
+            reply = attrs.evolve(reply, manner=exchange.state.settings.embeddings)
         return super()._whole(exchange, asked, fixture, reply, source)
 
     def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Answer:
