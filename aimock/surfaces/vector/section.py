@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +13,7 @@ import attrs
 from aimock import reading
 from aimock.reading import Check, Fields, Keys, inside, keyed, members, reads, unlike, wrong
 from aimock.surfaces.vector.script import Failure, Script
-from aimock.surfaces.vector.store import Collection as Kept
-from aimock.surfaces.vector.store import Field, Form, Measure, Record, Store, StoreError
+from aimock.surfaces.vector.store import Collection, Field, Form, Measure, Record, Store, StoreError
 from aimock.surfaces.vector.written import (
     RECORD_SCHEMA,
     UNNAMED,
@@ -129,9 +128,8 @@ class Definition(NamedTuple):
         told = dict(self.told.get("fields", {}))
         if UNNAMED not in told and ("dimension" in self.told or "metric" in self.told or not (told or known)):
             own = known.get(UNNAMED, Field(Measure.COSINE))
-            told[UNNAMED] = Field(
-                self.told.get("metric", own.measure), self.told.get("dimension", own.dimension), own.form
-            )
+            metric, dimension = self.told.get("metric", own.measure), self.told.get("dimension", own.dimension)
+            told[UNNAMED] = attrs.evolve(own, measure=metric, dimension=dimension)
         fields = dict(known)
         for name, field in told.items():
             own = fields.get(name, field)
@@ -167,33 +165,32 @@ def definitions(value: Any, place: str, directory: Path | None) -> list[Definiti
 # -- into the store ----------------------------------------------------------------------------------------------------
 
 
-def take(store: Store, defined: Iterable[Definition], kept: Collection[Kept] = (), *, piecemeal: bool = False) -> int:
+def take(store: Store, defined: Iterable[Definition], kept: Sequence[Collection] = (), piecemeal: bool = False) -> int:
     """Makes collections, or adds to those of their names, and says how many collections, records and results those
     were. Those that are `kept` get no records: what they have has come later. Raises ValueError that names the place;
     nothing has been added then, unless the store is full, or it was done piecemeal, for which less memory will do."""
     planned = []
     for definition in defined:
-        collection = found(store, definition)
+        collection = find(store, definition.told["name"], definition.seen_by, definition.place)
         fields = definition.fields({} if collection is None else collection.fields)
         records = () if collection in kept else definition.records(fields)
         planned.append((definition, collection, fields, records if piecemeal else [*records]))
     return sum(_put(store, *each) for each in planned)
 
 
-def found(store: Store, definition: Definition) -> Kept | None:
-    """The collection that is meant by a name. Raises ValueError if there are several."""
-    name = definition.told["name"]
-    meant = [each for each in store if each.name == name and each.dialects & definition.seen_by]
+def find(store: Store, name: str, seen_by: Set[str] = frozenset(DIALECTS), place: str = "") -> Collection | None:
+    """The collection of a name that some dialects see. Raises ValueError if there are several."""
+    meant = [each for each in store if each.name == name and each.dialects & seen_by]
     if len(meant) > 1:
         owners = ", ".join(sorted(set().union(*(each.dialects for each in meant))))
-        raise wrong(inside(definition.place, "name"), f"is that of several collections: say which dialects ({owners})")
+        raise wrong(inside(place, "name"), f"is that of several collections: say which dialects ({owners})")
     return meant[0] if meant else None
 
 
 def _put(
     store: Store,
     definition: Definition,
-    collection: Kept | None,
+    collection: Collection | None,
     fields: dict[str, Field],
     records: Iterable[tuple[str, Record]],
 ) -> int:
@@ -201,7 +198,7 @@ def _put(
     try:
         if collection is None:
             own_id = uuid.uuid5(_IDS, "/".join([told["name"], *sorted(definition.seen_by)]))
-            collection = Kept(told["name"], id=str(own_id), dialects=definition.seen_by, fields=fields)
+            collection = Collection(told["name"], id=str(own_id), dialects=definition.seen_by, fields=fields)
             store.create(collection)
             added += 1
         for namespace, group in itertools.groupby(records, key=lambda each: each[0]):
@@ -216,7 +213,7 @@ def _put(
     return added + _tell(collection, told)
 
 
-def _tell(collection: Kept, told: Mapping[str, Any]) -> int:
+def _tell(collection: Collection, told: Mapping[str, Any]) -> int:
     """Tells it what it is to answer beforehand."""
     if _SCRIPTED.isdisjoint(told):
         return 0
@@ -229,7 +226,7 @@ def _tell(collection: Kept, told: Mapping[str, Any]) -> int:
     return len(told.get("queryResults", ()))
 
 
-def script_of(collection: Kept) -> Script:
+def script_of(collection: Collection) -> Script:
     """What it was told, which is nothing at first."""
     if collection.script is None:
         collection.script = Script()
@@ -268,14 +265,15 @@ class Section(NamedTuple):
     collections: list[Definition]
 
 
-def read_section(value: Any, directory: Path | None = None) -> Section:
-    """Paths are relative to the directory; without one, no file is read or written. Raises ValueError."""
+def read_section(value: Any, directory: Path | None, *, is_start: bool = True) -> Section:
+    """Paths are relative to the directory; without one, no file is read. What the store and the dialects are can be
+    told at the start only. Raises ValueError."""
     told = keyed(value, "", _SECTION)
+    for key in told.keys() - {"collections"} if not is_start else ():
+        raise wrong(key, "can be told at the start only")
     store = dict(told.get("limits", {}))
     if "file" in told:
-        if directory is None:
-            raise wrong("file", "can be told at the start only")
-        store["file"] = directory / told["file"]
+        store["file"] = (directory or Path()) / told["file"]
     written = told.get("collections", Placed("collections", []))
     return Section(
         told.get("dialects", frozenset(DIALECTS)), store, definitions(written.value, written.place, directory)
