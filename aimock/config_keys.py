@@ -27,7 +27,9 @@ if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.tls import TLS
 
 LOG_LEVELS = ("silent", "warn", "info", "debug")
+EMBEDDING_MANNERS = ("hash", "semantic")
 PORT = whole_number(0, 65535)
+embedding_manner: Check[Any] = one_of(*EMBEDDING_MANNERS)
 
 
 @reads(
@@ -149,6 +151,7 @@ KEYS: Fields = {
     "llm.record": ("record", record),
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
+    "llm.embeddings": ("embeddings", embedding_manner),
     "llm.rewriteIds": ("rewrite_ids", flag),
     "llm.logLevel": ("log_level", one_of(*LOG_LEVELS)),
     "llm.watch": ("watch", flag),
