@@ -24,7 +24,7 @@ from aimock.config import (
     Failure,
     load_config,
 )
-from aimock.config_keys import EMBEDDINGS, LOG_LEVELS, PORT, api_keys
+from aimock.config_keys import EMBEDDING_MANNERS, LOG_LEVELS, PORT, api_keys
 from aimock.reading import count, integer, number, whole_number
 from aimock.record import agent_flags
 from aimock.record import flags as record_flags
@@ -126,7 +126,7 @@ def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentPars
     )
     add(
         "--embeddings",
-        type=readers.named(EMBEDDINGS),
+        type=readers.named(EMBEDDING_MANNERS),
         metavar="HOW",
         help="vectors of texts without a fixture: hash (default), or semantic: related texts are near",
     )

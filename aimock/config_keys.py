@@ -27,10 +27,10 @@ if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.tls import TLS
     from aimock_protocols.canonical import Embeddings
 
-EMBEDDINGS: tuple[Embeddings, ...] = ("hash", "semantic")
 LOG_LEVELS = ("silent", "warn", "info", "debug")
+EMBEDDING_MANNERS: tuple[Embeddings, ...] = ("hash", "semantic")
 PORT = whole_number(0, 65535)
-embeddings = one_of(*EMBEDDINGS)
+embedding_manner = one_of(*EMBEDDING_MANNERS)
 
 
 @reads(
@@ -152,7 +152,7 @@ KEYS: Fields = {
     "llm.record": ("record", record),
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
-    "llm.embeddings": ("embeddings", embeddings),
+    "llm.embeddings": ("embeddings", embedding_manner),
     "llm.rewriteIds": ("rewrite_ids", flag),
     "llm.logLevel": ("log_level", one_of(*LOG_LEVELS)),
     "llm.watch": ("watch", flag),

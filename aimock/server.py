@@ -26,8 +26,7 @@ import trio
 
 from aimock import choices, logs, sources
 from aimock.app import App
-from aimock.config_keys import PORT
-from aimock.config_keys import embeddings as embedding_manner
+from aimock.config_keys import PORT, embedding_manner
 from aimock.fixtures import Chaos, StreamingProfile
 from aimock.fixtures.question import Transform
 from aimock.journal import Journal
