@@ -53,7 +53,8 @@ class Namespace:
     def snapshot(self) -> Snapshot:
         """What it holds now; takes no time."""
         blocks = {name: (*column.blocks,) for name, column in self._columns.items()}
-        taken = Snapshot(self._records, dict(self._collection.fields), blocks, self._collection.operations)
+        fields = dict(self._collection.fields)
+        taken = Snapshot(self._records, fields, blocks, self._collection.operations, self.size)
         self._readers.add(taken)
         self._is_lent = True
         return taken
