@@ -16,6 +16,7 @@ from aimock.config import ConfigError, load_config
 from aimock.surfaces.vector import config_schema, from_config
 from aimock.surfaces.vector.mock import VectorMock
 from aimock.surfaces.vector.script import Asked
+from aimock.surfaces.vector.service import VectorService
 from aimock.surfaces.vector.store import Collection, Field, Form, Measure, Record, Sparse
 from aimock_protocols.semantic import semantic_vector_of
 
@@ -398,3 +399,30 @@ def test_what_the_store_is_can_be_told_at_the_start_only(key: str) -> None:
     told = {"file": "x.db", "limits": {}, "dialects": ["qdrant"]}[key]
     with pytest.raises(ValueError, match=f"^{key}: can be told at the start only$"):
         VectorMock().add({key: told})
+
+
+# -- a store that is kept --------------------------------------------------------------------------------------------
+
+
+def test_what_is_kept_outranks_what_a_section_begins_with(tmp_path: Path) -> None:
+    def begin(*documents: str) -> VectorService:
+        collection = {"name": "docs", "dimension": 4, "documents": [*documents], "queryResults": []}
+        return from_config({"file": "kept.db", "collections": [collection, {"name": "empty"}]}, tmp_path)
+
+    first = begin("one", "two")
+    (docs, _) = first.store
+    docs.namespace().delete([next(iter(docs.namespace())).id])
+    first.store.close()
+    again = begin("one", "two", "three")
+    (docs, _) = again.store
+    assert [record.document for record in docs.namespace()] == ["two"]
+    assert docs.script is not None
+    again.store.close()
+    with pytest.raises(ValueError, match=r"^collections\[0\]: the collection has vectors of dimension 4, cosine$"):
+        from_config({"file": "kept.db", "collections": [{"name": "docs", "dimension": 5}]}, tmp_path)
+
+
+def test_a_file_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kept.db").write_text("something else, of no short length, that is not a database" * 20)
+    with pytest.raises(ValueError, match=r"^file: .*kept\.db"):
+        from_config({"file": "kept.db"}, tmp_path)
