@@ -513,7 +513,7 @@ def check_vector_collection_keys() -> None:
 
 
 def check_vector_record_keys() -> None:
-    check("vector-record-keys", vector_written._RECORD)
+    check("vector-record-keys", vector_written.RECORD)
 
 
 def check_journal_filters() -> None:
