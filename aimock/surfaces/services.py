@@ -88,8 +88,13 @@ class ServiceSurface(SeveralSurface):
     def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Answer:
         if exchange.strict:
             return super()._miss(exchange, asked, missed)
-        relayed = self._relayed(exchange, asked)
+        relayed = None if _is_asked_after(asked) else self._relayed(exchange, asked)
         return self._say(exchange, asked, _NOTHING, _NOTHING.response) if relayed is None else relayed
+
+
+def _is_asked_after(asked: Asked) -> bool:
+    """Whether the answer only begins something that later requests are for: those would not find it here."""
+    return asked.chat.remembers and not asked.chat.stream
 
 
 def _said(response: Response) -> Results:
