@@ -39,7 +39,8 @@ class ServiceSurface(SeveralSurface):
         return cast(Separating, self._protocol).separated(asked.chat)
 
     def _answers_for_all(self, found: Found, own: Sequence[Fixture]) -> bool:
-        return False
+        """What was recorded for just these; else each is judged by itself."""
+        return found.fixture.match.exact
 
     def _has_part(self, response: Response) -> bool:
         return response.results is not None
