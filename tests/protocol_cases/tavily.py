@@ -72,7 +72,7 @@ CASES = {
     "tavily.extract": ServiceCase(
         "extract",
         said(
-            results=pages(raw_content=names, images=st.lists(URLS)),
+            results=pages(title=st.none() | names, raw_content=names, images=st.lists(URLS)),
             failed_results=st.lists(st.fixed_dictionaries({"url": URLS, "error": names})),
             usage=CREDITS,
         ),

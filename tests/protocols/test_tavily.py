@@ -248,9 +248,9 @@ def test_extracted_pages_are_those_that_were_asked_for(head: Head, stamp: Stamp)
     answer = told(extract, said, head, stamp, urls=["https://a.org/", "https://b.com/"])
     assert answer == {
         "results": [
-            {"url": "https://a.org/", "raw_content": "one", "images": []},
-            {"url": "https://b.com/", "raw_content": "two", "images": []},
-            {"url": "https://c.is/", "raw_content": "", "images": []},
+            {"url": "https://a.org/", "title": None, "raw_content": "one", "images": []},
+            {"url": "https://b.com/", "title": None, "raw_content": "two", "images": []},
+            {"url": "https://c.is/", "title": None, "raw_content": "", "images": []},
         ],
         "failed_results": [],
         "response_time": 0.5,
@@ -266,7 +266,7 @@ def test_a_crawl_is_of_so_many_pages(head: Head, stamp: Stamp) -> None:
     said = {"results": [{"url": f"https://a.org/{each}", "raw_content": "x", "images": ["i"]} for each in range(60)]}
     answer = told(crawl, said, head, stamp, url="a.org")
     assert (answer["base_url"], len(answer["results"])) == ("a.org", 50)
-    assert answer["results"][0] == {"url": "https://a.org/0", "raw_content": "x"}
+    assert answer["results"][0] == {"url": "https://a.org/0", "raw_content": "x", "images": []}
     less = told(crawl, said, head, stamp, url="a.org", limit=10, include_usage=True, extract_depth="advanced")
     assert (len(less["results"]), less["usage"]) == (10, {"credits": 1 + 4})
 

@@ -51,9 +51,8 @@ def encode(reply: Results, shape: Walk, stamp: Stamp) -> bytes:
     (said,) = reply.said
     pages = []
     for found in dicts(said.get("results"))[: shape.limit]:
-        page = {"url": "", "raw_content": ""} | {key: value for key, value in found.items() if key != "images"}
-        if shape.images:
-            page["images"] = images_of(found.get("images"), described=False)
+        page = {"url": "", "raw_content": ""} | found
+        page["images"] = images_of(found.get("images"), described=False) if shape.images else []
         pages.append(with_icon(page, shape.icons))
     told = {key: value for key, value in said.items() if key != "usage"}
     body = {"base_url": shape.url, **told, "results": pages, **closing(said, stamp)}

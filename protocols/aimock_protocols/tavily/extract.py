@@ -107,7 +107,7 @@ def encode(reply: Results, shape: Shape, stamp: Stamp) -> bytes:
 
 
 def _page(place: int, said: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
-    page = {"url": shape.urls[min(place, len(shape.urls) - 1)], "raw_content": ""} | dict(said)
+    page = {"url": shape.urls[min(place, len(shape.urls) - 1)], "title": None, "raw_content": ""} | dict(said)
     page["images"] = images_of(said.get("images"), described=False) if shape.images else []
     return with_icon(page, shape.icons)
 
