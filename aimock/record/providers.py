@@ -77,7 +77,7 @@ _OWNERS: Mapping[str, str] = {
     "azure_openai:chat": "azure",
     "openrouter": "openrouter",
     "openrouter.completions": "openrouter",
-    "tavily.search": "tavily",
+    **{f"tavily.{endpoint}": "tavily" for endpoint in ("search", "extract", "crawl", "map", "research")},
 }
 """By the protocol's name in the registry."""
 
