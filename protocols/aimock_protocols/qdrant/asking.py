@@ -7,7 +7,7 @@ from typing import Any
 
 from aimock_protocols.qdrant import bm25
 from aimock_protocols.qdrant.errors import bad_request, invalid, malformed, shown
-from aimock_protocols.qdrant.filters import Filter, Filters
+from aimock_protocols.qdrant.filters import EVERYTHING, Filter, Filters
 from aimock_protocols.qdrant.formula import Formula, formula
 from aimock_protocols.qdrant.moments import microseconds_of
 from aimock_protocols.qdrant.paths import path, selecting
@@ -111,7 +111,7 @@ def search(filters: Filters, value: Any, place: str = "", depth: int = 0) -> Sea
         fields.get("query", lambda told, where: _query(filters, told, where)),
         fields.get("prefetch", one_or_many(lambda told, where: search(filters, told, where, depth + 1)), []),
         fields.get("using", text),
-        fields.get("filter", filters.filter, Filter()),
+        fields.get("filter", filters.filter, EVERYTHING),
         fields.get("limit", counted(1), LIMIT),
         fields.get("offset", count, 0),
         fields.get("score_threshold", number),
@@ -270,7 +270,7 @@ def matrix(filters: Filters, value: Any) -> Matrix:
     """Raises WireError."""
     fields = Fields(value)
     return Matrix(
-        fields.get("filter", filters.filter, Filter()),
+        fields.get("filter", filters.filter, EVERYTHING),
         fields.get("sample", counted(2), LIMIT),
         fields.get("limit", counted(1), _NEIGHBOURS),
         fields.get("using", text),

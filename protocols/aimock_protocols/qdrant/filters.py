@@ -78,9 +78,12 @@ class Filter:
         )
 
 
+EVERYTHING = Filter()
+
+
 def none_of(mentioned: frozenset[PointId]) -> Filter:
     """All points but these."""
-    return Filter(must_not=(_has_id(mentioned),)) if mentioned else Filter()
+    return Filter(must_not=(_has_id(mentioned),)) if mentioned else EVERYTHING
 
 
 def only(chosen: frozenset[PointId]) -> Filter:
@@ -105,7 +108,7 @@ class _Element:
 class Filters:
     """Reads filters of a collection. Methods raise WireError."""
 
-    tokenizers: Tokenizers = {}
+    tokenizers: Tokenizers
     _depth: int = 0
 
     def filter(self, value: Any, place: str) -> Filter:
@@ -202,7 +205,7 @@ _CONDITIONS: Mapping[str, Callable[[Filters, Fields], Condition]] = {
 }
 """By the key that each is known by."""
 
-FILTERS = Filters()
+FILTERS = Filters({})
 """Of a collection without text indexes."""
 
 # -- conditions on all that is at a path -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -29,19 +30,21 @@ def place_of(value: Any) -> Place | None:
     """The place that a value of a payload names, if it does."""
     if not isinstance(value, dict):
         return None
-    lon, lat = value.get("lon"), value.get("lat")
-    if type(lon) not in (int, float) or type(lat) not in (int, float):
-        return None
-    return Place(lon, lat) if -180 <= lon <= 180 and -90 <= lat <= 90 else None
+    here = Place(value.get("lon"), value.get("lat"))  # type: ignore[arg-type]  # looked at next
+    return here if _is_degrees(here) else None
 
 
 def place(value: Any, where: str) -> Place:
     """Reads one of a request. Raises WireError."""
     fields = Fields(value, where)
-    lon, lat = fields.need("lon", number), fields.need("lat", number)
-    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+    here = Place(fields.need("lon", number), fields.need("lat", number))
+    if not _is_degrees(here):
         raise malformed(f"{where}: Wrong format of GeoPoint payload: expected `lat` within [-90;90], `lon` [-180;180]")
-    return Place(lon, lat)
+    return here
+
+
+def _is_degrees(here: Place) -> bool:
+    return {*map(type, here)} <= {int, float} and -180 <= here.lon <= 180 and -90 <= here.lat <= 90
 
 
 def distance(here: Place, there: Place) -> float:
@@ -96,7 +99,7 @@ def _ring(value: Any, where: str) -> _Ring:
 def _inside(here: Place, ring: _Ring) -> bool | None:
     """Whether a place is in a ring, by the crossings of a ray to the east; None on the ring itself."""
     crossings = 0
-    for one, two in zip(ring, ring[1:], strict=False):
+    for one, two in itertools.pairwise(ring):
         side = (two.lon - one.lon) * (here.lat - one.lat) - (two.lat - one.lat) * (here.lon - one.lon)
         if (
             side == 0

@@ -6,7 +6,7 @@ from typing import Any
 
 from aimock_protocols.qdrant.asking import corpus, lookup_from, pair, recommendation, shown_of
 from aimock_protocols.qdrant.errors import bad_request, malformed, shown
-from aimock_protocols.qdrant.filters import Filter, Filters
+from aimock_protocols.qdrant.filters import EVERYTHING, Filters
 from aimock_protocols.qdrant.queries import Discover, Nearest, Query, Search, Shown
 from aimock_protocols.qdrant.reading import Fields, anything, count, counted, number, one_or_many, text
 from aimock_protocols.qdrant.vectors import UNNAMED, Dense, query_input
@@ -18,7 +18,7 @@ def _search(filters: Filters, value: Any, asked: Query, using: str | None) -> tu
     return Search(
         asked,
         using=using,
-        filter=fields.get("filter", filters.filter, Filter()),
+        filter=fields.get("filter", filters.filter, EVERYTHING),
         limit=named,
         offset=fields.get("offset", count, 0),
         score_threshold=fields.get("score_threshold", number),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from aimock_protocols.qdrant.filters import Filter
+from aimock_protocols.qdrant.filters import EVERYTHING, Filter
 from aimock_protocols.qdrant.formula import Formula
 from aimock_protocols.qdrant.ids import PointId
 from aimock_protocols.qdrant.paths import Path, Selecting
@@ -126,7 +126,7 @@ class Search:
     """None: points by their ids."""
     prefetch: Sequence[Search] = ()
     using: str | None = None
-    filter: Filter = Filter()
+    filter: Filter = EVERYTHING
     limit: int = LIMIT
     offset: int = 0
     score_threshold: float | None = None

@@ -7,7 +7,7 @@ server refuses them. What is wrong is told with its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from aimock_protocols.qdrant.errors import invalid, malformed, shown
 
@@ -152,7 +152,13 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return self.value.get(name) is not None
 
-    def get(self, name: str, read: Reader[T], default: D = None) -> T | D:  # type: ignore[assignment]
+    @overload
+    def get(self, name: str, read: Reader[T]) -> T | None: ...
+
+    @overload
+    def get(self, name: str, read: Reader[T], default: D) -> T | D: ...
+
+    def get(self, name: str, read: Reader[T], default: Any = None) -> Any:
         """The field, or the default where it is absent."""
         found = self.value.get(name)
         return default if found is None else read(found, self.place(name))
