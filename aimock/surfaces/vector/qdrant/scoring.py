@@ -54,12 +54,12 @@ def average(positive: Sequence[Vector], negative: Sequence[Vector], form: Form) 
         return store.sparse(mean.indices, mean.values)
     if form is Form.MULTI:
         return np.concatenate([*positive, *(-np.asarray(example) for example in negative)])
-    mean = _mean(positive)
-    return store.dense(2 * mean - _mean(negative) if negative else mean)
+    amid = _mean(positive)
+    return store.dense(2 * amid - _mean(negative) if negative else amid)
 
 
 def _mean(examples: Sequence[Vector]) -> npt.NDArray[np.float64]:
-    return np.mean(np.asarray(examples, np.float64), axis=0)
+    return np.asarray(np.mean(np.asarray(examples, np.float64), axis=0))
 
 
 def _pure(vector: Vector) -> told.Sparse:

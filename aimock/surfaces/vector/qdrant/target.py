@@ -69,7 +69,9 @@ class Target:
 
 
 def named(call: Call, name: str) -> Target | None:
-    found = call.collection(name) or call.collection(aliases(call.store).get(name, ""))
+    found = call.collection(name)
+    if found is None and (aliased := aliases(call.store).get(name)) is not None:
+        found = call.collection(aliased)
     return None if found is None else Target(found)
 
 
