@@ -36,8 +36,18 @@ def told_of(field: Field) -> VectorField:
     return VectorField(field.form.value, field.dimension, _DISTANCES[field.measure])
 
 
+def stored(name: str, told: vectors.Vector, fields: Mapping[str, Field]) -> store.Vector:
+    """A vector as points have it: of a cosine field at length 1. Raises WireError."""
+    made = vector_of(name, told, fields)
+    if isinstance(made, store.Sparse) or fields[name].measure is not Measure.COSINE:
+        return made
+    lengths = np.linalg.norm(made, axis=-1, keepdims=True)
+    np.divide(made, lengths, out=made, where=lengths > _EPSILON)
+    return made
+
+
 def vector_of(name: str, told: vectors.Vector, fields: Mapping[str, Field]) -> store.Vector:
-    """A vector that is like its field's; of a cosine field at length 1. Raises WireError."""
+    """A vector that is like its field's. Raises WireError."""
     field = fields.get(name)
     if field is None:
         raise no_vector_name(name)
@@ -53,10 +63,6 @@ def vector_of(name: str, told: vectors.Vector, fields: Mapping[str, Field]) -> s
         raise wrong_input(f"Dense vector must not be empty for vector '{name}'")
     if field.dimension is not None and made.shape[-1] != field.dimension:
         raise wrong_dimension(field.dimension, made.shape[-1])
-    if field.measure is not Measure.COSINE:
-        return made
-    lengths = np.linalg.norm(made, axis=-1, keepdims=True)
-    np.divide(made, lengths, out=made, where=lengths > _EPSILON)
     return made
 
 

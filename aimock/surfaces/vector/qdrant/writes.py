@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from aimock.surfaces.vector.qdrant.fields import vector_of
+from aimock.surfaces.vector.qdrant.fields import stored
 from aimock.surfaces.vector.qdrant.target import Target
 from aimock.surfaces.vector.store import Full, Record, Vector, VectorError
 from aimock_protocols.canonical import ErrorReply, WireError
@@ -130,7 +130,7 @@ def _delete_vectors(target: Target, operation: DeleteVectors) -> None:
 
 
 def _arrays(target: Target, vectors: Vectors) -> dict[str, Vector]:
-    return {name: vector_of(name, vector, target.collection.fields) for name, vector in vectors.items()}
+    return {name: stored(name, vector, target.collection.fields) for name, vector in vectors.items()}
 
 
 _ON_SELECTIONS: Mapping[type[Operation], Callable[[Target, Any], None]] = {
