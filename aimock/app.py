@@ -187,7 +187,7 @@ class App:
         resolved = self._resolved(head, claim)
         mounts = self._state.mounts
         located = mounts.find(head.method, head.path) if len(mounts) else None
-        if located is None and resolved is None and len(mounts):
+        if located is None and (resolved is None or head.path == "/") and len(mounts):
             located = mounts.claimed(head)
         if self._guard is not None and not self._guard.admits(head):
             target = Target(self._guard.reject, self._guard.reject)
