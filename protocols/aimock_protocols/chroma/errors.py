@@ -45,11 +45,22 @@ def exists(message: str) -> WireError:
 def unreadable(message: str) -> WireError:
     """JSON, but not of the shape that is wanted. The server says also in which column; here only JSON values are
     known."""
-    return WireError(ErrorReply(f"Failed to deserialize the JSON body into the target type: {message}", OTHER, status=422))
+    return WireError(
+        ErrorReply(f"Failed to deserialize the JSON body into the target type: {message}", OTHER, status=422)
+    )
 
 
 def too_deep() -> WireError:
     return refused("Failed to parse the request body as JSON: recursion limit exceeded")
+
+
+def failed(message: str) -> WireError:
+    """What goes wrong inside the server."""
+    return WireError(ErrorReply(message, INTERNAL, status=500))
+
+
+def over_quota(message: str) -> WireError:
+    return WireError(ErrorReply(message, "QuotaError", status=422))
 
 
 def unsupported(message: str) -> WireError:

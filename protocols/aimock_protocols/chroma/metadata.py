@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -108,5 +109,5 @@ def _is_sparse(value: Any) -> bool:
 def _is_sound(sparse: Mapping[str, Any]) -> bool:
     """Whether it has a value for each index, and its indices ascend."""
     indices = sparse["indices"]
-    ascending = all(first < second for first, second in zip(indices, indices[1:], strict=False))
+    ascending = all(first < second for first, second in itertools.pairwise(indices))
     return ascending and len(indices) == len(sparse["values"])

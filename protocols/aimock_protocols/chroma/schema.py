@@ -32,12 +32,12 @@ SPACES = ("l2", "cosine", "ip")
 
 _HNSW: Mapping[str, Any] = {
     "ef_construction": 100,
-    "max_neighbors": 16,
     "ef_search": 100,
+    "max_neighbors": 16,
     "num_threads": 2,
-    "batch_size": 100,
-    "sync_threshold": 1000,
     "resize_factor": 1.2,
+    "sync_threshold": 1000,
+    "batch_size": 100,
 }
 _SHOWN = ("ef_construction", "ef_search", "max_neighbors", "resize_factor", "sync_threshold")
 """What `configuration_json` has of these."""
@@ -46,20 +46,15 @@ _CREATED: Mapping[str, Read[Any]] = {"space": one_of(*SPACES), **_SIZES}
 _MODIFIED = {key: read for key, read in _SIZES.items() if key != "ef_construction"}
 _SPANN_MODIFIED: Mapping[str, Read[Any]] = {"search_nprobe": size, "ef_search": size}
 _SPANN_CREATED: Mapping[str, Read[Any]] = {
+    "search_nprobe": size,
+    "write_nprobe": size,
     "space": one_of(*SPACES),
-    **dict.fromkeys(
-        (
-            "search_nprobe",
-            "write_nprobe",
-            "ef_construction",
-            "ef_search",
-            "max_neighbors",
-            "reassign_neighbor_count",
-            "split_threshold",
-            "merge_threshold",
-        ),
-        size,
-    ),
+    "ef_construction": size,
+    "ef_search": size,
+    "max_neighbors": size,
+    "reassign_neighbor_count": size,
+    "split_threshold": size,
+    "merge_threshold": size,
 }
 """Of Chroma's cloud, whose server alone heeds them: the open-source one takes no more than the space."""
 
@@ -119,10 +114,8 @@ def _configured(configuration: Any, metadata: Metadata | None) -> Schema:
         raise refused("Multiple vector index configurations provided")
     legacy = _legacy(metadata or {})
     if config.get("spann") is not None:
-        settings = {key: value for key, value in settings.items() if key == "space"}
-    elif config.get("hnsw") is None:
-        settings = legacy
-    return _schema(settings, function)
+        return _schema({"space": settings.get("space", SPACES[0])}, function)
+    return _schema(legacy if _schema(settings) == _schema({}) else settings, function)
 
 
 def _index(
@@ -163,7 +156,8 @@ def _function(value: Any, path: str) -> dict[str, Any] | None:
     kind = required(function, "type", one_of("legacy", "known", "unknown"), path)
     if kind != "known":
         return {"type": kind}
-    return {"type": kind, "name": required(function, "name", string, path), "config": required(function, "config", _any)}
+    name = required(function, "name", string, path)
+    return {"type": kind, "name": name, "config": required(function, "config", _any, path)}
 
 
 def _any(value: Any, path: str) -> Any:
