@@ -28,7 +28,7 @@ class Filed(Protocol):
     def document(self) -> str | None: ...
 
 
-Test = Callable[[Filed], bool]
+Condition = Callable[[Filed], bool]
 Searcher = Callable[[str], Callable[[str], bool]]
 """Makes of a regular expression what finds it in a text. Raises WireError."""
 _OfValue = Callable[[Any], bool]
@@ -39,7 +39,7 @@ _INVALID_TEXT = "Invalid where document clause"
 _INT64 = range(-(2**63), 2**63)
 
 
-def test_of(where: Any, where_document: Any, schema: schemas.Schema, searcher: Searcher) -> Test | None:
+def condition_of(where: Any, where_document: Any, schema: schemas.Schema, searcher: Searcher) -> Condition | None:
     """What both filters say together; None if there are none. Raises WireError."""
     by_metadata = None if where is None else _metadata(where, schema, searcher, 0)
     by_text = None if where_document is None else _text(where_document, schema, searcher, 0)
@@ -48,7 +48,7 @@ def test_of(where: Any, where_document: Any, schema: schemas.Schema, searcher: S
     return lambda record: by_metadata(record) and by_text(record)
 
 
-def _metadata(value: Any, schema: schemas.Schema, searcher: Searcher, depth: int) -> Test:
+def _metadata(value: Any, schema: schemas.Schema, searcher: Searcher, depth: int) -> Condition:
     key, wanted = _only(value, _INVALID)
     if key in _CONNECTIVES:
         if not isinstance(wanted, list):
@@ -69,7 +69,7 @@ def _metadata(value: Any, schema: schemas.Schema, searcher: Searcher, depth: int
     return lambda record: fulfils((record.metadata or _NOTHING).get(key))
 
 
-def _text(value: Any, schema: schemas.Schema, searcher: Searcher, depth: int) -> Test:
+def _text(value: Any, schema: schemas.Schema, searcher: Searcher, depth: int) -> Condition:
     name, operand = _only(value, _INVALID_TEXT)
     if name in _CONNECTIVES and isinstance(operand, list):
         _check_depth(depth)
@@ -79,16 +79,16 @@ def _text(value: Any, schema: schemas.Schema, searcher: Searcher, depth: int) ->
     return _of_text(name, operand, schema, searcher)
 
 
-def _of_text(name: str, operand: str, schema: schemas.Schema, searcher: Searcher) -> Test:
+def _of_text(name: str, operand: str, schema: schemas.Schema, searcher: Searcher) -> Condition:
     schemas.check_text(schema)
     is_pattern, is_wanted = _TEXT[name]
     found = searcher(operand) if is_pattern else lambda text: operand in text
     return lambda record: (record.document is not None and found(record.document)) is is_wanted
 
 
-def _connected(name: str, tests: list[Test]) -> Test:
+def _connected(name: str, conditions: list[Condition]) -> Condition:
     quantified = _CONNECTIVES[name]
-    return lambda record: quantified(test(record) for test in tests)
+    return lambda record: quantified(condition(record) for condition in conditions)
 
 
 def _only(value: Any, message: str) -> tuple[str, Any]:

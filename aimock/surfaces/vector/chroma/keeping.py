@@ -34,9 +34,7 @@ class Names:
     """The tenants, and the databases with their ids by tenant. A database may have a tenant that is not there."""
 
     tenants: tuple[str, ...] = (DEFAULT.tenant,)
-    databases: dict[str, dict[str, str]] = attrs.field(
-        factory=lambda: {DEFAULT.tenant: {DEFAULT.database: _DEFAULT_ID}}
-    )
+    databases: Mapping[str, Mapping[str, str]] = {DEFAULT.tenant: {DEFAULT.database: _DEFAULT_ID}}
 
     @classmethod
     def of(cls, store: Store) -> Names:
@@ -50,20 +48,17 @@ class Names:
         notes[_NOTE] = {"tenants": [*self.tenants], "databases": self.databases}
 
     def with_tenant(self, name: str) -> Names:
-        return attrs.evolve(self, tenants=(*self.tenants, name))
+        return Names((*self.tenants, name), self.databases)
 
     def with_database(self, place: Place, id: str) -> Names:
-        return attrs.evolve(
-            self, databases={**self.databases, place.tenant: {**self.of_tenant(place.tenant), place.database: id}}
-        )
+        return self._with(place.tenant, {**self.of_tenant(place.tenant), place.database: id})
 
     def without_database(self, place: Place) -> Names:
         left = {name: id for name, id in self.of_tenant(place.tenant).items() if name != place.database}
         return self._with(place.tenant, left)
 
     def _with(self, tenant: str, databases: Mapping[str, str]) -> Names:
-        changed: Mapping[str, Mapping[str, str]] = {**self.databases, tenant: databases}
-        return attrs.evolve(self, databases=changed)
+        return Names(self.tenants, {**self.databases, tenant: databases})
 
     def of_tenant(self, tenant: str) -> Mapping[str, str]:
         """Its databases with their ids."""

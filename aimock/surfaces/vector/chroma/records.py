@@ -32,7 +32,7 @@ from aimock.surfaces.vector.store import (
 from aimock_protocols.chroma import records, schema
 from aimock_protocols.chroma.errors import over_quota, refused, unsupported
 from aimock_protocols.chroma.metadata import merged
-from aimock_protocols.chroma.where import Test, test_of
+from aimock_protocols.chroma.where import Condition, condition_of
 
 _PATTERN_COST = 1.0
 """Seconds that a search by a pattern is taken for: as long as it may keep no stream waiting."""
@@ -78,26 +78,36 @@ def write(find: Callable[[Call], Collection], call: Call, writing: Writing) -> N
     collection = find(call)
     vectors = batch.vectors()
     batch.check(vectors)
-    dimension = records.check_dimensions(vectors, dimension_of(collection))
-    changes = batch.changes(vectors)
+    _settle(collection, records.check_dimensions(vectors, dimension_of(collection)))
+    namespace = collection.namespace()
+    changes = _effective(namespace, batch.changes(vectors), writing)
     try:
-        collection.namespace().put(_written(collection.namespace(), changes, writing))
+        namespace.put(_written(namespace, changes))
     except Full as error:
         raise over_quota(str(error)) from error
     except StoreError as error:
         raise refused(str(error)) from error
-    _learn(collection, dimension, changes)
+    _learn(collection, changes)
 
 
-def _written(namespace: Namespace, changes: Sequence[records.Change], writing: Writing) -> list[Record]:
+def _effective(namespace: Namespace, changes: Sequence[records.Change], writing: Writing) -> list[records.Change]:
+    """Without those that are for records which are there already, or are not."""
+    if writing is Writing.UPDATE:
+        return [change for change in changes if _kept_id(namespace, change.id) in namespace]
+    if writing is Writing.ADD:
+        new: dict[str, records.Change] = {}
+        for change in changes:
+            new.setdefault(change.id, change)
+        return [change for change in new.values() if _kept_id(namespace, change.id) not in namespace]
+    return [*changes]
+
+
+def _written(namespace: Namespace, changes: Sequence[records.Change]) -> list[Record]:
     """The records as they are to be. What comes twice in a batch is changed twice."""
     coming: dict[Id, Record] = {}
     for change in changes:
         id = _kept_id(namespace, change.id)
-        before = coming.get(id) or namespace.get(id)
-        if (before is not None) if writing is Writing.ADD else (before is None and writing is Writing.UPDATE):
-            continue
-        coming[id] = _changed(before or Record(id, {}), change)
+        coming[id] = _changed(coming.get(id) or namespace.get(id) or Record(id, {}), change)
     return [*coming.values()]
 
 
@@ -114,16 +124,21 @@ def _changed(record: Record, change: records.Change) -> Record:
     )
 
 
-def _learn(collection: Collection, dimension: int | None, changes: Sequence[records.Change]) -> None:
-    """The dimension, which even an update of unknown records settles, and the keys that were seen."""
+def _settle(collection: Collection, dimension: int | None) -> None:
+    """The dimension of its vectors: even by an update of unknown records, or a batch that is refused for its sizes."""
+    field = collection.fields[FIELD]
+    if field.dimension != dimension:
+        collection.fields[FIELD] = attrs.evolve(field, dimension=dimension)
+        collection.changed()
+
+
+def _learn(collection: Collection, changes: Sequence[records.Change]) -> None:
+    """The keys of records that were written."""
     settings = Settings.of(collection)
     seen = schema.seen(settings.schema, (change.metadata for change in changes))
-    field = collection.fields[FIELD]
-    if seen is settings.schema and field.dimension == dimension:
-        return
-    collection.fields[FIELD] = attrs.evolve(field, dimension=dimension)
-    attrs.evolve(settings, schema=seen).keep(collection)
-    collection.changed()
+    if seen is not settings.schema:
+        attrs.evolve(settings, schema=seen).keep(collection)
+        collection.changed()
 
 
 # -- finding -----------------------------------------------------------------------------------------------------------
@@ -135,26 +150,26 @@ class Sought:
 
     snapshot: Snapshot
     ids: list[Id] | None
-    test: Test | None
+    condition: Condition | None
     has_pattern: bool
 
     def cost(self) -> float:
         """About how many seconds it takes to look at each."""
         if self.has_pattern:
             return _PATTERN_COST
-        return 0.0 if self.test is None else len(self.snapshot) * 2 * _ROW_COST
+        return 0.0 if self.condition is None else len(self.snapshot) * 2 * _ROW_COST
 
     def matching(self) -> list[Record]:
-        return self.snapshot.matching(self.test, self.ids)
+        return self.snapshot.matching(self.condition, self.ids)
 
 
 def _sought(collection: Collection, filters: records.Filters) -> Sought:
     """Raises WireError for filters that are none."""
     patterns = Patterns()
-    test = test_of(filters.where, filters.where_document, Settings.of(collection).schema, patterns.searcher)
+    condition = condition_of(filters.where, filters.where_document, Settings.of(collection).schema, patterns.searcher)
     namespace = collection.namespace()
     ids = None if filters.ids is None else [_kept_id(namespace, id) for id in filters.ids]
-    return Sought(namespace.snapshot(), ids, test, patterns.is_used)
+    return Sought(namespace.snapshot(), ids, condition, patterns.is_used)
 
 
 def get(call: Call) -> Answer:
@@ -194,7 +209,7 @@ def queried(call: Call, collection: Collection) -> Answer:
 
     def nearest(vector: Sequence[float]) -> list[Hit]:
         k = asked.n_results
-        return snapshot.nearest(FIELD, np.asarray(vector, "f4"), k, where=sought.test, ids=sought.ids)
+        return snapshot.nearest(FIELD, np.asarray(vector, "f4"), k, where=sought.condition, ids=sought.ids)
 
     def work() -> Any:
         try:
@@ -214,7 +229,7 @@ def delete(call: Call) -> Answer:
     collection = with_id(call)
     asked.check()
     sought = _sought(collection, asked.filters)
-    if sought.test is None:
+    if sought.condition is None:
         collection.namespace().delete(sought.ids or ())
         return call.reply(200, {"deleted": len(asked.filters.ids or ())})
 
