@@ -27,7 +27,7 @@ SECONDS = 30
 
 def chroma_mock(**options: Any) -> ServiceMock[VectorService]:
     """A mock that speaks Chroma alone. `options`: those of its server."""
-    return ServiceMock(VectorService(Store(), [Chroma(allow_reset=True)]), **options)
+    return ServiceMock(VectorService(Store(), [Chroma()], allow_reset=True), **options)
 
 
 @contextlib.contextmanager

@@ -54,6 +54,10 @@ def too_deep() -> WireError:
     return refused("Failed to parse the request body as JSON: recursion limit exceeded")
 
 
+def forbidden(message: str) -> WireError:
+    return WireError(ErrorReply(message, OTHER, status=403))
+
+
 def failed(message: str) -> WireError:
     """What goes wrong inside the server."""
     return WireError(ErrorReply(message, INTERNAL, status=500))

@@ -117,9 +117,9 @@ class _Translation:
         if character == "{":
             counted = self._matched(_COUNTED)
             if counted is None:
-                closes = self.source.find("}", start)
-                problem = "repetition quantifier expects a valid decimal"
-                raise self._wrong(problem, start + 1) if closes > 0 else self._wrong("unclosed counted repetition")
+                if self.source.find("}", start) > 0:
+                    raise self._wrong("repetition quantifier expects a valid decimal", start + 1)
+                raise self._wrong("unclosed counted repetition", length=len(self.source) - start)
             text = counted[0]
         else:
             self.at += 1

@@ -219,6 +219,11 @@ def _reconciled(given: Any) -> Schema:
     given = mapping(given, "schema", "struct Schema")
     _lay(schema["defaults"], required(given, "defaults", _types, "schema"))
     keys = required(given, "keys", mapping, "schema")
+    if schema["defaults"]["float_list"]["vector_index"]["enabled"]:
+        raise refused(
+            "Validation error: schema: Vector index cannot be enabled by default. "
+            "It can only be enabled on #embedding field."
+        )
     for key, types in keys.items():
         _lay(schema["keys"].setdefault(key, {}), _types(types, f"schema.keys.{key}"))
     for types in schema["keys"].values():

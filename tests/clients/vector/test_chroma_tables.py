@@ -41,7 +41,7 @@ COSINE = {"vector_index": {"enabled": True, "config": {"space": "cosine", "hnsw"
         {"schema": {"defaults": {}, "keys": {"k": {"bad": 1}}}},
         {"schema": {"defaults": {"bool": {"bool_inverted_index": OFF}}, "keys": {"s": {"string": {"fts_index": OFF}}}}},
         {"schema": {"defaults": {}, "keys": {"#embedding": {"float_list": COSINE}}}},
-        {"schema": {"defaults": {"float_list": COSINE}, "keys": {}}},
+        {"schema": {"defaults": {"float_list": {"vector_index": OFF}}, "keys": {}}},
     ],
     ids=json.dumps,
 )
@@ -71,6 +71,7 @@ def test_collections_are_shown_alike(both: Both, body: dict[str, Any]) -> None:
         {"configuration": 5},
         *({"schema": value} for value in ({}, 5, {"defaults": {}}, {"defaults": {}, "keys": {"a": 5}})),
         {"configuration": {"hnsw": {"space": "ip"}}, "schema": {"defaults": {}, "keys": {"a": {}}}},
+        {"schema": {"defaults": {"float_list": COSINE}, "keys": {}}},
         {"metadata": {"hnsw:space": "ip"}, "schema": {"defaults": {}, "keys": {"a": {}}}},
         {"get_or_create": "x"},
     ],
@@ -219,7 +220,7 @@ ADDABLE = {"ids": ["c"], "embeddings": [[1, 1, 1]]}
             ("delete", body)
             for body in ({"where": {}}, {"ids": ["a"], "where": {"n": 9}}, {"where": {"n": 9}, "limit": -1})
         ),
-        *(("search", body) for body in ({"searches": []}, {"searches": [{"rank": {}}]}, {})),
+        *(("search", body) for body in ({"searches": []}, {"searches": [{}]}, {})),
         ("functions/attach", {"name": "x", "function_id": "y", "output_collection": "z"}),
     ],
     ids=lambda value: json.dumps(value)[:60],

@@ -15,13 +15,14 @@ from aimock.surfaces.vector.chroma.keeping import (
     Settings,
     as_shown,
     field_of,
+    forget,
     place_of,
     scope_of,
 )
 from aimock.surfaces.vector.store import Collection, Exists, Full
 from aimock_protocols.chroma import collections, reading, schema
 from aimock_protocols.chroma.collections import DEFAULT, Place
-from aimock_protocols.chroma.errors import exists, failed, not_found, over_quota, refused, unsupported
+from aimock_protocols.chroma.errors import exists, failed, forbidden, not_found, over_quota, refused, unsupported
 from aimock_protocols.chroma.names import check_name, is_uuid
 
 VERSION = "1.0.0"
@@ -55,6 +56,13 @@ def pre_flight(call: Call) -> Answer:
 
 def identity(call: Call) -> Answer:
     return call.reply(200, {"user_id": "", "tenant": DEFAULT.tenant, "databases": [DEFAULT.database]})
+
+
+def reset(call: Call) -> Answer:
+    if not call.service.allows_reset:
+        raise forbidden("Reset is disabled by config")
+    forget(call.store)
+    return call.reply(200, True)
 
 
 # -- tenants and databases ---------------------------------------------------------------------------------------------
@@ -154,7 +162,7 @@ def get_collection_by_id(call: Call) -> Answer:
     id = call.params["collection"]
     if not is_uuid(id):
         raise refused("Validation error: collection_id: Invalid collection ID format, expected UUID")
-    found = call.store.with_id(NAME, id.lower())
+    found = call.collection_with_id(id.lower())
     if found is None or place_of(found) != _place(call):
         raise not_found(f"Collection [{id}] does not exist")
     return call.reply(200, as_shown(found))
@@ -256,7 +264,7 @@ def with_id(call: Call) -> Collection:
     id = call.params["collection"]
     if not is_uuid(id):
         raise refused("Collection ID is not a valid UUIDv4")
-    found = call.store.with_id(NAME, id.lower())
+    found = call.collection_with_id(id.lower())
     if found is None:
         raise not_found(f"Collection [{id}] does not exist.")
     return found

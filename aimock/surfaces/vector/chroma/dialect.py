@@ -7,13 +7,13 @@ from typing import ClassVar
 import orjson
 
 from aimock.cors import CORS
-from aimock.net.exchange import Answer, Head
+from aimock.net.exchange import Head
 from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.chroma import catalog, old, records
-from aimock.surfaces.vector.chroma.keeping import NAME, forget
+from aimock.surfaces.vector.chroma.keeping import NAME
 from aimock.surfaces.vector.dialect import Dialect, Route
-from aimock_protocols.canonical import ErrorReply, WireError, WireResponse
-from aimock_protocols.chroma.errors import OTHER, body_of
+from aimock_protocols.canonical import ErrorReply, WireResponse
+from aimock_protocols.chroma.errors import body_of
 
 _ERROR_HEADERS = (("content-type", "application/json"), *CORS, ("chroma-trace-id", "0" * 32))
 """The id is what a server says that traces nothing."""
@@ -31,6 +31,7 @@ _ROUTES = (
     Route("GET", f"{_V2}/healthcheck", "describe", catalog.healthcheck, is_probe=True),
     Route("GET", f"{_V2}/pre-flight-checks", "describe", catalog.pre_flight, is_probe=True),
     Route("GET", f"{_V2}/auth/identity", "describe", catalog.identity, is_probe=True),
+    Route("POST", f"{_V2}/reset", "delete", catalog.reset),
     Route("POST", _TENANTS, "unknown", catalog.create_tenant),
     Route("GET", f"{_TENANTS}/{{tenant}}", "describe", catalog.get_tenant),
     Route("PATCH", f"{_TENANTS}/{{tenant}}", "unknown", catalog.update_tenant),
@@ -70,19 +71,10 @@ _ROUTES = (
 class Chroma(Dialect):
     name: ClassVar[str] = NAME
 
-    def __init__(self, *, allow_reset: bool = False) -> None:
-        """`allow_reset`: whether clients may empty all that they see."""
-        self._allow_reset = allow_reset
-        self.routes = (*_ROUTES, Route("POST", f"{_V2}/reset", "delete", self._reset))
+    routes = _ROUTES
 
     def means(self, head: Head) -> bool:
         return "x-chroma-token" in head.headers or "chroma" in head.headers.get("user-agent", "").lower()
 
     def error(self, call: Call, error: ErrorReply) -> WireResponse:
         return WireResponse(error.status, _ERROR_HEADERS, orjson.dumps(body_of(error)))
-
-    def _reset(self, call: Call) -> Answer:
-        if not self._allow_reset:
-            raise WireError(ErrorReply("Reset is disabled by config", OTHER, status=403))
-        forget(call.store)
-        return call.reply(200, True)

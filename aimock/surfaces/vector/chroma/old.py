@@ -38,7 +38,7 @@ def _found(call: Call) -> Collection:
     key = call.params["collection"]
     found = call.collection(key)
     if found is None:
-        found = call.store.with_id(NAME, key)
+        found = call.collection_with_id(key)
     if found is None or found.scope:
         raise not_found(f"Collection [{key}] does not exist")
     return found

@@ -15,7 +15,7 @@ from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.chroma.catalog import with_id
 from aimock.surfaces.vector.chroma.keeping import FIELD, Settings, dimension_of
 from aimock.surfaces.vector.chroma.patterns import Patterns
-from aimock.surfaces.vector.script import Asked, Scripted
+from aimock.surfaces.vector.script import Asked
 from aimock.surfaces.vector.store import (
     Collection,
     Full,
@@ -198,27 +198,26 @@ def query(call: Call) -> Answer:
 def queried(call: Call, collection: Collection) -> Answer:
     asked = records.query(call.body())
     sought = _sought(collection, asked.filters)
-    dimension = dimension_of(collection)
-    records.check_dimensions(asked.embeddings, dimension)
-    if collection.script is not None:
-        rows = [_scripted(call, collection, vector.tolist(), asked) for vector in asked.embeddings]
-        return call.reply(200, records.queried(rows, asked.include))
-    if dimension is None:
-        return call.reply(200, records.queried([[] for _ in asked.embeddings], asked.include))
-    measure, snapshot = collection.fields[FIELD].measure, sought.snapshot
+    records.check_dimensions(asked.embeddings, dimension_of(collection))
+    told = [_scripted(call, collection, vector, asked) for vector in asked.embeddings]
+    field, snapshot = collection.fields[FIELD], sought.snapshot
 
-    def nearest(vector: Sequence[float]) -> list[Hit]:
-        k = asked.n_results
-        return snapshot.nearest(FIELD, np.asarray(vector, "f4"), k, where=sought.condition, ids=sought.ids)
+    def rows(vector: Sequence[float]) -> list[records.Row]:
+        if field.dimension is None:  # nothing was ever written
+            return []
+        query, k = np.asarray(vector, "f4"), asked.n_results
+        hits = snapshot.nearest(FIELD, query, k, where=sought.condition, ids=sought.ids)
+        return [_hit(hit, field.measure) for hit in hits]
 
     def work() -> Any:
         try:
-            results = [[_hit(hit, measure) for hit in nearest(vector)] for vector in asked.embeddings]
+            pairs = zip(asked.embeddings, told, strict=True)
+            results = [rows(vector) if script is None else script for vector, script in pairs]
         except VectorError as error:
             raise refused(str(error)) from error
         return _encoded(records.queried(results, asked.include))
 
-    many = len(asked.embeddings)
+    many = told.count(None)
     rows_at_most = many * min(len(snapshot), asked.n_results)
     cost = snapshot.cost(many) + many * sought.cost() + _answer_cost(snapshot, rows_at_most, asked.include)
     return call.computed(cost, work, lambda content: call.reply(200, content))
@@ -259,14 +258,19 @@ def _hit(hit: Hit, measure: Measure) -> records.Row:
     return _row(hit.record, np.float32(distance))
 
 
-def _scripted(call: Call, collection: Collection, vector: list[float], asked: records.Query) -> list[records.Row]:
+def _scripted(
+    call: Call, collection: Collection, vector: Sequence[float], asked: records.Query
+) -> list[records.Row] | None:
     """The rows that were told beforehand, with their scores as distances; what they do not tell, from the store."""
+    told = call.scripted(collection, Asked([*vector], asked.n_results, asked.filters.where))
+    if told is None:
+        return None
     namespace = collection.namespace()
-    told: list[Scripted] = call.scripted(collection, Asked(vector, asked.n_results, asked.filters.where)) or []
     rows = []
     for each in told:
         record = namespace.get(each.id) or Record(each.id, {})
-        rows.append(_row(attrs.evolve(record, metadata=each.metadata or record.metadata), each.score))
+        metadata, document = each.metadata or record.metadata, each.document or record.document
+        rows.append(_row(attrs.evolve(record, metadata=metadata, document=document), each.score))
     return rows
 
 
