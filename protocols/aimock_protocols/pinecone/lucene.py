@@ -35,8 +35,8 @@ class Scored(NamedTuple):
 
 @attrs.frozen
 class Phrase:
-    fields: Sequence[str]
-    tokens: Sequence[str]
+    fields: tuple[str, ...]
+    tokens: tuple[str, ...]
     boost: float = 1.0
 
 
@@ -44,9 +44,9 @@ class Phrase:
 class Clauses:
     """All of `must`, none of `never`, and at least one of `should` where nothing must be."""
 
-    must: Sequence[Query] = ()
-    should: Sequence[Query] = ()
-    never: Sequence[Query] = ()
+    must: tuple[Query, ...] = ()
+    should: tuple[Query, ...] = ()
+    never: tuple[Query, ...] = ()
     boost: float = 1.0
 
 
@@ -133,7 +133,7 @@ class _Parser:
         if join or not signs:
             raise refusal("Invalid query string: a term is missing")
         must, should, never = (
-            [query for each, query in zip(signs, queries, strict=True) if each == sign] for sign in ("+", "", "-")
+            tuple(query for each, query in zip(signs, queries, strict=True) if each == sign) for sign in ("+", "", "-")
         )
         return Clauses(must, should, never)
 
@@ -147,7 +147,7 @@ class _Parser:
         if lexeme.kind == "field":
             if lexeme.text not in self._known:
                 raise refusal(f"Invalid query string: {lexeme.text!r} is no field with full-text search")
-            return self._clause([lexeme.text], depth)
+            return self._clause((lexeme.text,), depth)
         if lexeme == ("sign", "("):
             inner = self.clauses(fields, depth + 1)
             if not self.lexemes:
@@ -157,7 +157,7 @@ class _Parser:
         if lexeme.kind not in ("word", "phrase"):
             raise refusal(f"Invalid query string: unexpected {lexeme.text!r}")
         written = lexeme.text[1:-1] if lexeme.kind == "phrase" else lexeme.text
-        return Phrase(fields, tokens_of(re.sub(r"\\(.)", r"\1", written)), self._boost())
+        return Phrase(tuple(fields), tokens_of(re.sub(r"\\(.)", r"\1", written)), self._boost())
 
     def _boost(self) -> float:
         return float(self._next().text) if self.lexemes and self.lexemes[0].kind == "boost" else 1.0

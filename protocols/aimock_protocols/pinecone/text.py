@@ -23,23 +23,23 @@ _K1 = 1.2
 _B = 0.75
 
 
-def tokens_of(text: str) -> list[str]:
+def tokens_of(text: str) -> tuple[str, ...]:
     """The words of a text, in order."""
-    return _WORD.findall(text.lower())
+    return tuple(_WORD.findall(text.lower()))
 
 
-def has_phrase(tokens: Sequence[str], phrase: Sequence[str]) -> bool:
+def has_phrase(tokens: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
     """Whether words stand in a text just so, one after the other."""
     return occurrences(tokens, phrase) > 0
 
 
-def occurrences(tokens: Sequence[str], phrase: Sequence[str]) -> int:
+def occurrences(tokens: tuple[str, ...], phrase: tuple[str, ...]) -> int:
     """How often they do."""
     length = len(phrase)
     return sum(tokens[start : start + length] == phrase for start in range(len(tokens) - length + 1)) if length else 0
 
 
-def _matching(holds: Callable[[Sequence[str], Sequence[str]], bool]) -> Compile:
+def _matching(holds: Callable[[tuple[str, ...], tuple[str, ...]], bool]) -> Compile:
     def compile_match(operand: Any, operator: str) -> Condition:
         wanted = tokens_of(filled(operand, operator))
         if not wanted:
@@ -61,7 +61,7 @@ TEXT: Mapping[str, Compile] = {
 class Texts:
     """One field of all documents: how often its words are in each."""
 
-    tokens: Sequence[Sequence[str]]
+    tokens: Sequence[tuple[str, ...]]
     """Of each document; of one that lacks the field none."""
     average: float = attrs.field(init=False)
 
@@ -69,7 +69,7 @@ class Texts:
         held = [len(each) for each in self.tokens if each]
         self.average = sum(held) / len(held) if held else 1.0
 
-    def scores(self, phrase: Sequence[str]) -> list[float]:
+    def scores(self, phrase: tuple[str, ...]) -> list[float]:
         """How relevant each document is for a word, or for several that must stand together; 0: not at all."""
         if len(phrase) == 1:
             found = [each.count(phrase[0]) for each in self.tokens]

@@ -52,9 +52,14 @@ class Shape:
     """What vectors an index takes."""
 
     dimension: int | None
-    """Of its dense ones; None: it has none."""
+    """Of its dense ones; None: it has none; 0: that of the first."""
     has_sparse: bool
     """Whether it takes sparse ones: alone, or beside the dense ones."""
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether it takes sparse ones alone."""
+        return self.dimension is None
 
 
 @attrs.frozen(eq=False)
@@ -120,13 +125,13 @@ def namespace_asked(query: Mapping[str, Sequence[str]]) -> str:
     return valid_namespace(_last(query, "namespace", ""), "namespace")
 
 
-def read_upsert(body: Any, shape: Shape) -> Sequence[Vector]:
-    """Raises WireError for what Pinecone refuses."""
+def read_upsert(body: Any) -> Sequence[Vector]:
+    """Raises WireError for what Pinecone refuses of any index."""
     fields = fields_of(body)
     given = required(fields, "vectors", listed)
     if not 1 <= len(given) <= MAX_BATCH:
         raise refusal(f"vectors must have between 1 and {MAX_BATCH} elements, got {len(given)}")
-    vectors = [_vector(each, f"vectors[{place}]", shape) for place, each in enumerate(given)]
+    vectors = [_vector(each, f"vectors[{place}]") for place, each in enumerate(given)]
     size = sum(map(_size, vectors))
     if size > MAX_BYTES:
         raise refusal(f"Error, message length too large: found {size} bytes, the limit is: {MAX_BYTES} bytes", 413)
@@ -136,6 +141,15 @@ def read_upsert(body: Any, shape: Shape) -> Sequence[Vector]:
             raise refusal(f"Duplicate vector ID {vector.id!r} in upsert request")
         seen.add(vector.id)
     return vectors
+
+
+def check_vectors(vectors: Iterable[Vector], shape: Shape) -> None:
+    """That an index takes these. Raises WireError."""
+    for vector in vectors:
+        check_dense(vector.values, shape, vector.id)
+        check_sparse(vector.sparse, shape)
+        if shape.is_sparse and vector.sparse is None:
+            raise refusal(f"Sparse vector is missing for vector ID '{vector.id}'")
 
 
 def read_query(body: Any, shape: Shape) -> Query:
@@ -148,7 +162,7 @@ def read_query(body: Any, shape: Shape) -> Query:
     if record_id is None and not values and sparse is None:
         raise refusal("Query vector, sparse vector or ID is required")
     if record_id is None:
-        if shape.dimension is None and values:
+        if shape.is_sparse and values:
             raise refusal("Cannot query a sparse index with dense values")
         check_dimension(values or [], shape, "Query vector")
         check_sparse(sparse, shape)
@@ -243,15 +257,11 @@ def refuse_filtered_stats(body: Any) -> None:
 # -- parts of requests -------------------------------------------------------------------------------------------------
 
 
-def _vector(value: Any, where: str, shape: Shape) -> Vector:
+def _vector(value: Any, where: str) -> Vector:
     fields = fields_of(value, where)
     record_id = valid_id(required(fields, "id", text, f"{where}."), f"{where}.id")
     values = member(fields, "values", floats, None) or []
     sparse = member(fields, "sparseValues", sparse_values, None)
-    check_dense(values, shape, record_id)
-    check_sparse(sparse, shape)
-    if shape.dimension is None and sparse is None:
-        raise refusal(f"Sparse vector is missing for vector ID {record_id!r}")
     return Vector(record_id, values, sparse, member(fields, "metadata", metadata_of, None))
 
 
@@ -264,7 +274,7 @@ def _size(vector: Vector) -> int:
 
 def check_dense(values: Sequence[float], shape: Shape, record_id: str) -> None:
     """That a record may have these values. Raises WireError."""
-    if shape.dimension is None and values:
+    if shape.is_sparse and values:
         raise refusal("Cannot upsert dense values to a sparse index")
     check_dimension(values, shape, "Vector")
     if values and not any(abs(value) >= _TINY for value in values):
@@ -273,8 +283,9 @@ def check_dense(values: Sequence[float], shape: Shape, record_id: str) -> None:
 
 
 def check_dimension(values: Sequence[float], shape: Shape, what: str) -> None:
-    if shape.dimension is not None and len(values) != shape.dimension:
-        raise refusal(f"{what} dimension {len(values)} does not match the dimension of the index {shape.dimension}")
+    expected = shape.dimension or len(values) or 1
+    if not shape.is_sparse and len(values) != expected:
+        raise refusal(f"{what} dimension {len(values)} does not match the dimension of the index {expected}")
 
 
 def check_sparse(sparse: SparseValues | None, shape: Shape) -> None:
@@ -398,6 +409,6 @@ def stats(counts: Mapping[str, int], shape: Shape, metric: str, name_of: Callabl
         "indexFullness": 0,
         "totalVectorCount": sum(counts.values()),
         "metric": metric,
-        "vectorType": "sparse" if shape.dimension is None else "dense",
+        "vectorType": "sparse" if shape.is_sparse else "dense",
     }
-    return told if shape.dimension is None else told | {"dimension": shape.dimension}
+    return told | {"dimension": shape.dimension} if shape.dimension else told
