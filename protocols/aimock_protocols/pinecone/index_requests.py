@@ -84,6 +84,20 @@ def read_creation_for_model(body: Any) -> Index:
     )
 
 
+def read_restoration(body: Any, source: Index, backup_id: str) -> Index:
+    """The same of one that has what another had."""
+    fields = fields_of(body)
+    return attrs.evolve(
+        source,
+        name=resource_name(required(fields, "name", text), "Index"),
+        deletion_protection=_protection(fields),
+        tags=_tags(fields),
+        read_capacity=member(fields, "read_capacity", _read_capacity, ON_DEMAND),
+        source_backup_id=backup_id,
+        source_collection=None,
+    )
+
+
 def _embedding(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of a model, whole."""
     model = inference.embed_model(required(fields, "model", filled, "embed."))

@@ -107,8 +107,9 @@ class Found(NamedTuple):
     """A record to be shown, without what is not asked for."""
 
     id: str
-    values: Sequence[float] = ()
-    sparse: SparseValues | None = None
+    values: Any = ()
+    """A sequence of numbers, or what the caller writes as an array; so those of `sparse`, in its members' order."""
+    sparse: tuple[Any, Any] | None = None
     metadata: Mapping[str, Any] | None = None
 
 
@@ -384,13 +385,13 @@ def vector(found: Found) -> dict[str, Any]:
     """A record as a fetch has it."""
     shown_as: dict[str, Any] = {"id": found.id, "values": found.values}
     if found.sparse is not None:
-        shown_as["sparseValues"] = {"indices": found.sparse.indices, "values": found.sparse.values}
+        shown_as["sparseValues"] = dict(zip(SparseValues._fields, found.sparse, strict=True))
     if found.metadata is not None:
         shown_as["metadata"] = found.metadata
     return shown_as
 
 
-def matches(found: Iterable[tuple[Found, float]], echoed: str, read_units: int) -> dict[str, Any]:
+def matches(found: Iterable[tuple[Found, Any]], echoed: str, read_units: int) -> dict[str, Any]:
     """The answer to a query."""
     told = [vector(each) | {"score": score} for each, score in found]
     return {"results": [], "matches": told, "namespace": echoed, "usage": {"readUnits": read_units}}
