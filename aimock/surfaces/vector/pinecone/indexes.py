@@ -9,16 +9,12 @@ from aimock.net.exchange import Answer
 from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.dialect import Route
 from aimock.surfaces.vector.pinecone import snapshots
-from aimock.surfaces.vector.pinecone.places import DIALECT, SETTINGS, copied, created, index_named, index_of
+from aimock.surfaces.vector.pinecone.places import ACCEPTED, DIALECT, SETTINGS, copied, created, index_named, index_of
 from aimock.surfaces.vector.store import Collection
-from aimock_protocols.canonical import WireResponse
 from aimock_protocols.pinecone.errors import refusal
 from aimock_protocols.pinecone.index_requests import configured, read_creation, read_creation_for_model
 from aimock_protocols.pinecone.indexes import described, is_expressible
 from aimock_protocols.pinecone.versions import version_of
-
-READY_AFTER = "readyAfterPolls"
-"""In a collection's metadata: how often it is still described as not ready."""
 
 
 def _list(call: Call) -> Answer:
@@ -42,12 +38,7 @@ def _create_for_model(call: Call) -> Answer:
 
 def _describe(call: Call) -> Answer:
     collection = index_named(call, call.params["name"])
-    answer = call.reply(200, told(call, collection))
-    waits = collection.metadata.get(READY_AFTER, 0)
-    if waits:
-        collection.metadata[READY_AFTER] = waits - 1
-        collection.changed()
-    return answer
+    return call.reply(200, told(call, collection, is_ready=call.is_ready(collection)))
 
 
 def _configure(call: Call) -> Answer:
@@ -64,13 +55,13 @@ def _delete(call: Call) -> Answer:
         raise refusal(f"Deletion protection is enabled for this index. {how}", 403)
     call.store.drop(collection)
     snapshots.source_deleted(call, collection)
-    return call.respond(WireResponse(202, (), b""))
+    return call.respond(ACCEPTED)
 
 
-def told(call: Call, collection: Collection) -> dict[str, Any]:
+def told(call: Call, collection: Collection, is_ready: bool = True) -> dict[str, Any]:
     """An index described; clients reach it at a host of its own, which is a path of ours."""
     host = call.url(f"/i/{urllib.parse.quote(collection.name, safe='')}")
-    return described(index_of(collection), host, is_ready=not collection.metadata.get(READY_AFTER))
+    return described(index_of(collection), host, is_ready)
 
 
 ROUTES = (

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from aimock.cors import CORS
 from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.store import (
     Collection,
@@ -23,6 +24,7 @@ from aimock.surfaces.vector.store import (
     dense,
     sparse,
 )
+from aimock_protocols.canonical import WireResponse
 from aimock_protocols.pinecone.errors import not_found, refusal
 from aimock_protocols.pinecone.indexes import Index, Kind, VectorField, schema_of
 from aimock_protocols.pinecone.namespaces import stored
@@ -33,6 +35,8 @@ SETTINGS = "pinecone"
 """In a collection's metadata: what is kept of an index beside its name."""
 NAMESPACES = "pineconeNamespaces"
 """The same: namespaces that are there though they may be empty, each with its schema or None."""
+ACCEPTED = WireResponse(202, CORS, b"")
+"""What is deleted is answered with nothing."""
 SPARSE = "sparse"
 """The field of sparse vectors in a collection whose dense ones have no name."""
 UNNAMED = "default"
@@ -111,6 +115,7 @@ def located(call: Call, echoed: str) -> Place:
         raise refusal(
             f"There are {len(known)} indexes here: use an index's own host, {host}, as describing it tells", 404
         )
+    call.about(known[0])
     return _place(known[0], echoed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from aimock.cors import CORS
 from aimock.net.exchange import Answer
 from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.dialect import Route
@@ -37,7 +38,7 @@ def _upsert(call: Call) -> Answer:
 
     def then(records: list[Record]) -> Answer:
         place.put(records)
-        return call.respond(WireResponse(201, (), b""))
+        return call.respond(WireResponse(201, CORS, b""))
 
     return call.computed(len(body) * _EMBED_COST * (place.index.dimension or 100) / 100, read, then)
 

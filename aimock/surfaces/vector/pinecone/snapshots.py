@@ -12,6 +12,7 @@ from aimock.net.exchange import Answer
 from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.dialect import Route
 from aimock.surfaces.vector.pinecone.places import (
+    ACCEPTED,
     DIALECT,
     copied,
     created,
@@ -21,7 +22,7 @@ from aimock.surfaces.vector.pinecone.places import (
 )
 from aimock.surfaces.vector.store import Collection
 from aimock_protocols import rfc3339
-from aimock_protocols.canonical import ErrorReply, WireError, WireResponse
+from aimock_protocols.canonical import ErrorReply, WireError
 from aimock_protocols.pinecone import snapshots as wire
 from aimock_protocols.pinecone.errors import not_found, refusal
 from aimock_protocols.pinecone.index_requests import read_restoration
@@ -33,8 +34,6 @@ _BACKUP = "backup"
 _JOBS = "pineconeRestoreJobs"
 """In the store's notes: the jobs, the last at the end."""
 _MAX_JOBS = 1000
-
-_ACCEPTED = WireResponse(202, (), b"")
 
 
 # -- collections -------------------------------------------------------------------------------------------------------
@@ -60,7 +59,7 @@ def _describe_collection(call: Call) -> Answer:
 
 def _delete_collection(call: Call) -> Answer:
     call.store.drop(collection_named(call, call.params["name"]))
-    return call.respond(_ACCEPTED)
+    return call.respond(ACCEPTED)
 
 
 def collection_named(call: Call, name: str) -> Collection:
@@ -107,7 +106,7 @@ def _describe_backup(call: Call) -> Answer:
 
 def _delete_backup(call: Call) -> Answer:
     call.store.drop(_backup_named(call))
-    return call.respond(_ACCEPTED)
+    return call.respond(ACCEPTED)
 
 
 def _backups_told(call: Call, backups: Iterable[Collection]) -> Answer:
