@@ -19,6 +19,7 @@ import attrs
 
 from aimock import __version__, checks, logs, readers
 from aimock.config import (
+    EMBEDDING_MANNERS,
     LOG_LEVELS,
     PORT,
     Config,
@@ -128,6 +129,12 @@ def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentPars
         type=readers.real(number(0, exclusive=True)),
         metavar="X",
         help="divides every delay (default 1)",
+    )
+    add(
+        "--embeddings",
+        type=readers.named(EMBEDDING_MANNERS),
+        metavar="HOW",
+        help="vectors of texts without a fixture: hash (default), or semantic: related texts are near",
     )
     add("--rewrite-ids", action="store_true", default=None, help="answer what was recorded with fresh ids")
     add("--strict", action="store_true", default=None, help="answer 503, not 404, when no fixture matches")
@@ -295,6 +302,7 @@ def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None
         "quota": _quota(flags, from_file.quota),
         "chunk_size": flags.chunk_size,
         "replay_speed": flags.replay_speed,
+        "embeddings": flags.embeddings,
         "rewrite_ids": flags.rewrite_ids,
         "log_level": flags.log_level,
         "watch": flags.watch,
@@ -314,6 +322,7 @@ def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None
         "latency": 0.0,
         "chunk_size": 20,
         "replay_speed": 1.0,
+        "embeddings": "hash",
         "rewrite_ids": False,
         "log_level": "info" if places is None else "warn",
         "watch": False,

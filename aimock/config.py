@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.record.config import RecordConfig
     from aimock.surfaces.mounted import Mounted
     from aimock.tls import TLS
+    from aimock_protocols.canonical import Embeddings
     from aimock_protocols.sessions import Options
 
 
@@ -53,6 +54,7 @@ class Config:
     quota: Quota | None = None
     chunk_size: int | None = None
     replay_speed: float | None = None
+    embeddings: Embeddings | None = None
     rewrite_ids: bool | None = None
     log_level: str | None = None
     watch: bool | None = None
@@ -148,6 +150,8 @@ def _one_of(*words: str) -> Check[str]:
 
 
 log_level = _one_of(*LOG_LEVELS)
+EMBEDDING_MANNERS = ("hash", "semantic")
+embedding_manner = cast("Check[Embeddings]", _one_of(*EMBEDDING_MANNERS))
 
 
 @_expects({"type": "integer"})
@@ -339,6 +343,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "llm.record": ("record", record),
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
+    "llm.embeddings": ("embeddings", embedding_manner),
     "llm.rewriteIds": ("rewrite_ids", boolean),
     "llm.logLevel": ("log_level", log_level),
     "llm.watch": ("watch", boolean),
