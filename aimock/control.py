@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from aimock.chaos import ChaosError, chaos_from_json, chaos_to_json
+from aimock.chaos import chaos_from_json, chaos_to_json
 from aimock.exchange import Exchange
 from aimock.fixtures import DEFAULT_TEST_ID, Fixture, FixtureError, describe, entries_from_json, make_fixture
 from aimock.injected import TooManyErrors
@@ -152,10 +152,11 @@ def _show_chaos(exchange: Exchange) -> Whole:
 def _install_chaos(exchange: Exchange) -> Whole:
     scope = _chaos_scope(exchange)
     before = chaos_to_json(exchange.state.chaos.at(scope).chaos)
+    given = _body(exchange)
     try:
-        installed = chaos_from_json(_body(exchange))
+        installed = chaos_from_json(given)
         exchange.state.chaos.install(installed, scope)
-    except ChaosError as error:
+    except ValueError as error:
         raise ControlError(str(error)) from error
     gone = [field for field in before if field not in chaos_to_json(installed)]
     if gone:
@@ -336,7 +337,8 @@ def _query(exchange: Exchange, known: Set[str]) -> dict[str, str]:
             parameters.pop(name, None)  # it has let the request in
     unknown = next((name for name in parameters if name not in known), None)
     if unknown is not None:
-        raise ControlError(f"{unknown}: unknown parameter; expected {' or '.join(sorted(known)) or 'none'}")
+        listed = f"one of {', '.join(sorted(known))}" if known else "none"
+        raise ControlError(f"{unknown}: unknown parameter; expected {listed}")
     return parameters
 
 

@@ -26,7 +26,7 @@ import trio
 
 from aimock import choices, logs, sources
 from aimock.app import App
-from aimock.config import PORT, embedding_manner, number, whole_number
+from aimock.config_keys import PORT, embedding_manner
 from aimock.fixtures import Chaos, StreamingProfile
 from aimock.fixtures.question import Transform
 from aimock.journal import Journal
@@ -34,6 +34,7 @@ from aimock.net.limits import Limits
 from aimock.net.server import server_kind
 from aimock.programmed import Programmed, run_in
 from aimock.quotas import Quota
+from aimock.reading import count, number, whole_number
 from aimock.settings import Settings
 from aimock.state import State
 from aimock.surfaces.mounted import Mounted
@@ -96,16 +97,16 @@ class AIMock(Programmed):
         if log_level is not None:
             logs.show(log_level)
         self._host = host
-        self._port = choices.checked("port", port, PORT)
+        self._port = PORT(port, "port")
         self._tls = choices.tls(tls)
         self._limits = limits
         self._http2 = http2
         self._state = State(
             Settings(
-                latency=choices.checked("latency", latency, number(0)),
-                chunk_size=choices.checked("chunk_size", max(1, chunk_size), whole_number(1)),
-                replay_speed=choices.checked("replay_speed", replay_speed, number(0, exclusive=True)),
-                embeddings=choices.checked("embeddings", embeddings, embedding_manner),
+                latency=number(0)(latency, "latency"),
+                chunk_size=whole_number(1)(max(1, chunk_size), "chunk_size"),
+                replay_speed=number(0, exclusive=True)(replay_speed, "replay_speed"),
+                embeddings=embedding_manner(embeddings, "embeddings"),
                 rewrite_ids=rewrite_ids,
                 streaming_profile=None
                 if streaming_profile is None
@@ -114,10 +115,8 @@ class AIMock(Programmed):
                 quota=choices.given("quota", quota),
                 strict=strict,
                 request_transform=request_transform,
-                journal_max_entries=choices.checked("journal_max_entries", journal_max_entries, whole_number(0)),
-                fixture_counts_max_test_ids=choices.checked(
-                    "fixture_counts_max_test_ids", fixture_counts_max_test_ids, whole_number(0)
-                ),
+                journal_max_entries=count(journal_max_entries, "journal_max_entries"),
+                fixture_counts_max_test_ids=count(fixture_counts_max_test_ids, "fixture_counts_max_test_ids"),
                 seed=seed,
                 metrics=metrics,
                 api_keys=choices.keys(api_keys),

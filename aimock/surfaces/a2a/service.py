@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
+from aimock import reading
 from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.journal import Entry
 from aimock.net.exchange import Answer, Headers, Whole
-from aimock.surfaces.a2a import reading
 from aimock.surfaces.a2a.agents import Agent, Agents, read_definitions
 from aimock.surfaces.a2a.asking import Addressed, Asking
 from aimock.surfaces.a2a.push import Push, redacted

@@ -61,16 +61,14 @@ class VectorMock(ServiceMock[VectorService]):
     def on_query(
         self,
         name: str,
-        results: Iterable[Any] | Callable[[Query], Iterable[Any]],
+        results: Sequence[Any] | Callable[[Query], Sequence[Any]],
         *,
         sequence_index: int | None = None,
     ) -> Self:
         """Queries of a collection, which is made if there is none, get these results, of which each has an `id`, a
         `score`, and perhaps `metadata` and a `document`; or those that a function gives of the query (what it raises is
         a 500). With `sequence_index` only the query of that number under each test id does. Raises ValueError."""
-        told = Told(
-            _asking(name, results) if callable(results) else read_results([*results], "results"), sequence_index
-        )
+        told = Told(_asking(name, results) if callable(results) else read_results(results, "results"), sequence_index)
 
         def act() -> None:
             self.service.add({"collections": [{"name": name}]})
@@ -91,12 +89,12 @@ class VectorMock(ServiceMock[VectorService]):
         return collection
 
 
-def _asking(name: str, handler: Callable[[Query], Iterable[Any]]) -> Callable[[Asked], Sequence[Scripted]]:
+def _asking(name: str, handler: Callable[[Query], Sequence[Any]]) -> Callable[[Asked], Sequence[Scripted]]:
     """What asks a function in its own words."""
 
     def ask(asked: Asked) -> Sequence[Scripted]:
         query = {"vector": asked.vector, "topK": asked.top_k, "filter": asked.filter, "collection": name}
-        return read_results([*handler(query)], "results")
+        return read_results(handler(query), "results")
 
     return ask
 

@@ -125,7 +125,7 @@ class Definition(NamedTuple):
 
     def fields(self, known: Mapping[str, Field]) -> dict[str, Field]:
         """Those of the collection, of which some may be known, and those that are told. Raises ValueError."""
-        told = dict(self.told.get("fields", {}))
+        told: dict[str, Field] = dict(self.told.get("fields", {}))
         if UNNAMED not in told and ("dimension" in self.told or "metric" in self.told or not (told or known)):
             own = known.get(UNNAMED, Field(Measure.COSINE))
             metric, dimension = self.told.get("metric", own.measure), self.told.get("dimension", own.dimension)
