@@ -34,7 +34,7 @@ from aimock_protocols.pinecone.vectors import (
     Shape,
     SparseValues,
     check_dense,
-    metadata_of,
+    check_metadata,
     sparse_values,
     valid_id,
     valid_prefix,
@@ -143,7 +143,10 @@ def _filled(fields: Mapping[str, Any], schema: Schema, record_id: str, removed: 
         elif kind == "string":
             held[name] = _searched(value, name, schema[name])
         else:
-            held |= _metadata(name, value)
+            check_metadata(name, value)
+            if name.startswith("_"):
+                raise refusal(f"Field names starting with '_' are reserved, got {shown(name)}")
+            held[name] = value
     if removed & fields.keys():
         raise refusal(f"Fields cannot be both set and removed: {', '.join(sorted(removed & fields.keys()))}")
     if removed & {name for name, field in schema.items() if field["type"] == "dense_vector" or field.get("embed")}:
@@ -156,12 +159,6 @@ def _searched(value: Any, name: str, field: Mapping[str, Any]) -> str:
     if len(written.encode("utf-8", "replace")) > MAX_TEXT:
         raise refusal(f"{name}: a text that is searched may have at most {MAX_TEXT} bytes")
     return written
-
-
-def _metadata(name: str, value: Any) -> dict[str, Any]:
-    if name.startswith("_"):
-        raise refusal(f"Field names starting with '_' are reserved, got {shown(name)}")
-    return metadata_of({name: value}, name)
 
 
 def _size(document: Document) -> int:

@@ -39,7 +39,9 @@ _KINDS: Mapping[int, _Kind] = {
     504: _Kind("DEADLINE_EXCEEDED", 4),
 }
 
-_GATEWAY = re.compile(r"(?!.*/records/).*/(?:vectors/[^/]+|query|describe_index_stats|bulk/.+|namespaces(?:/[^/]+)?)/?")
+_GATEWAY = re.compile(
+    r"(?:/pinecone)?(?:/i/[^/]+)?/(?:vectors/[^/]+|query|describe_index_stats|bulk/.+|namespaces(?:/[^/]+)?)/?"
+)
 """Paths of operations that answer as gRPC's gateway does."""
 
 
@@ -53,7 +55,7 @@ def not_found(what: str) -> WireError:
 
 
 def encode(error: ErrorReply, path: str) -> WireResponse:
-    """An error as the operation at a path tells it."""
+    """An error as the operation at a path, inside the mount, tells it."""
     kind = _KINDS.get(error.status) or _KINDS[400 if error.status < 500 else 500]
     wait = wait_of(error)
     headers: Headers = (("content-type", "application/json"),)

@@ -38,6 +38,8 @@ MAX_SPARSE = 2048
 MAX_DIMENSION = 20_000
 
 _LARGEST_INDEX = 2**32 - 1
+_SHOWN_BYTES = 16
+"""Of metadata that are refused."""
 _TINY = 1e-8
 """A vector whose values are all smaller is taken for zeros."""
 
@@ -317,27 +319,38 @@ def paired(indices: Any, values: Any, what: str) -> SparseValues | None:
 
 
 def metadata_of(value: Any, what: str) -> dict[str, Any]:
-    """A record's metadata: strings, numbers, booleans and lists of strings by their names."""
-    fields = fields_of(value, what)
+    """A record's metadata: strings, numbers, booleans and lists of strings by their names. What is null is dropped."""
+    fields = {key: held for key, held in fields_of(value, what).items() if held is not None}
     for key, held in fields.items():
-        if key.startswith("$"):
-            raise refusal(f"Metadata field names must not start with '$', got {shown(key)}")
-        if type(held) not in (str, int, float, bool) and not _is_texts(held):
-            expected = "a string, number, boolean or list of strings"
-            raise refusal(f"Metadata value must be {expected}, got '{_abridged(held)}' for field '{key}'")
+        check_metadata(key, held)
     size = len(orjson.dumps(fields))
     if size > MAX_METADATA:
         raise refusal(f"metadata size is {size} bytes, which exceeds the limit of {MAX_METADATA} bytes per vector")
     return fields
 
 
-def _is_texts(value: Any) -> bool:
-    return type(value) is list and all(type(each) is str for each in value)
+def check_metadata(key: str, value: Any) -> None:
+    """That a field of metadata may have a value. Raises WireError."""
+    if key.startswith("$"):
+        raise refusal(f"Metadata field names must not start with '$', got {shown(key)}")
+    is_texts = type(value) is list and all(type(each) is str for each in value)
+    if type(value) not in (str, int, float, bool) and not is_texts:
+        expected = "a string, number, boolean or list of strings"
+        raise refusal(f"Metadata value must be {expected}, got '{_abridged(value)}' for field '{key}'")
 
 
 def _abridged(value: Any) -> str:
-    written = orjson.dumps(value).decode()
-    return written if len(written) <= 20 else written[:16] + "...."
+    """JSON of which all numbers are floats, as gRPC has them, cut to what is shown of it."""
+    written = orjson.dumps(_with_floats(value))
+    return written.decode() if len(written) <= _SHOWN_BYTES else written[:_SHOWN_BYTES].decode(errors="ignore") + "..."
+
+
+def _with_floats(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _with_floats(each) for key, each in value.items()}
+    if type(value) is list:
+        return [_with_floats(each) for each in value]
+    return float(value) if type(value) is int else value
 
 
 def valid_id(value: Any, what: str) -> str:

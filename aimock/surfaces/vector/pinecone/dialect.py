@@ -35,5 +35,5 @@ class Pinecone(Dialect):
         return HEADER in head.headers
 
     def error(self, call: Call, error: ErrorReply) -> WireResponse:
-        told = errors.encode(error, call.exchange.head.path)
+        told = errors.encode(error, call.exchange.head.path.removeprefix(call.service.path))
         return told._replace(headers=(*told.headers, *CORS))
