@@ -143,6 +143,13 @@ class Vectors:
     model: str | None = None
 
 
+@attrs.frozen
+class Results:
+    """TEMPORARY: services has it."""
+
+    value: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+
+
 @attrs.define(slots=False)
 class WireError(Exception):
     """A request that a protocol refuses, with the answer that its provider would give."""

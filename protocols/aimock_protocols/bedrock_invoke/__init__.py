@@ -1,5 +1,5 @@
 """Bedrock's InvokeModel and InvokeModelWithResponseStream, whose bodies each family of models has in words of its own,
-chat and embeddings alike: the module is the protocol (see `canonical.ChatProtocol`)."""
+chat, embeddings and rerankers alike: the module is the protocol (see `canonical.ChatProtocol`)."""
 
 from __future__ import annotations
 
