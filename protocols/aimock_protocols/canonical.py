@@ -145,9 +145,11 @@ class Vectors:
 
 @attrs.frozen
 class Results:
-    """TEMPORARY: services has it."""
+    """What a service (search, rerank, moderation, …) answers, in its own words; its protocol says the rest."""
 
-    value: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    said: tuple[Mapping[str, Any], ...] = attrs.field(default=({},), hash=False)
+    """Members of its answer: of each of those that are answered by themselves (`Separating`), in order; for all others
+    there is one. Nothing said is the answer that finds nothing."""
 
 
 @attrs.define(slots=False)

@@ -64,9 +64,10 @@ def shape(request: ChatRequest) -> Shape:
 
 
 def encode(reply: Results, shape: Shape, stamp: Stamp) -> bytes:
+    (said,) = reply.said
     own = cast(asking.Shape, shape.own)
-    return orjson.dumps({"results": [told(hit, own) for hit in ranking(reply.value, own).hits]})
+    return orjson.dumps({"results": [told(hit, own) for hit in ranking(said, own).hits]})
 
 
 def parse(body: bytes) -> Results:
-    return Results(results_in(json_object(body)))
+    return Results((results_in(json_object(body)),))

@@ -12,7 +12,7 @@ import orjson
 from aimock_protocols.canonical import ChatRequest, Head, Headers, Results, Stamp
 from aimock_protocols.collapsing import dicts
 from aimock_protocols.endpoint import Endpoint, Platform
-from aimock_protocols.moderation.verdicts import MAX_INPUTS, judged, parse, request, verdicts
+from aimock_protocols.moderation.verdicts import MAX_INPUTS, judged, parse, request, separated, verdicts
 from aimock_protocols.openai_chat.speaker import Speaker
 from aimock_protocols.openai_dialects.makers import MISTRAL
 from aimock_protocols.openai_platform import invalid_type, missing, read_model, read_object, refusal
@@ -73,6 +73,7 @@ class _Moderation(Endpoint):
     read: Callable[[Any], list[str]]
     """What is judged, of the request's `input`. Raises WireError."""
     parse = staticmethod(parse)
+    separated = staticmethod(separated)
 
     def decode(self, head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
         """The request with its inputs as a list of texts. Raises WireError, a 400."""
@@ -91,11 +92,11 @@ class _Moderation(Endpoint):
 
     def encode(self, reply: Results, shape: Shape, stamp: Stamp) -> bytes:
         """The body of a response: a result for each input, which does not say whether all in all it is harmful."""
-        given = reply.value
+        given = reply.said[0]
         body = {
             "id": given.get("id", stamp.hexadecimal(32)),
             "model": given.get("model", shape.model),
-            "results": [judged(verdict, CATEGORIES) for verdict in verdicts(given, shape.inputs)],
+            "results": [judged(verdict, CATEGORIES) for verdict in verdicts(reply, shape.inputs)],
         }
         return orjson.dumps(body)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
 from aimock_protocols.canonical import ChatRequest, Head, Results, Stamp
-from aimock_protocols.moderation.verdicts import MAX_INPUTS, judged, parse, request, verdicts
+from aimock_protocols.moderation.verdicts import MAX_INPUTS, judged, parse, request, separated, verdicts
 from aimock_protocols.openai_platform import WHOLE_HEADERS as whole_headers
 from aimock_protocols.openai_platform import (
     error,
@@ -32,6 +32,7 @@ __all__ = [
     "parse",
     "rate_limited",
     "rate_limits",
+    "separated",
     "shape",
     "whole_headers",
 ]
@@ -140,10 +141,10 @@ def _kinds(parts: list[dict[str, Any]]) -> tuple[str, ...]:
 
 def encode(reply: Results, shape: Shape, stamp: Stamp) -> bytes:
     """The body of a response: a result for each input."""
-    given = reply.value
+    given = reply.said[0]
     asked = shape.model or _DEFAULT_MODEL
     is_old = asked.startswith(_OLD_MODELS)
-    told = zip(verdicts(given, len(shape.kinds)), shape.kinds, strict=True)
+    told = zip(verdicts(reply, len(shape.kinds)), shape.kinds, strict=True)
     body = {
         "id": given.get("id", f"modr-{stamp.hexadecimal(32)}"),
         "model": given.get("model", _DATED.get(asked, asked)),
@@ -158,11 +159,10 @@ def _result(verdict: Mapping[str, Any], kinds: tuple[str, ...], is_old: bool) ->
     result = {"flagged": verdict.get("flagged", any(told["categories"].values())), **told}
     applied = verdict.get("category_applied_input_types", None if is_old else {})
     if applied is not None:
-        result["category_applied_input_types"] = {
-            category: _applied(category, kinds) for category in told["categories"]
-        } | applied
+        result["category_applied_input_types"] = _applied(told["categories"], kinds) | applied
     return result
 
 
-def _applied(category: str, kinds: tuple[str, ...]) -> list[str]:
-    return [kind for kind in kinds if kind == _TEXT or category in _SEEN]
+def _applied(categories: Iterable[str], kinds: tuple[str, ...]) -> dict[str, list[str]]:
+    """Of each category, to which kinds of input it can apply."""
+    return {category: [kind for kind in kinds if kind == _TEXT or category in _SEEN] for category in categories}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import attrs
+
 from aimock_protocols.canonical import ChatRequest, Results, WireError
 from aimock_protocols.collapsing import json_object, listed, mapping
 from aimock_protocols.openai_platform import read_error
@@ -19,11 +21,23 @@ def request(sent: dict[str, Any], model: str, texts: list[str]) -> ChatRequest:
     return ChatRequest({**sent, "model": model, "input": texts}, sent, model, endpoint="moderation")
 
 
-def verdicts(given: Mapping[str, Any], inputs: int) -> list[dict[str, Any]]:
-    """What is said of each input: its own of the `results`, nothing if there are fewer; or the same of all."""
-    if "results" not in given:
-        return [dict(given)] * inputs
-    told = [mapping(each) for each in listed(given["results"])[:inputs]]
+def separated(request: ChatRequest) -> list[ChatRequest]:
+    """The request as it is for each of its inputs."""
+    return [attrs.evolve(request, body={**request.body, "input": [text]}) for text in request.body["input"]]
+
+
+def verdicts(reply: Results, inputs: int) -> list[dict[str, Any]]:
+    """What is said of each input: each by itself, or of all at once."""
+    if len(reply.said) == 1:
+        return _of_all(reply.said[0], inputs)
+    return [_of_all(said, 1)[0] for said in reply.said]
+
+
+def _of_all(said: Mapping[str, Any], inputs: int) -> list[dict[str, Any]]:
+    """One of the `results` for each, nothing where there are too few; or the same of all."""
+    if "results" not in said:
+        return [dict(said)] * inputs
+    told = [mapping(each) for each in listed(said["results"])[:inputs]]
     return told + [{}] * (inputs - len(told))
 
 
@@ -45,4 +59,4 @@ def parse(body: bytes) -> Results:
         raise WireError(error)
     if not isinstance(value.get("results"), list):
         raise ValueError("no list of results in the body")
-    return Results({key: value[key] for key in ("id", "model", "results") if key in value})
+    return Results(({key: value[key] for key in ("id", "model", "results") if key in value},))

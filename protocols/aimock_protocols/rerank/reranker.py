@@ -37,7 +37,8 @@ class Reranker(Endpoint):
         return self.read(body)
 
     def encode(self, reply: Results, shape: Shape, stamp: Stamp) -> bytes:
-        return orjson.dumps(self.write(ranking(reply.value, shape), reply.value, shape, stamp))
+        (said,) = reply.said
+        return orjson.dumps(self.write(ranking(said, shape), said, shape, stamp))
 
     def parse(self, body: bytes) -> Results:
         """Results by the indices of their documents. Raises ValueError on a body without, and WireError if it is an
@@ -46,7 +47,8 @@ class Reranker(Endpoint):
         error = self.platform.read_error(value)
         if error is not None:
             raise WireError(error)
-        return Results(results_in(value, self.place, self.score) | {key: value[key] for key in _KEPT if key in value})
+        kept = {key: value[key] for key in _KEPT if key in value}
+        return Results((results_in(value, self.place, self.score) | kept,))
 
 
 def told(hit: Hit, shape: Shape) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from aimock_protocols.canonical import Head, WireProtocol
 from aimock_protocols.collapsing import json_object
@@ -12,9 +13,16 @@ _VOYAGE_MODEL = re.compile(r"rerank-(?:lite-)?\d")
 """`rerank-2.5`, `rerank-lite-1`; Cohere's are `rerank-v3.5`, `rerank-english-v3.0`."""
 
 
+_NAMED: Mapping[str, WireProtocol] = {"jina": details.jina, "voyage": details.voyage, "cohere": cohere.v1}
+"""By the first segment of a path with which any client may choose."""
+
+
 def among(head: Head, body: bytes) -> WireProtocol:
-    """The API that a request is told by: what only one has in it, or whose model it asks for; else that of the path,
-    which is Jina's where no version stands before it, and else Cohere's first."""
+    """The API that a request means: that which its path names, or whose model or own members its body has; else
+    Cohere's first version, and Jina's where no version stands in the path."""
+    named = _NAMED.get(head.path.split("/")[1])
+    if named is not None:
+        return named
     otherwise: WireProtocol = cohere.v1 if head.path.rstrip("/").endswith("/v1/rerank") else details.jina
     try:
         sent = json_object(body)
