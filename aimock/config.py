@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import attrs
 
 from aimock.mounts import SERVICES, from_config
+from aimock_protocols.services import SECTIONS
 
 if TYPE_CHECKING:  # flags are judged before any of these is imported
-    from aimock.fixtures import Chaos, StreamingProfile
+    from aimock.fixtures import Chaos, Fixture, StreamingProfile
     from aimock.quotas import Quota
     from aimock.record.config import RecordConfig
     from aimock.surfaces.mounted import Mounted
@@ -69,6 +70,8 @@ class Config:
     record: RecordConfig | None = None
     services: tuple[tuple[str, Mounted], ...] = ()
     """With their paths."""
+    service_fixtures: tuple[Fixture, ...] = ()
+    """For services that fixtures answer: search, rerank, moderation and so on."""
 
     @property
     def sessions(self) -> Options:
@@ -239,6 +242,12 @@ def record(value: Any) -> RecordConfig:
         raise ConfigError(str(error)) from None
 
 
+@_expects({"$ref": "#/$defs/serviceFixtures"})
+def _service_fixtures(value: Any) -> Any:
+    """They are read beside their file."""
+    return value
+
+
 @_expects({"type": "boolean"})
 def boolean(value: Any) -> bool:
     if type(value) is not bool:
@@ -344,10 +353,11 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "realtime.silenceMsPerChar": ("silence_ms_per_char", whole_number(0, 1000)),
     "gemini.live.frames": ("live_frames", _one_of("binary", "text")),
     "compat": ("compat", _one_of("off", "aimock")),
+    **{f"services.{name}": ("service_fixtures", _service_fixtures) for name in SECTIONS},
 }
 """JSON path to attribute and check; a check's ValueError says what was expected."""
 
-NOT_YET = frozenset({"mcp", "a2a", "agui", "vector", "services"} - set(SERVICES))
+NOT_YET = frozenset({"mcp", "a2a", "agui", "vector"} - set(SERVICES))
 """Keys of the reference that this version does not honour, and therefore refuses."""
 
 
@@ -366,11 +376,15 @@ def load_config(path: Path) -> Config:
     values: dict[str, Any] = {}
     content.pop("$schema", None)  # what editors go by
     services: list[tuple[str, Mounted]] = []
+    scripted: list[Fixture] = []
     for key, value in _flattened(content).items():
         if key in SERVICES:
             services += _services(path, key, value)
             continue
         attribute, check = _known(path, key)
+        if attribute == "service_fixtures":
+            scripted += _scripted(path, key, value)
+            continue
         try:
             values[attribute] = check(value)
         except UnfitKeys as error:
@@ -386,7 +400,16 @@ def load_config(path: Path) -> Config:
         values["fixtures"] = tuple(_located(source, path.parent) for source in values["fixtures"])
     if "tls" in values:
         values["tls"] = values["tls"].located(lambda file: _located(file, path.parent))
-    return Config(**values, services=tuple(services))
+    return Config(**values, services=tuple(services), service_fixtures=tuple(scripted))
+
+
+def _scripted(path: Path, key: str, value: Any) -> list[Fixture]:
+    from aimock.fixtures.services import section_fixtures  # few config files have any
+
+    try:
+        return section_fixtures(key.partition(".")[2], value, path.parent)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {key}: {error}") from error
 
 
 def _services(path: Path, key: str, value: Any) -> list[tuple[str, Mounted]]:
