@@ -248,6 +248,12 @@ def _service_fixtures(value: Any) -> Any:
     return value
 
 
+@_expects({"$ref": "#/$defs/rerankFixtures"})
+def _rerank_fixtures(value: Any) -> Any:
+    """They may say besides how the rest is ranked."""
+    return value
+
+
 @_expects({"type": "boolean"})
 def boolean(value: Any) -> bool:
     if type(value) is not bool:
@@ -354,6 +360,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "gemini.live.frames": ("live_frames", _one_of("binary", "text")),
     "compat": ("compat", _one_of("off", "aimock")),
     **{f"services.{name}": ("service_fixtures", _service_fixtures) for name in SECTIONS},
+    "services.rerank": ("service_fixtures", _rerank_fixtures),
 }
 """JSON path to attribute and check; a check's ValueError says what was expected."""
 

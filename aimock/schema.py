@@ -7,7 +7,7 @@ from typing import Any
 
 from aimock import config, mounts
 from aimock.fixtures.schema import DIALECT, fixtures_schema
-from aimock.fixtures.services import SECTION_SCHEMA
+from aimock.fixtures.services import RERANK_SCHEMA, SECTION_SCHEMA
 from aimock.fixtures.values import PROFILE
 from aimock.record.config import record_schema
 
@@ -33,6 +33,7 @@ def config_schema() -> dict[str, Any]:
         "chaos": _closed(entry["chaos"]["properties"]),
         "record": record_schema(),
         "serviceFixtures": SECTION_SCHEMA,
+        "rerankFixtures": RERANK_SCHEMA,
     }
     return {"$schema": DIALECT, "title": "A config file of aimock", **_closed(top), "$defs": shared}
 

@@ -11,6 +11,7 @@ from aimock_protocols.bedrock_invoke.malformed import malformed, optional, requi
 from aimock_protocols.canonical import ChatRequest, ErrorReply, Results, Stamp
 from aimock_protocols.collapsing import dicts, json_object
 from aimock_protocols.rerank import asking
+from aimock_protocols.rerank.ranking import left_out as none_of_them
 from aimock_protocols.rerank.ranking import ranking
 from aimock_protocols.rerank.reranker import results_in, told
 
@@ -64,9 +65,16 @@ def shape(request: ChatRequest) -> Shape:
 
 
 def encode(reply: Results, shape: Shape, stamp: Stamp) -> bytes:
-    (said,) = reply.said
-    own = cast(asking.Shape, shape.own)
-    return orjson.dumps({"results": [told(hit, own) for hit in ranking(said, own).hits]})
+    own = _own(shape)
+    return orjson.dumps({"results": [told(hit, own) for hit in ranking(reply.said[0], own).hits]})
+
+
+def left_out(reply: Results, shape: Shape) -> list[str]:
+    return none_of_them(reply.said[0], _own(shape))
+
+
+def _own(shape: Shape) -> asking.Shape:
+    return cast(asking.Shape, shape.own)
 
 
 def parse(body: bytes) -> Results:

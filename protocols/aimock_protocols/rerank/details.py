@@ -53,7 +53,10 @@ class _Detailed:
             raise self.refusal(f"{self.most}: Input should be a whole number of at least 1")
         texts = [self._text(document, f"documents.{place}") for place, document in enumerate(documents)]
         model = self._required(sent, "model", str, "a string")
-        return request(sent, model, self._text(sent.get("query"), "query"), texts, most)
+        query = self._text(sent.get("query"), "query")
+        if not query:
+            raise self.refusal("query: Input should have at least 1 character")
+        return request(sent, model, query, texts, most)
 
     def _required(self, sent: Mapping[str, Any], key: str, kind: type, named: str) -> Any:
         if type(sent.get(key)) is not kind:

@@ -10,6 +10,7 @@ import attrs
 
 from aimock_protocols.rerank.asking import Shape
 from aimock_protocols.rerank.lexical import relevance
+from aimock_protocols.services import RANKINGS
 
 _BEST, _STEP = 0.99, 0.01
 
@@ -36,10 +37,10 @@ class Ranking(NamedTuple):
 
 def ranking(given: Mapping[str, Any], shape: Shape) -> Ranking:
     """The results that `given` tells, each by its document's `index` or by a part of its text under `document`, without
-    regard to case; those without a `relevance_score` descend from 0.99. Without `results`, the manner of ranking that
-    it names."""
+    regard to case; those without a `relevance_score` descend from 0.99. Without `results`, those of the manner of
+    ranking that it names, or by shared words."""
     if not isinstance(given.get("results"), list):
-        found = Ranking(MANNERS.get(given.get("ranking", ""), _empty)(shape), [])
+        found = Ranking(MANNERS[given.get("ranking", RANKINGS[0])](shape), [])
     else:
         found = _found(given["results"], shape)
     best_first = sorted(found.hits, key=lambda hit: -hit.score)
@@ -60,6 +61,11 @@ def _found(results: list[Any], shape: Shape) -> Ranking:
             score = _descending(place, len(results))
         taken[index] = Hit(index, score, told)
     return Ranking(list(taken.values()), warnings)
+
+
+def left_out(given: Mapping[str, Any], shape: Shape) -> list[str]:
+    """Which of the results that `given` tells are none of this request's, and why."""
+    return _found(given["results"], shape).warnings if isinstance(given.get("results"), list) else []
 
 
 def _index(told: dict[str, Any], shape: Shape, taken: Mapping[int, Hit]) -> int | str:
@@ -95,6 +101,6 @@ def _lexical(shape: Shape) -> list[Hit]:
     return [Hit(index, score) for index, score in enumerate(relevance(shape.query, shape.documents))]
 
 
-MANNERS: Mapping[str, Callable[[Shape], list[Hit]]] = {"empty": _empty, "identity": _identity, "lexical": _lexical}
-"""How documents are ranked of which nothing is told: not at all, in the order in which they came, or by the words that
-they share with the query."""
+MANNERS: Mapping[str, Callable[[Shape], list[Hit]]] = {"lexical": _lexical, "identity": _identity, "empty": _empty}
+"""How documents are ranked of which nothing is told: by the words that they share with the query, in the order in which
+they came, or not at all."""

@@ -12,7 +12,7 @@ from aimock_protocols.canonical import ChatRequest, Head, Results, Stamp, WireEr
 from aimock_protocols.collapsing import dicts, json_object
 from aimock_protocols.endpoint import Endpoint, ReadingPlatform
 from aimock_protocols.rerank.asking import Shape
-from aimock_protocols.rerank.ranking import Hit, Ranking, ranking
+from aimock_protocols.rerank.ranking import Hit, Ranking, left_out, ranking
 
 _KEPT = ("id", "model", "usage", "meta")
 """What an answer says beside its results, and a fixture may."""
@@ -39,6 +39,9 @@ class Reranker(Endpoint):
     def encode(self, reply: Results, shape: Shape, stamp: Stamp) -> bytes:
         (said,) = reply.said
         return orjson.dumps(self.write(ranking(said, shape), said, shape, stamp))
+
+    def left_out(self, reply: Results, shape: Shape) -> list[str]:
+        return left_out(reply.said[0], shape)
 
     def parse(self, body: bytes) -> Results:
         """Results by the indices of their documents. Raises ValueError on a body without, and WireError if it is an
