@@ -188,6 +188,8 @@ class App:
         resolved = self._resolved(head, claim)
         mounts = self._state.mounts
         located = mounts.find(head.method, head.path) if len(mounts) else None
+        if located is None and resolved is None and len(mounts):
+            located = mounts.claimed(head)
         if self._guard is not None and not self._guard.admits(head):
             target = Target(self._guard.reject, self._guard.reject)
         elif head.method == "OPTIONS" and (self._guard is None or self._guard.lets_ask(head)):

@@ -17,9 +17,10 @@ import attrs
 
 from aimock.bounded import Bounded
 from aimock.fixtures import Chaos, Fixture
-from aimock.fixtures.faults import Fault, FaultError, FaultName, read_faults
+from aimock.fixtures.faults import Fault, FaultName, read_faults
 from aimock.fixtures.structure import camel, converter
-from aimock.fixtures.values import BOOLEAN, CHAOS_MS, RATE, Rule
+from aimock.fixtures.values import CHAOS_MS, RATE, Rule
+from aimock.reading import Fields, Read, flag, members, of_kind, placed
 
 _MAX_TEST_IDS = 1_024
 _MAX_COUNTS = 65_536
@@ -37,38 +38,16 @@ _RATES = (
 FIELDS = tuple(field.name for field in attrs.fields(Chaos))
 
 
-class ChaosError(ValueError):
-    """Chaos that cannot be; the text names the field and what was expected."""
-
-
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def _checked(rule: Rule, value: Any) -> Any:
-    """A value that holds to the rule. Raises ValueError, saying what was expected."""
-    if not rule.holds(value):
-        raise ValueError(f"a {rule.words.removeprefix('must be a ')}")
-    return value
+def _expected(rule: Rule) -> str:
+    return f"a {rule.words.removeprefix('must be a ')}"
 
 
-def chaos_from_json(given: Any) -> Chaos:
-    """Chaos from a JSON object. Raises ChaosError."""
-    if isinstance(given, Chaos):
-        return given
-    if not isinstance(given, Mapping):
-        raise ChaosError("expected an object")
-    values: dict[str, Any] = {}
-    for key, value in given.items():
-        name = _ATTRIBUTES.get(key)
-        if name is None:
-            raise ChaosError(f"{key}: unknown field; known are {', '.join(_ATTRIBUTES)}")
-        try:
-            values[name] = _READERS[name](value)
-        except FaultError as error:
-            raise ChaosError(f"{key}: {error}") from error
-        except ValueError as error:
-            raise ChaosError(f"{key}: expected {error}, got {value!r:.40}") from error
-    return Chaos(**values)
+def chaos_from_json(given: Any, place: str = "") -> Chaos:
+    """Chaos from a JSON object. Raises ValueError that begins with the place."""
+    return given if isinstance(given, Chaos) else Chaos(**members(given, place, _FIELDS))
 
 
 def chaos_to_json(chaos: Chaos) -> dict[str, Any]:
@@ -77,18 +56,24 @@ def chaos_to_json(chaos: Chaos) -> dict[str, Any]:
     return shown
 
 
-_ATTRIBUTES = {camel(name): name for name in FIELDS}
-_READERS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(FIELDS, functools.partial(_checked, RATE)),
-    "latency_ms": functools.partial(_checked, CHAOS_MS),
-    "faults": read_faults,
-    "websocket": functools.partial(_checked, BOOLEAN),
+def _check(rule: Rule) -> Read:
+    return of_kind(_expected(rule), {}, rule.holds)
+
+
+_READERS: dict[str, Read] = {
+    **dict.fromkeys(FIELDS, _check(RATE)),
+    "latency_ms": _check(CHAOS_MS),
+    "faults": lambda value, place: placed(read_faults, value, place),
+    "websocket": flag,
 }
+_FIELDS: Fields = {camel(name): (name, read) for name, read in _READERS.items()}
 
 
 def _from_text(form: re.Pattern[str], rule: Rule, text: str) -> float:
     """A number as a header or a flag has it: digits, perhaps a point, nothing else. Raises ValueError."""
-    number: float = _checked(rule, float(text) if form.fullmatch(text) else None)
+    number = float(text) if form.fullmatch(text) else None
+    if number is None or not rule.holds(number):
+        raise ValueError(_expected(rule))
     return number
 
 
@@ -129,16 +114,16 @@ class ServerChaos:
         return self._for_all if test_id is None else self._by_test_id.get(test_id, self._for_all)
 
     def install(self, chaos: Chaos, test_id: str | None = None) -> None:
-        """For one test id, instead of what holds for all; without one, for all. Raises ChaosError if it is blank, or
+        """For one test id, instead of what holds for all; without one, for all. Raises ValueError if it is blank, or
         if too many test ids have chaos of their own."""
         if test_id is None:
             self._for_all = Level(chaos)
         elif not test_id.strip():
-            raise ChaosError("test id: expected one that is not blank")
+            raise ValueError("test id: expected one that is not blank")
         elif test_id in self._by_test_id or len(self._by_test_id) < _MAX_TEST_IDS:
             self._by_test_id[test_id] = Level(chaos)
         else:
-            raise ChaosError(f"{_MAX_TEST_IDS} test ids have chaos of their own; forget some first")
+            raise ValueError(f"{_MAX_TEST_IDS} test ids have chaos of their own; forget some first")
         self._note()
 
     def forget(self, test_id: str | None = None) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from aimock.config import ConfigError, UnfitKeys, api_keys, chaos, profile, quota, record
-from aimock.config import tls as checked_tls
+from aimock.config_keys import api_keys, chaos, profile, quota, record
+from aimock.config_keys import tls as checked_tls
+from aimock.reading import Read
 from aimock.tls import TLS
 
 if TYPE_CHECKING:
     from aimock.record.config import RecordConfig
     from aimock.record.recorder import Recorder
 
-T = TypeVar("T")
-
-_CHECKS: dict[str, Callable[[Any], Any]] = {
+_CHECKS: dict[str, Read] = {
     "streaming_profile": profile,
     "chaos": chaos,
     "quota": quota,
@@ -27,19 +26,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 
 def given(name: str, value: Any) -> Any:
     """What a config file has as an object, checked as it would be there; None stays None. Raises ValueError."""
-    if value is None:
-        return None
-    try:
-        return _CHECKS[name](value)
-    except ConfigError as error:
-        raise ValueError(f"{name}: {error}") from None
-
-
-def checked(name: str, value: Any, check: Callable[[Any], T]) -> T:
-    try:
-        return check(value)
-    except ValueError as expected:
-        raise ValueError(f"{name}: expected {expected}, got {value!r}") from None
+    return None if value is None else _CHECKS[name](value, name)
 
 
 def tls(choice: bool | tuple[str | Path, str | Path] | Mapping[str, Any] | None) -> TLS | None:
@@ -69,7 +56,4 @@ def recorder(choice: Mapping[str, Any] | RecordConfig) -> Recorder:
 
 
 def keys(listed: Sequence[str] | None) -> tuple[str, ...]:
-    try:
-        return api_keys(listed) if listed is not None else ()
-    except UnfitKeys as error:
-        raise ValueError(f"api_keys{error}") from None
+    return api_keys(listed, "api_keys") if listed is not None else ()

@@ -19,18 +19,13 @@ import attrs
 
 from aimock import __version__, checks, logs, readers
 from aimock.config import (
-    LOG_LEVELS,
-    PORT,
     Config,
     ConfigError,
     Failure,
-    UnfitKeys,
-    api_keys,
     load_config,
-    number,
-    seed,
-    whole_number,
 )
+from aimock.config_keys import EMBEDDING_MANNERS, LOG_LEVELS, PORT, api_keys
+from aimock.reading import count, integer, number, whole_number
 from aimock.record import agent_flags
 from aimock.record import flags as record_flags
 
@@ -129,6 +124,12 @@ def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentPars
         metavar="X",
         help="divides every delay (default 1)",
     )
+    add(
+        "--embeddings",
+        type=readers.named(EMBEDDING_MANNERS),
+        metavar="HOW",
+        help="vectors of texts without a fixture: hash (default), or semantic: related texts are near",
+    )
     add("--rewrite-ids", action="store_true", default=None, help="answer what was recorded with fresh ids")
     add("--strict", action="store_true", default=None, help="answer 503, not 404, when no fixture matches")
     add("--validate-on-load", action="store_true", default=None, help="refuse to start with a faulty fixture")
@@ -146,17 +147,17 @@ def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentPars
     )
     record_flags.add_to(parser)
     agent_flags.add_to(parser)
-    add("--seed", type=readers.whole(seed), metavar="N", help="repeats a run: ids, jitter and chaos follow from it")
+    add("--seed", type=readers.whole(integer), metavar="N", help="repeats a run: ids, jitter and chaos follow from it")
     add("--frozen-time", type=readers.time, metavar="TIME", help="what the clock says: Unix seconds, or ISO 8601")
     add(
         "--journal-max",
-        type=readers.whole(whole_number(0)),
+        type=readers.whole(count),
         metavar="N",
         help="requests remembered; 0: all (default 1000)",
     )
     add(
         "--fixture-counts-max",
-        type=readers.whole(whole_number(0)),
+        type=readers.whole(count),
         metavar="N",
         help="test ids counted; 0: all (default 500)",
     )
@@ -265,9 +266,9 @@ def _ambient_keys() -> tuple[str, ...] | None:
     if listed is None:
         return None
     try:
-        return api_keys(listed.split(","))
-    except UnfitKeys as error:
-        raise Failure(f"AIMOCK_API_KEYS{error}") from error
+        return api_keys(listed.split(","), "AIMOCK_API_KEYS")
+    except ValueError as error:
+        raise Failure(str(error)) from error
 
 
 def choose(words: Sequence[str]) -> Config:
@@ -295,6 +296,7 @@ def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None
         "quota": _quota(flags, from_file.quota),
         "chunk_size": flags.chunk_size,
         "replay_speed": flags.replay_speed,
+        "embeddings": flags.embeddings,
         "rewrite_ids": flags.rewrite_ids,
         "log_level": flags.log_level,
         "watch": flags.watch,
@@ -314,6 +316,7 @@ def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None
         "latency": 0.0,
         "chunk_size": 20,
         "replay_speed": 1.0,
+        "embeddings": "hash",
         "rewrite_ids": False,
         "log_level": "info" if places is None else "warn",
         "watch": False,

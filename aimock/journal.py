@@ -191,6 +191,11 @@ def _bounded(entry: Entry) -> dict[str, Any] | None:
         return dict(_NESTED)
     if size <= MAX_BODY_BYTES:
         return body
+    return truncated(size)
+
+
+def truncated(size: int) -> dict[str, Any]:
+    """What stands in for a body of that many bytes."""
     return {"__aimock_truncated": True, "originalByteSize": size, "note": _TRUNCATION_NOTE}
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
@@ -135,9 +135,9 @@ class Metrics:
         """Chaos that was drawn, but could not be done to this answer; `reason`: `sse_streamed`, …"""
         self._count("aimock_chaos_bypassed_total", action=action, source=source, reason=reason)
 
-    def service_request(self, service: str, method: str) -> None:
+    def service_request(self, service: str, labels: Mapping[str, str]) -> None:
         """A request to a service beside the LLMs. The labels are the caller's to bound."""
-        self._count(f"aimock_{service}_requests_total", method=method)
+        self._count(f"aimock_{service}_requests_total", **labels)
 
     def _count(self, name: str, **labels: str) -> None:
         counter = self._counters.get(name)

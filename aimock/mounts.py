@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aimock.reading import mapping, text, unlike
+
 if TYPE_CHECKING:
+    from aimock.net.exchange import Head
     from aimock.surfaces.mock import ServiceMock
     from aimock.surfaces.mounted import Guard, Mounted
 
@@ -26,6 +29,7 @@ SERVICES: Mapping[str, Service] = {
     "mcp": Service("aimock.surfaces.mcp", "MCPMock"),
     "a2a": Service("aimock.surfaces.a2a", "A2AMock"),
     "agui": Service("aimock.surfaces.agui", "AGUIMock"),
+    "vector": Service("aimock.surfaces.vector", "VectorMock"),
 }
 """By the names of their sections in a config file."""
 
@@ -87,30 +91,31 @@ class Mounts:
                 return Located(service, path, path)
         return None
 
+    def claimed(self, head: Head) -> Located | None:
+        """The first service that answers at the origin what no route is for."""
+        service = next((service for service in self._services.values() if service.claims(head)), None)
+        return None if service is None else Located(service, head.path, service.label(head.path))
+
 
 def from_config(name: str, value: Any, directory: Path) -> list[tuple[str, Mounted]]:
     """The services of a config file's section, or of its sections if it is an array, with their paths. Paths to files
     in it are relative to the directory. Raises ValueError that names the key and what was expected."""
     sections = value if isinstance(value, list) else [value]
     if not sections:
-        raise ValueError("expected an object, or an array of one or more")
+        raise unlike(name, "an object, or an array of one or more", value)
     made = importlib.import_module(SERVICES[name].package).from_config
     mounted = []
-    for place, section in enumerate(sections):
-        where = f"[{place}]: " if isinstance(value, list) else ""
-        if not isinstance(section, dict):
-            raise ValueError(f"{where}expected an object, got {json.dumps(section)[:80]}")
-        told = dict(section)
-        path = told.pop("path", f"/{name}")
+    for index, section in enumerate(sections):
+        place = f"{name}[{index}]" if isinstance(value, list) else name
+        told = mapping(section, place)
+        path = text(told.pop("path", f"/{name}"), f"{place}.path")
         try:
-            if not isinstance(path, str):
-                raise ValueError(f"path: expected a string, got {json.dumps(path)[:80]}")
             guard = _guard(told.pop("auth", None))
             service = made(told, directory)
-            service.guard = guard
-            mounted.append((path, service))
-        except ValueError as error:
-            raise ValueError(f"{where}{error}") from error
+        except ValueError as error:  # whose place is inside the section
+            raise ValueError(f"{place}.{error}") from error
+        service.guard = guard
+        mounted.append((path, service))
     return mounted
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,6 +18,7 @@ import attrs
 
 from aimock.bounded import Bounded
 from aimock.net.exchange import Head
+from aimock.reading import Fields, members, object_schema, one_of, whole_number, wrong
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS, SIGNED
 from aimock_protocols.canonical import Allowance, Excess
 
@@ -49,34 +50,29 @@ class Quota:
     per: Per = Per.KEY
 
 
-class QuotaError(ValueError):
-    """A quota that cannot be; the text names the field and what was expected."""
+_LIMIT = whole_number(1, _UNLIMITED)
+_FIELDS: Fields = {
+    "requestsPerMinute": ("requests_per_minute", _LIMIT),
+    "tokensPerMinute": ("tokens_per_minute", _LIMIT),
+    "per": ("per", one_of(*Per)),
+}
 
 
-_FIELDS = {"requestsPerMinute": "requests_per_minute", "tokensPerMinute": "tokens_per_minute", "per": "per"}
-
-
-def quota_from_json(given: Any) -> Quota:
-    """`{"requestsPerMinute": 60, "tokensPerMinute": 10000, "per": "key"}`. Raises QuotaError."""
+def quota_from_json(given: Any, place: str = "") -> Quota:
+    """`{"requestsPerMinute": 60, "tokensPerMinute": 10000, "per": "key"}`. Raises ValueError that begins with the
+    place."""
     if isinstance(given, Quota):
         return given
-    if not isinstance(given, Mapping):
-        raise QuotaError("expected an object")
-    values: dict[str, Any] = {}
-    for key, value in given.items():
-        if key not in _FIELDS:
-            raise QuotaError(f"{key}: unknown field; known are {', '.join(_FIELDS)}")
-        if key == "per":
-            if value not in list(Per):
-                raise QuotaError(f"per: expected one of {', '.join(Per)}, got {value!r:.40}")
-            values[key] = Per(value)
-        elif type(value) is not int or not 1 <= value <= _UNLIMITED:
-            raise QuotaError(f"{key}: expected a whole number of 1 or more, got {value!r:.40}")
-        else:
-            values[key] = value
-    if not values.keys() - {"per"}:
-        raise QuotaError("expected requestsPerMinute, tokensPerMinute, or both")
-    return Quota(**{_FIELDS[key]: value for key, value in values.items()})
+    told = members(given, place, _FIELDS)
+    if not told.keys() - {"per"}:
+        raise wrong(place, "expected requestsPerMinute, tokensPerMinute, or both")
+    return Quota(**told | ({"per": Per(told["per"])} if "per" in told else {}))
+
+
+def quota_schema() -> dict[str, Any]:
+    """The same as a JSON Schema."""
+    either = [{"required": ["requestsPerMinute"]}, {"required": ["tokensPerMinute"]}]
+    return object_schema({key: read for key, (_, read) in _FIELDS.items()}) | {"anyOf": either}
 
 
 class _Bucket:

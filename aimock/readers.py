@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
-from aimock.config import Failure, moment
+from aimock.config import Failure
+from aimock.config_keys import moment
+from aimock.reading import Check
+
+T = TypeVar("T")
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,36 +40,28 @@ def named(names: Sequence[str]) -> Callable[[str], str]:
 
 def time(given: str) -> float:
     """For a time, as the config file may have it."""
-    try:
-        return moment(float(given) if given.replace(".", "", 1).isdecimal() else given)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected {error}, got {given!r}") from error
+    return _checked(moment, float(given) if given.replace(".", "", 1).isdecimal() else given)
 
 
-def whole(check: Callable[[Any], int]) -> Callable[[str], int]:
+def whole(check: Check[int]) -> Callable[[str], int]:
     """For whole numbers: the text must be one, and the check must hold."""
-
-    def read(given: str) -> int:
-        try:
-            return check(int(given))
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(_expected(error, "a whole number", given)) from error
-
-    return read
+    return lambda given: _checked(check, _number(int, given, "a whole number"))
 
 
-def real(check: Callable[[Any], float]) -> Callable[[str], float]:
+def real(check: Check[float]) -> Callable[[str], float]:
     """For numbers, likewise."""
-
-    def read(given: str) -> float:
-        try:
-            return check(float(given))
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(_expected(error, "a number", given)) from error
-
-    return read
+    return lambda given: _checked(check, _number(float, given, "a number"))
 
 
-def _expected(error: ValueError, default: str, given: str) -> str:
-    said = str(error)
-    return f"expected {default if said.startswith(('invalid', 'could not')) else said}, got {given!r}"
+def _number(kind: Callable[[str], T], given: str, expected: str) -> T:
+    try:
+        return kind(given)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {given!r}") from None
+
+
+def _checked(check: Check[T], value: Any) -> T:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from aimock.bounded import Bounded
@@ -67,7 +67,9 @@ class _Path(NamedTuple, Generic[T]):
 class Router(Generic[T]):
     """A table of (method, path template) to targets."""
 
-    def __init__(self) -> None:
+    def __init__(self, looked_up: Callable[[str], list[str]] | None = None) -> None:
+        """`looked_up`: the paths under which one is looked up, in order; None: as the LLMs' APIs have it."""
+        self._looked_up = looked_up or candidates
         self._exact: dict[str, _Path[T]] = {}
         self._templates: dict[str, _Path[T]] = {}
         self._resolved: Bounded[tuple[str, str], Resolved[T] | None] = Bounded(_KEPT)
@@ -94,7 +96,7 @@ class Router(Generic[T]):
         return self._resolved[key]
 
     def _resolve(self, method: str, path: str) -> Resolved[T] | None:
-        for candidate in candidates(path):
+        for candidate in self._looked_up(path):
             for (methods, template, _), params in self._with_path(candidate):
                 # RFC 9110 9.3.2: what answers GET answers HEAD.
                 target = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
@@ -106,14 +108,16 @@ class Router(Generic[T]):
         """The methods that the path answers; empty if it is unknown."""
         return frozenset(
             method
-            for candidate in candidates(path)
+            for candidate in self._looked_up(path)
             for known, _ in self._with_path(candidate)
             for method in known.methods
         )
 
     def label(self, path: str) -> str | None:
         """What metrics call the path, whatever the method; None if it is unknown."""
-        return next((_label(known.template) for each in candidates(path) for known, _ in self._with_path(each)), None)
+        return next(
+            (_label(known.template) for each in self._looked_up(path) for known, _ in self._with_path(each)), None
+        )
 
     def _with_path(self, path: str) -> Iterable[tuple[_Path[T], Mapping[str, str]]]:
         if path in self._exact:

@@ -26,7 +26,7 @@ import trio
 
 from aimock import choices, logs, sources
 from aimock.app import App
-from aimock.config import PORT, number, whole_number
+from aimock.config_keys import PORT, embedding_manner
 from aimock.fixtures import Chaos, StreamingProfile
 from aimock.fixtures.question import Transform
 from aimock.journal import Journal
@@ -34,6 +34,7 @@ from aimock.net.limits import Limits
 from aimock.net.server import server_kind
 from aimock.programmed import Programmed, run_in
 from aimock.quotas import Quota
+from aimock.reading import count, number, whole_number
 from aimock.settings import Settings
 from aimock.state import State
 from aimock.surfaces.mounted import Mounted
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from aimock.asgi import ASGIApp
     from aimock.record.config import RecordConfig
     from aimock.surfaces.mock import ServiceMock
+    from aimock_protocols.canonical import Embeddings
 
 GRACE = 2.0
 """Seconds that `stop` gives to streams that are still being sent."""
@@ -63,6 +65,7 @@ class AIMock(Programmed):
         latency: float = 0.0,
         chunk_size: int = 20,
         replay_speed: float = 1.0,
+        embeddings: Embeddings = "hash",
         rewrite_ids: bool = False,
         streaming_profile: str | Mapping[str, Any] | StreamingProfile | None = None,
         chaos: Mapping[str, Any] | Chaos | None = None,
@@ -87,22 +90,23 @@ class AIMock(Programmed):
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
-        fixtures. `rewrite_ids`: recordings are answered with fresh ids. `sessions`: what clients by WebSocket may
-        expect. `record`: as for `enable_recording`. Raises ValueError on what the command line or a config file would
-        refuse.
+        fixtures. `embeddings`: `hash`, or `semantic`, by which related texts have near vectors. `rewrite_ids`:
+        recordings are answered with fresh ids. `sessions`: what clients by WebSocket may expect. `record`: as for
+        `enable_recording`. Raises ValueError on what the command line or a config file would refuse.
         """
         if log_level is not None:
             logs.show(log_level)
         self._host = host
-        self._port = choices.checked("port", port, PORT)
+        self._port = PORT(port, "port")
         self._tls = choices.tls(tls)
         self._limits = limits
         self._http2 = http2
         self._state = State(
             Settings(
-                latency=choices.checked("latency", latency, number(0)),
-                chunk_size=choices.checked("chunk_size", max(1, chunk_size), whole_number(1)),
-                replay_speed=choices.checked("replay_speed", replay_speed, number(0, exclusive=True)),
+                latency=number(0)(latency, "latency"),
+                chunk_size=whole_number(1)(max(1, chunk_size), "chunk_size"),
+                replay_speed=number(0, exclusive=True)(replay_speed, "replay_speed"),
+                embeddings=embedding_manner(embeddings, "embeddings"),
                 rewrite_ids=rewrite_ids,
                 streaming_profile=None
                 if streaming_profile is None
@@ -111,10 +115,8 @@ class AIMock(Programmed):
                 quota=choices.given("quota", quota),
                 strict=strict,
                 request_transform=request_transform,
-                journal_max_entries=choices.checked("journal_max_entries", journal_max_entries, whole_number(0)),
-                fixture_counts_max_test_ids=choices.checked(
-                    "fixture_counts_max_test_ids", fixture_counts_max_test_ids, whole_number(0)
-                ),
+                journal_max_entries=count(journal_max_entries, "journal_max_entries"),
+                fixture_counts_max_test_ids=count(fixture_counts_max_test_ids, "fixture_counts_max_test_ids"),
                 seed=seed,
                 metrics=metrics,
                 api_keys=choices.keys(api_keys),

@@ -11,7 +11,7 @@ import contextlib
 import os
 import shlex
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from aimock.cache import cache_directory, write_whole
 from aimock.net.certificates import HTTP_1, CertificateError, from_files, self_signed, server_context
 from aimock.net.listen import Listeners, open_listeners, url_of
 from aimock.net.tls import TRUST_VARIABLES, Security
+from aimock.reading import Keys, filled, keyed, object_schema, of_kind, wrong
 
 
 @attrs.frozen
@@ -48,29 +49,29 @@ class SelfSigned:
 TLS = Files | SelfSigned
 
 
-class TLSError(ValueError):
-    """A choice that cannot be; the text names the field and what was expected."""
+_FIELDS: Keys = {
+    "cert": filled,
+    "key": filled,
+    "selfSigned": of_kind("true", {"const": True}, lambda value: value is True),
+    "caFile": filled,
+}
 
 
-_FIELDS = ("cert", "key", "selfSigned", "caFile")
+def tls_from_json(given: Any, place: str = "") -> TLS:
+    """`{"cert": FILE, "key": FILE}`, or `{"selfSigned": true}`, perhaps with `"caFile": FILE`. Raises ValueError that
+    begins with the place."""
+    told = keyed(given, place, _FIELDS)
+    if told.keys() == {"cert", "key"}:
+        return Files(told["cert"], told["key"])
+    if told.keys() in ({"selfSigned"}, {"selfSigned", "caFile"}):
+        return SelfSigned(told.get("caFile"))
+    raise wrong(place, "expected cert and key, or selfSigned with or without caFile")
 
 
-def tls_from_json(given: Any) -> TLS:
-    """`{"cert": FILE, "key": FILE}`, or `{"selfSigned": true}`, perhaps with `"caFile": FILE`. Raises TLSError."""
-    if not isinstance(given, Mapping):
-        raise TLSError("expected an object")
-    for field, value in given.items():
-        if field not in _FIELDS:
-            raise TLSError(f"{field}: unknown field; known are {', '.join(_FIELDS)}")
-        if field == "selfSigned" and value is not True:
-            raise TLSError(f"selfSigned: expected true, got {value!r:.40}")
-        if field != "selfSigned" and (not isinstance(value, str) or not value):
-            raise TLSError(f"{field}: expected the path of a file, got {value!r:.40}")
-    if given.keys() == {"cert", "key"}:
-        return Files(given["cert"], given["key"])
-    if given.keys() in ({"selfSigned"}, {"selfSigned", "caFile"}):
-        return SelfSigned(given.get("caFile"))
-    raise TLSError("expected cert and key, or selfSigned with or without caFile")
+def tls_schema() -> dict[str, Any]:
+    """The same as a JSON Schema."""
+    own, made = ({key: _FIELDS[key] for key in keys} for keys in (("cert", "key"), ("selfSigned", "caFile")))
+    return {"anyOf": [object_schema(own, own), object_schema(made, ("selfSigned",))]}
 
 
 @contextlib.contextmanager

@@ -124,12 +124,12 @@ def _check(where: str, keys: Mapping[str, Any]) -> None:
     import inspect
 
     from aimock import AIMock
-    from aimock.config import unknown_key
+    from aimock.reading import unknown
 
     known = {"env", *inspect.signature(AIMock).parameters} - _OF_THE_SERVER
     for key in keys:
         if key not in known:
-            raise SettingsError(f"{where}: {unknown_key(str(key), known)}")
+            raise SettingsError(f"{where}: {unknown('', str(key), known)}")
     for key in ("strict", "env"):
         if type(keys.get(key, True)) is not bool:
             raise SettingsError(f"{where}: {key}: expected True or False, got {keys[key]!r}")

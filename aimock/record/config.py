@@ -8,7 +8,23 @@ from typing import Any, Literal, get_args
 
 import attrs
 
-from aimock.config import Check, boolean, number, unknown_key, whole_number
+from aimock.reading import (
+    Check,
+    Fields,
+    filled,
+    flag,
+    inside,
+    members,
+    number,
+    object_schema,
+    one_of,
+    placed,
+    reads,
+    unknown,
+    unlike,
+    whole_number,
+    wrong,
+)
 from aimock.record.credentials import read_key
 from aimock.record.providers import SCHEMES
 from aimock.record.urls import read_base
@@ -56,131 +72,106 @@ class RecordConfig:
     """Regular expressions: what they find in a body is not written down."""
 
 
-def record_config(value: Any, otherwise: RecordConfig | None = None) -> RecordConfig:
+def record_config(value: Any, place: str = "", otherwise: RecordConfig | None = None) -> RecordConfig:
     """From JSON with the keys of the reference, each of which is honoured or refused; what it does not say is as
-    `otherwise`. Raises ValueError, naming the key and what was expected. It shows no credential."""
-    if not isinstance(value, Mapping):
-        raise ValueError(f"expected an object, got {value!r:.40}")
-    found: dict[str, Any] = {}
-    for key, given in value.items():
-        if key in _NOT_YET:
-            raise ValueError(f"{key}: this version does not support it")
-        if key not in _KEYS:
-            raise ValueError(unknown_key(str(key), _KEYS))
-        attribute, check = _KEYS[key]
-        try:
-            found[attribute] = check(given)
-        except _Unfit as error:
-            raise ValueError(f"{key}{error}") from None
-        except ValueError as expected:
-            raise ValueError(f"{key}: expected {expected}, got {given!r:.40}") from None
-    return attrs.evolve(otherwise or RecordConfig(), **found)
+    `otherwise`. Raises ValueError that begins with the place. It shows no credential."""
+    for key in _NOT_YET.intersection(value if isinstance(value, Mapping) else ()):
+        raise wrong(inside(place, key), "this version does not support it")
+    return attrs.evolve(otherwise or RecordConfig(), **members(value, place, FIELDS))
 
 
 def record_schema() -> dict[str, Any]:
     """The same as a JSON Schema, as far as one can say it: of a URL and of a regular expression it knows little."""
-    properties = {key: dict(check.schema) for key, (_, check) in _KEYS.items()}
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+    return object_schema({key: read for key, (_, read) in FIELDS.items()})
 
 
-class _Unfit(ValueError):
-    """Something within the value of a key. The text goes after the key, and shows no credential."""
-
-
-def _mode(value: Any) -> str:
-    if value not in get_args(Mode):
-        raise ValueError(f"one of {', '.join(get_args(Mode))}")
-    return str(value)
-
-
-def _path(value: Any) -> Path:
+@reads(filled.schema)
+def _path(value: Any, place: str) -> Path:
     if not isinstance(value, str | Path) or not str(value):
-        raise ValueError("the path of a directory")
+        raise unlike(place, "the path of a directory", value)
     return Path(value)
 
 
-def _buffered(value: Any) -> int:
-    return min(whole_number(1)(value), MOST_BUFFERED)
+@reads(whole_number(1).schema)
+def _buffered(value: Any, place: str) -> int:
+    return min(whole_number(1)(value, place), MOST_BUFFERED)
 
 
-def _patterns(value: Any) -> tuple[str, ...]:
+@reads({"type": "array", "items": filled.schema})
+def _patterns(value: Any, place: str) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(each, str) and each for each in value):
-        raise ValueError("a list of regular expressions")
+        raise unlike(place, "a list of regular expressions", value)
     if value:
-        from aimock.fixtures.patterns import Pattern, PatternError  # few redact
+        from aimock.fixtures.patterns import Pattern  # few redact
 
         for index, pattern in enumerate(value):
-            try:
-                Pattern(pattern)
-            except PatternError as error:
-                raise _Unfit(f"[{index}]: {error}") from None
+            placed(Pattern, pattern, f"{place}[{index}]")
     return tuple(value)
 
 
-def _by_provider(of_what: str, check: Callable[[str, Any], str]) -> Callable[[Any], Mapping[str, str]]:
-    def read(value: Any) -> Mapping[str, str]:
-        if not isinstance(value, Mapping):
-            raise _Unfit(f": expected an object, from provider to {of_what}")
-        found: dict[str, str] = {}
-        for provider, given in value.items():
+def _by_provider(
+    of_what: str, providers: Iterable[str], read: Callable[[str, Any, str], str], schema: Mapping[str, Any]
+) -> Check[Mapping[str, str]]:
+    """`providers`: those that the schema names."""
+
+    @reads({"type": "object", "properties": dict.fromkeys(providers, schema), "additionalProperties": False})
+    def by_provider(value: Any, place: str) -> Mapping[str, str]:
+        if not isinstance(value, Mapping):  # which is not shown: it may be a key
+            raise wrong(place, f"expected an object, from provider to {of_what}")
+        for provider in value:
             if provider not in SCHEMES:
-                raise _Unfit("." + unknown_key(str(provider), SCHEMES).replace("unknown key", "unknown provider", 1))
-            try:
-                found[provider] = check(provider, given)
-            except ValueError as expected:
-                raise _Unfit(f".{provider}: expected {expected}") from None
-        return found
+                raise unknown(place, str(provider), SCHEMES, "provider")
+        return {provider: read(provider, each, inside(place, provider)) for provider, each in value.items()}
 
-    return read
+    return by_provider
 
 
-def _url(provider: str, value: Any) -> str:
+def read_url(value: Any, place: str) -> str:
+    """The base URL of a provider."""
     if not isinstance(value, str):
-        raise ValueError(f"a URL, got {value!r:.40}")
+        raise unlike(place, "a URL", value)
     try:
         read_base(value)
     except ValueError as expected:
-        raise ValueError(f"{expected}, got {redact_target(value)[:80]!r}") from None
+        raise wrong(place, f'expected {expected}, got "{redact_target(value)[:80]}"') from None
     return value
 
 
-def _key(provider: str, value: Any) -> str:
+def _url(provider: str, value: Any, place: str) -> str:
+    return read_url(value, place)
+
+
+def _key(provider: str, value: Any, place: str) -> str:
     if SCHEMES[provider] is None:
-        raise ValueError("no key: this provider takes none that could be configured")
+        raise wrong(place, "expected no key: this provider takes none that could be configured")
     if not isinstance(value, str):
-        raise ValueError("a string")
-    return read_key(value)
+        raise wrong(place, "expected a string")
+    try:
+        return read_key(value)
+    except ValueError as expected:
+        raise wrong(place, f"expected {expected}") from None
 
 
-def _of_each(providers: Iterable[str], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"type": "object", "properties": dict.fromkeys(providers, schema), "additionalProperties": False}
-
-
-_FILLED = {"type": "string", "minLength": 1}
 _KEYED = [name for name, scheme in SCHEMES.items() if scheme is not None]
 
-_KEYS: Mapping[str, tuple[str, Check[Any]]] = {
-    "providers": (
-        "providers",
-        Check(_by_provider("base URL", _url), _of_each(SCHEMES, {"type": "string", "pattern": "^https?://"})),
-    ),
-    "providerKeys": ("provider_keys", Check(_by_provider("key", _key), _of_each(_KEYED, _FILLED))),
-    "fixturePath": ("fixture_path", Check(_path, _FILLED)),
-    "proxyOnly": ("proxy_only", boolean),
-    "mode": ("mode", Check(_mode, {"enum": list(get_args(Mode))})),
-    "recordFullModelVersion": ("record_full_model_version", boolean),
+FIELDS: Fields = {
+    "providers": ("providers", _by_provider("base URL", SCHEMES, _url, {"type": "string", "pattern": "^https?://"})),
+    "providerKeys": ("provider_keys", _by_provider("key", _KEYED, _key, filled.schema)),
+    "fixturePath": ("fixture_path", _path),
+    "proxyOnly": ("proxy_only", flag),
+    "mode": ("mode", one_of(*get_args(Mode))),
+    "recordFullModelVersion": ("record_full_model_version", flag),
     "upstreamTimeoutMs": ("upstream_timeout_ms", number(0, exclusive=True)),
     "bodyTimeoutMs": ("body_timeout_ms", number(0, exclusive=True)),
-    "maxProxyBufferBytes": ("max_proxy_buffer_bytes", Check(_buffered, whole_number(1).schema)),
+    "maxProxyBufferBytes": ("max_proxy_buffer_bytes", _buffered),
     "maxProxyBufferFrames": ("max_proxy_buffer_frames", whole_number(1)),
-    "normalizeStatus": ("normalize_status", boolean),
-    "recordErrors": ("record_errors", boolean),
-    "sequence": ("sequence", boolean),
-    "coalesce": ("coalesce", boolean),
-    "rewriteIds": ("rewrite_ids", boolean),
-    "redact": ("redact", Check(_patterns, {"type": "array", "items": _FILLED})),
+    "normalizeStatus": ("normalize_status", flag),
+    "recordErrors": ("record_errors", flag),
+    "sequence": ("sequence", flag),
+    "coalesce": ("coalesce", flag),
+    "rewriteIds": ("rewrite_ids", flag),
+    "redact": ("redact", _patterns),
 }
-"""JSON key to attribute and check; a check's ValueError says what was expected."""
 
 _NOT_YET = frozenset({"fal", "openRouterVideo"})
 """Keys that this version does not honour, and therefore refuses."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aimock.config import ConfigError, Failure, number, whole_number
+from aimock.config import ConfigError, Failure
 from aimock.readers import real, whole
+from aimock.reading import number, whole_number
 
 if TYPE_CHECKING:
     from aimock.record.config import RecordConfig
@@ -59,7 +60,7 @@ def chosen(
                 "%s %s ignored without --record or --proxy-only", ", ".join(f"--{name}" for name in given), verb
             )
         return None
-    from aimock.record.config import RecordConfig, record_config
+    from aimock.record.config import record_config
 
     keys = _keys(given)
     if flags.record or flags.proxy_only:
@@ -72,7 +73,7 @@ def chosen(
         elif from_file is None:
             raise Failure("--record and --proxy-only need a --provider-… to ask")
     try:
-        return record_config(keys, from_file or RecordConfig())
+        return record_config(keys, otherwise=from_file)
     except ValueError as error:
         raise ConfigError(f"--record: {error}") from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 import attrs
 import orjson
 
-from aimock.config import Check, number, unknown_key, whole_number
 from aimock.fixtures.question import undated
+from aimock.reading import Fields, mapping_of, members, number, whole_number
 from aimock_protocols.consumption import Consumption
 
 _MILLION = 1_000_000
@@ -54,7 +54,7 @@ class Price:
 
 
 _PRICE = number(0)
-_KEYS: Mapping[str, tuple[str, Check[Any]]] = {
+_KEYS: Fields = {
     "input": ("input", _PRICE),
     "cachedInput": ("cached_input", _PRICE),
     "cacheWrite": ("cache_write", _PRICE),
@@ -62,7 +62,6 @@ _KEYS: Mapping[str, tuple[str, Check[Any]]] = {
     "output": ("output", _PRICE),
     "upTo": ("up_to", whole_number(1)),
 }
-"""JSON key to attribute and check."""
 
 
 @attrs.frozen
@@ -91,11 +90,11 @@ class PriceList:
 def price_list(file: Path | None = None) -> PriceList:
     """The list prices that came with this version, behind those of a file. Raises PriceError."""
     built_in = orjson.loads(files("aimock.record").joinpath("prices.json").read_bytes())
-    prices = dict(_prices(built_in["models"]))
+    prices = _prices(built_in["models"])
     if file is None:
         return PriceList(prices)
     try:
-        own = dict(_prices(orjson.loads(file.read_bytes())))
+        own = _prices(orjson.loads(file.read_bytes()))
     except OSError as error:
         raise PriceError(f"{file}: {error.strerror or error}") from None
     except orjson.JSONDecodeError as error:
@@ -105,23 +104,6 @@ def price_list(file: Path | None = None) -> PriceList:
     return PriceList(own | {model: price for model, price in prices.items() if model not in own})
 
 
-def _prices(told: Any) -> Iterator[tuple[str, Price]]:
-    """Raises ValueError, naming the model and the key."""
-    if not isinstance(told, Mapping):
-        raise ValueError("expected an object, from model to its prices")
-    for model, given in told.items():
-        if not isinstance(given, Mapping):
-            raise ValueError(f"{model}: expected an object with input and output")
-        found: dict[str, Any] = {}
-        for key, value in given.items():
-            if key not in _KEYS:
-                raise ValueError(f"{model}.{unknown_key(key, _KEYS)}")
-            attribute, check = _KEYS[key]
-            try:
-                found[attribute] = check(value)
-            except ValueError as expected:
-                raise ValueError(f"{model}.{key}: expected {expected}, got {value!r:.40}") from None
-        missing = [key for key in ("input", "output") if key not in found]
-        if missing:
-            raise ValueError(f"{model}: {' and '.join(missing)} missing")
-        yield model, Price(**found)
+@mapping_of
+def _prices(given: Any, model: str) -> Price:
+    return Price(**members(given, model, _KEYS, ("input", "output")))

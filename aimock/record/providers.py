@@ -79,7 +79,7 @@ _OWNERS: Mapping[str, str] = {
     "azure_openai:chat": "azure",
     "openrouter": "openrouter",
     "openrouter.completions": "openrouter",
-    "tavily.search": "tavily",
+    **{f"tavily.{endpoint}": "tavily" for endpoint in ("search", "extract", "crawl", "map", "research")},
     "rerank.cohere:v1": "cohere",
     "rerank.cohere:v2": "cohere",
     "rerank.details:jina": "jina",

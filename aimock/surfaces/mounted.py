@@ -11,7 +11,7 @@ import contextlib
 import functools
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 import trio
@@ -21,7 +21,7 @@ from aimock.exchange import Exchange
 from aimock.faults import OVERLOADED, Spoiler, beset, delay_of, limit_of, spoiled_frames
 from aimock.fixtures.faults import Fault
 from aimock.journal import Entry
-from aimock.net.exchange import Answer, Ending, Headers, Stream, Whole
+from aimock.net.exchange import Answer, Ending, Head, Headers, Stream, Whole
 from aimock.surfaces.timing import ErrorFrame, Timed, ended_by
 from aimock_protocols.canonical import Allowance, ErrorReply, Excess, Frame
 
@@ -50,6 +50,8 @@ class Mounted(abc.ABC):
     """What the journal, metrics and health call its kind."""
     most_at_once: ClassVar[int | None] = 64
     """Tasks beside the requests; more wait. None: its owner bounds them."""
+    shows: ClassVar[frozenset[str]] = frozenset()
+    """Parameters by which the control API can ask what is in it."""
     paths: ClassVar[frozenset[str]] = frozenset()
     """Those inside the mount, beside its root, that metrics tell apart."""
 
@@ -70,6 +72,11 @@ class Mounted(abc.ABC):
         a path as it is."""
         return ()
 
+    def claims(self, head: Head) -> bool:
+        """Whether it answers a request at the origin itself that no route here is for; `respond` gets the path as it
+        is. Routes of a known number are better told as extra ones."""
+        return False
+
     @abc.abstractmethod
     def respond(self, exchange: Exchange, path: str) -> Answer:
         """The answer to a request; `path` is inside the mount, `/` for its root. Awaits nothing, and raises nothing but
@@ -82,6 +89,11 @@ class Mounted(abc.ABC):
     @abc.abstractmethod
     def health(self) -> dict[str, Any]:
         """How it is, beginning with its `status`."""
+
+    def shown(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """What the control API shows of it; the parameters are among those of `shows`. Raises ValueError for one whose
+        value is wrong."""
+        return {"path": self.path, "name": self.name, "health": self.health()}
 
     @abc.abstractmethod
     def add(self, value: Any) -> int:
@@ -122,13 +134,14 @@ class Mounted(abc.ABC):
             raise ValueError(f"path: the service is mounted at {self.path} already")
         self.path = path
 
-    def noted(self, exchange: Exchange, status: int, method: str, body: Any = None) -> Entry:
+    def noted(self, exchange: Exchange, status: int, method: str | Mapping[str, str], body: Any = None) -> Entry:
         """Journals the exchange and counts it; once for each. `method`: what metrics tell requests apart by, of a
-        bounded number. `body`: the request as it was understood."""
+        bounded number; or all such labels. `body`: the request as it was understood."""
         if body is not None:
             exchange.neutral = body if isinstance(body, dict) else {"body": body}
         if exchange.state.metrics is not None:
-            exchange.state.metrics.service_request(self.name, method)
+            labels = {"method": method} if isinstance(method, str) else method
+            exchange.state.metrics.service_request(self.name, labels)
         return exchange.record(status)
 
     def missed(self, exchange: Exchange, why: str) -> None:

@@ -42,7 +42,8 @@ class ServiceSurface(SeveralSurface):
         return cast(Separating, self._protocol).separated(asked.chat)
 
     def _answers_for_all(self, found: Found, own: Sequence[Fixture]) -> bool:
-        return False
+        """What was recorded for just these; else each is judged by itself."""
+        return found.fixture.match.exact
 
     def _has_part(self, response: Response) -> bool:
         return response.results is not None
@@ -97,8 +98,13 @@ class ServiceSurface(SeveralSurface):
     def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Answer:
         if exchange.strict:
             return super()._miss(exchange, asked, missed)
-        relayed = self._relayed(exchange, asked)
+        relayed = None if _is_asked_after(asked) else self._relayed(exchange, asked)
         return self._say(exchange, asked, _NOTHING, _NOTHING.response) if relayed is None else relayed
+
+
+def _is_asked_after(asked: Asked) -> bool:
+    """Whether the answer only begins something that later requests are for: those would not find it here."""
+    return asked.chat.remembers and not asked.chat.stream
 
 
 def _said(response: Response) -> Results:

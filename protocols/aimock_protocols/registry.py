@@ -385,7 +385,21 @@ PROTOCOLS: tuple[Registered, ...] = (
     ),
     Registered("openrouter.completions", (Route("POST", "/api/v1/completions"),)),
     *(_compatible(provider) for provider in PROVIDERS),
-    Registered("tavily.search", (Route("POST", "/search"),), service="search"),
+    Registered(
+        "tavily.search",
+        (Route("POST", "/search"),),
+        (SideRoute("GET", "/usage", "usage"), SideRoute("POST", "/feedback", "feedback")),
+        service="search",
+    ),
+    Registered("tavily.extract", (Route("POST", "/extract"),), service="extract"),
+    Registered("tavily.crawl", (Route("POST", "/crawl"),), service="crawl"),
+    Registered("tavily.map", (Route("POST", "/map"),), service="map"),
+    Registered(
+        "tavily.research",
+        (Route("POST", "/research"),),
+        (SideRoute("GET", "/research/{id}", "retrieve"),),
+        service="research",
+    ),
     Registered("rerank.cohere:v2", (Route("POST", "/v2/rerank"),), service="rerank"),
     Registered("rerank.cohere:v1", (Route("POST", "/v1/rerank"),), service="rerank", told_by=_RERANKERS),
     Registered(

@@ -100,15 +100,18 @@ def test_flags(chosen: Chosen, words: str, said: dict[str, Any]) -> None:
         ("--chaos-fault flood", "--chaos-fault: name: expected one of drop, "),
         ("--chaos-fault 'drop;times=0'", "--chaos-fault: drop: times must be a whole number of 1 or more"),
         ("--chaos-fault=", "--chaos-fault: name: expected one of drop, "),
-        ("--quota-requests 0", "argument --quota-requests: expected a whole number of 1 or more, got '0'"),
+        ("--quota-requests 0", "argument --quota-requests: expected a whole number of 1 or more, got 0"),
         ("--quota-tokens x", "argument --quota-tokens: expected a whole number, got 'x'"),
         ("--quota-per key", "--quota-per needs --quota-requests or --quota-tokens"),
         ("--quota-per org --quota-tokens 5", "argument --quota-per: expected one of key, model, got 'org'"),
         ("--profile slow", "argument --profile: expected one of fast, standard, reasoning, overloaded, got 'slow'"),
-        ("--frozen-time noon", "argument --frozen-time: expected Unix seconds, or a time by ISO 8601, got 'noon'"),
-        ("--frozen-time=-1", "argument --frozen-time: expected Unix seconds, or a time by ISO 8601, got '-1'"),
-        ("--frozen-time 1e9", "argument --frozen-time: expected Unix seconds, or a time by ISO 8601, got '1e9'"),
-        (f"--frozen-time {10**11}", "argument --frozen-time: expected Unix seconds, or a time by ISO 8601, got '1"),
+        ("--frozen-time noon", 'argument --frozen-time: expected Unix seconds, or a time by ISO 8601, got "noon"'),
+        ("--frozen-time=-1", 'argument --frozen-time: expected Unix seconds, or a time by ISO 8601, got "-1"'),
+        ("--frozen-time 1e9", 'argument --frozen-time: expected Unix seconds, or a time by ISO 8601, got "1e9"'),
+        (
+            f"--frozen-time {10**11}",
+            "argument --frozen-time: expected Unix seconds, or a time by ISO 8601, got 1000",
+        ),
     ],
 )
 def test_f12_a_wrong_flag_is_one_line_and_status_1(
@@ -158,20 +161,24 @@ def test_flags_outrank_the_config_file_field_by_field(chosen: Chosen, write: Wri
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("llm.chaos", 1, "expected an object"),
-        ("llm.chaos", {"dropRate": 2}, "dropRate: expected a number between 0 and 1, got 2"),
-        ("llm.chaos", {"drop": 1}, "drop: unknown field; known are "),
-        ("llm.chaos", {"faults": "flood"}, "faults: name: expected one of drop, "),
-        ("llm.quota", {}, "expected requestsPerMinute, tokensPerMinute, or both"),
-        ("llm.quota", {"requestsPerMinute": -1}, "requestsPerMinute: expected a whole number of 1 or more, got -1"),
-        ("llm.streamingProfile", "slow", "must be an object, or one of fast, standard, reasoning, overloaded"),
-        ("llm.streamingProfile", None, "expected the name of a profile, or an object, got null"),
-        ("llm.streamingProfile", {"ttft": -1}, "ttft: must be a number, 0 or more, got -1"),
-        ("llm.streamingProfile", {"ttff": 1}, 'ttff: unknown key, did you mean "ttft"?'),
-        ("llm.streamingProfile", {"loadFactor": 2}, "loadFactor and loadStreams do nothing without each other"),
-        ("frozenTime", "noon", 'expected Unix seconds, or a time by ISO 8601, got "noon"'),
-        ("frozenTime", True, "expected Unix seconds, or a time by ISO 8601, got true"),
-        ("frozenTime", -1, "expected Unix seconds, or a time by ISO 8601, got -1"),
+        ("llm.chaos", 1, ": expected an object"),
+        ("llm.chaos", {"dropRate": 2}, ".dropRate: expected a number between 0 and 1, got 2"),
+        ("llm.chaos", {"drop": 1}, ".drop: unknown key"),
+        ("llm.chaos", {"faults": "flood"}, ".faults: name: expected one of drop, "),
+        ("llm.quota", {}, ": expected requestsPerMinute, tokensPerMinute, or both"),
+        (
+            "llm.quota",
+            {"requestsPerMinute": -1},
+            ".requestsPerMinute: expected a whole number from 1 to 1",
+        ),
+        ("llm.streamingProfile", "slow", ": must be an object, or one of fast, standard, reasoning, overloaded"),
+        ("llm.streamingProfile", None, ": expected the name of a profile, or an object, got null"),
+        ("llm.streamingProfile", {"ttft": -1}, ".ttft: must be a number, 0 or more, got -1"),
+        ("llm.streamingProfile", {"ttff": 1}, '.ttff: unknown key, did you mean "ttft"?'),
+        ("llm.streamingProfile", {"loadFactor": 2}, ": loadFactor and loadStreams do nothing without each other"),
+        ("frozenTime", "noon", ': expected Unix seconds, or a time by ISO 8601, got "noon"'),
+        ("frozenTime", True, ": expected Unix seconds, or a time by ISO 8601, got true"),
+        ("frozenTime", -1, ": expected Unix seconds, or a time by ISO 8601, got -1"),
     ],
 )
 def test_field_57_a_wrong_value_in_a_config_file_is_refused(write: Write, key: str, value: Any, said: str) -> None:
@@ -179,7 +186,7 @@ def test_field_57_a_wrong_value_in_a_config_file_is_refused(write: Write, key: s
     path = write({section: {name: value}} if section else {name: value})
     with pytest.raises(ConfigError) as error:
         load_config(path)
-    assert str(error.value).startswith(f"{path}: {key}: {said}")
+    assert str(error.value).startswith(f"{path}: {key}{said}")
 
 
 def test_the_choices_reach_the_server(chosen: Chosen, write: Write, tmp_path: Path) -> None:
@@ -208,7 +215,7 @@ def test_keywords() -> None:
         ({"quota": {}}, "quota: expected requestsPerMinute, tokensPerMinute, or both"),
         ({"quota": 5}, "quota: expected an object"),
         ({"streaming_profile": "slow"}, "streaming_profile: must be an object, or one of fast"),
-        ({"streaming_profile": {"tps": 0}}, "streaming_profile: tps: must be a number above 0, got 0"),
+        ({"streaming_profile": {"tps": 0}}, "streaming_profile.tps: must be a number above 0, got 0"),
         ({"streaming_profile": 5}, "streaming_profile: must be an object"),
     ],
     ids=str,

@@ -306,10 +306,10 @@ def test_a_config_file_mounts_services(tmp_path: Path) -> None:
     ("section", "said"),
     [
         (1, "echo: expected an object, got 1"),
-        ([], "echo: expected an object, or an array of one or more"),
-        ({"say": 1}, "echo: say: expected an array"),
-        ([{"say": []}, {}], "echo[1]: say: expected an array"),
-        ({"path": 5, "say": []}, "echo: path: expected a string, got 5"),
+        ([], "echo: expected an object, or an array of one or more, got []"),
+        ({"say": 1}, "echo.say: expected an array"),
+        ([{"say": []}, {}], "echo[1].say: expected an array"),
+        ({"path": 5, "say": []}, "echo.path: expected a string, got 5"),
     ],
 )
 def test_a_section_that_is_wrong_is_refused(tmp_path: Path, section: Any, said: str) -> None:

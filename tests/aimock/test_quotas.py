@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from trio.testing import MockClock
 from aimock import AIMock
 from aimock.fixtures import fixture_from
 from aimock.net.exchange import Head
-from aimock.quotas import Per, Quota, QuotaError, Quotas, quota_from_json
+from aimock.quotas import Per, Quota, Quotas, quota_from_json
 
 Start = Callable[..., Any]
 Call = Callable[..., Any]
@@ -174,20 +175,19 @@ def test_a_quota_is_read(given: Any, read: Quota) -> None:
         ({}, "expected requestsPerMinute, tokensPerMinute, or both"),
         ({"per": "key"}, "expected requestsPerMinute, tokensPerMinute, or both"),
         ([], "expected an object"),
-        ({"rpm": 5}, "rpm: unknown field; known are "),
-        ({"requestsPerMinute": 0}, "requestsPerMinute: expected a whole number of 1 or more, got 0"),
-        ({"requestsPerMinute": 1.5}, "requestsPerMinute: expected a whole number of 1 or more, got 1.5"),
-        ({"tokensPerMinute": "5"}, "tokensPerMinute: expected a whole number of 1 or more, got '5'"),
-        ({"tokensPerMinute": True}, "tokensPerMinute: expected a whole number of 1 or more, got True"),
-        ({"tokensPerMinute": 5, "per": "org"}, "per: expected one of key, model, got 'org'"),
-        ({"tokensPerMinute": 5, "per": ["key"]}, "per: expected one of key, model, got ['key']"),
+        ({"rpm": 5}, "rpm: unknown key"),
+        ({"requestsPerMinute": 0}, "requestsPerMinute: expected a whole number from 1 to 1000000000, got 0"),
+        ({"requestsPerMinute": 1.5}, "requestsPerMinute: expected a whole number from 1 to 1000000000, got 1.5"),
+        ({"tokensPerMinute": "5"}, 'tokensPerMinute: expected a whole number from 1 to 1000000000, got "5"'),
+        ({"tokensPerMinute": True}, "tokensPerMinute: expected a whole number from 1 to 1000000000, got true"),
+        ({"tokensPerMinute": 5, "per": "org"}, 'per: expected one of key, model, got "org"'),
+        ({"tokensPerMinute": 5, "per": ["key"]}, 'per: expected one of key, model, got ["key"]'),
     ],
     ids=str,
 )
 def test_field_57_a_quota_that_cannot_be_is_refused(given: Any, said: str) -> None:
-    with pytest.raises(QuotaError) as error:
+    with pytest.raises(ValueError, match="^" + re.escape(said)):
         quota_from_json(given)
-    assert str(error.value).startswith(said)
 
 
 # -- what clients are told ---------------------------------------------------------------------------------------------

@@ -14,14 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimock import config
+from aimock import config_keys
 from aimock.cli import main
-from aimock.config import ConfigError, load_config
+from aimock.config import NOT_YET, ConfigError, load_config
 from aimock.fixtures import ENTRY_KEYS, MATCH_KEYS, RESPONSE_KEYS, option_rules, rules
 from aimock.fixtures.load import parse_entries
 from aimock.fixtures.rules import Criterion, check_entry
 from aimock.fixtures.schema import DESCRIPTIONS
 from aimock.fixtures.values import Rule
+from aimock.reading import Check
 from aimock.record.config import record_schema
 from aimock.schema import SCHEMAS, config_schema, fixtures_schema, schema_text
 
@@ -108,7 +109,7 @@ def test_every_rule_of_a_table_has_its_schema() -> None:
 
 
 def test_every_config_key_has_its_schema() -> None:
-    without = [key for key, (_, check) in config._KEYS.items() if not isinstance(check, config.Check)]
+    without = [key for key, (_, check) in config_keys.KEYS.items() if not isinstance(check, Check)]
     assert without == [], "the check of a config key is a Check, with a JSON Schema"
 
 
@@ -306,7 +307,7 @@ def loads(content: Any, path: Path) -> bool:
 CONFIG_VALUES = [value for value in VALUES if value is not ABSENT and value != 1e300]
 
 
-@pytest.mark.parametrize("key", [*config._KEYS, *sorted(config.NOT_YET), "unknown", "llm.unknown", "llm", "journal"])
+@pytest.mark.parametrize("key", [*config_keys.KEYS, *sorted(NOT_YET), "unknown", "llm.unknown", "llm", "journal"])
 def test_field_57_a_config_is_judged_alike(key: str, tmp_path: Path) -> None:
     """field 2.57"""
     for value in [*CONFIG_VALUES, "warn", 65536, 4010]:

@@ -110,17 +110,17 @@ def test_a_guest_has_its_hosts_ca() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"selfSigned": False}, "tls: selfSigned: expected true, got False"),
+        ({"selfSigned": False}, "tls.selfSigned: expected true, got false"),
         ({"cert": "x"}, "tls: expected cert and key, or selfSigned with or without caFile"),
         ({"cert": "x", "key": "y", "caFile": "z"}, "tls: expected cert and key, or selfSigned with or without caFile"),
-        ({"cert": "x", "key": ""}, "tls: key: expected the path of a file, got ''"),
-        ({"certificate": "x"}, "tls: certificate: unknown field; known are cert, key, selfSigned, caFile"),
-        (("a", "b", "c"), "tls: expected an object"),
-        ("cert.pem", "tls: expected an object"),
+        ({"cert": "x", "key": ""}, 'tls.key: expected a string that is not empty, got ""'),
+        ({"certificate": "x"}, "tls.certificate: unknown key; known are caFile, cert, key, selfSigned"),
+        (("a", "b", "c"), 'tls: expected an object, got ["a","b","c"]'),
+        ("cert.pem", 'tls: expected an object, got "cert.pem"'),
     ],
 )
 def test_a_choice_that_cannot_be(given: Any, said: str) -> None:
-    with pytest.raises(ValueError, match="tls: ") as raised:
+    with pytest.raises(ValueError, match="tls") as raised:
         AIMock(tls=given)
     assert str(raised.value) == said
 
@@ -247,7 +247,7 @@ def test_files_are_looked_for_beside_the_config_file_too(tmp_path: Path, pair: t
 
 def test_a_config_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('{"tls": {"selfSigned": 1}}')
-    with pytest.raises(ConfigError, match=r"c\.json: tls: selfSigned: expected true, got 1$"):
+    with pytest.raises(ConfigError, match=r"c\.json: tls.selfSigned: expected true, got 1$"):
         load_config(tmp_path / "c.json")
 
 

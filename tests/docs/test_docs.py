@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 import attrs
 import pytest
 
-from aimock import AIMock, cli, config, control, faults, quotas, sdks, steering
+from aimock import AIMock, cli, config_keys, control, faults, quotas, sdks, steering
 from aimock.config import load_config
 from aimock.fixtures import (
     ENTRY_KEYS,
@@ -512,7 +512,7 @@ def check_flags() -> None:
 
 
 def check_config_keys() -> None:
-    check("config-keys", config._KEYS)
+    check("config-keys", config_keys.KEYS)
     flags = {flag for row in TABLES["config-keys"] for flag in code(row[2])}
     assert flags <= {each.partition(" ")[0] for each in firsts("flags")}
 
@@ -556,7 +556,7 @@ def check_metrics() -> None:
     metrics.request("GET", "/", "200", 0.1)
     metrics.chaos_triggered("drop", "fixture")
     metrics.chaos_bypassed("malformed", "proxy", "sse_streamed")
-    metrics.service_request("mcp", "tools/call")
+    metrics.service_request("mcp", {"method": "tools/call"})
     kinds = dict(re.findall(r"# TYPE (\S+) (\S+)", metrics.exposition()))
     assert {code(row[0])[0]: row[1] for row in TABLES["metrics"]} == kinds
     for row in TABLES["metrics"]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import attrs
 
+from aimock import reading
 from aimock.bounded import Bounded
 from aimock.fixtures.patterns import Needle, occurs
-from aimock.surfaces.a2a import reading
+from aimock.reading import Read, keyed, unlike
 from aimock.surfaces.a2a.entries import SECTIONS, Entry, reader
-from aimock.surfaces.a2a.reading import Read, keyed, unlike
 from aimock_protocols.a2a.versions import Version
 
 _TEST_IDS = 500

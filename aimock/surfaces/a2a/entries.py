@@ -11,11 +11,11 @@ from typing import Any
 
 import attrs
 
-from aimock.config import ConfigError, number, profile
+from aimock import reading
+from aimock.config_keys import profile
 from aimock.fixtures import StreamingProfile
-from aimock.fixtures.patterns import Needle, PatternError, parse_needle
-from aimock.surfaces.a2a import reading
-from aimock.surfaces.a2a.reading import Read, unlike
+from aimock.fixtures.patterns import Needle, parse_needle
+from aimock.reading import Read, placed, unlike, wrong
 from aimock_protocols.a2a.errors import BY_CODE, BY_REASON, INTERNAL_ERROR, A2AError, Kind
 from aimock_protocols.a2a.legacy import read_part
 from aimock_protocols.a2a.schema import PART, STATES
@@ -102,10 +102,10 @@ def parts(value: Any, place: str) -> Parts:
         if isinstance(each, str):
             return {"text": each}
         given = reading.mapping(each, where)
-        wrong: list[tuple[str, str]] = []
-        read = PART(read_part(given) if "kind" in given else given, where, wrong)
-        if wrong:
-            raise ValueError(f"{wrong[0][0]}: {wrong[0][1]}")
+        faults: list[tuple[str, str]] = []
+        read = PART(read_part(given) if "kind" in given else given, where, faults)
+        if faults:
+            raise wrong(*faults[0])
         return read
 
     return list(reading.many(part)(value, place)) or [{"text": ""}]
@@ -120,33 +120,14 @@ def _state(value: Any, place: str) -> str:
 
 
 def _pattern(value: Any, place: str) -> Needle:
-    try:
-        return parse_needle(value)
-    except PatternError as error:
-        raise ValueError(f"{place}: {error}") from None
-
-
-def _profile(value: Any, place: str) -> StreamingProfile:
-    try:
-        return profile(value)
-    except ConfigError as error:
-        raise ValueError(f"{place}: {error}") from None
-    except ValueError as error:
-        raise unlike(place, str(error), value) from None
-
-
-def _speed(value: Any, place: str) -> float:
-    try:
-        return number(0, exclusive=True)(value)
-    except ValueError as error:
-        raise unlike(place, str(error), value) from None
+    return placed(parse_needle, value, place)
 
 
 def _error(value: Any, place: str) -> A2AError:
     """An error: the name of its reason, its code, or an object with `code`, `message` and `data`."""
     if not isinstance(value, Mapping):
         return A2AError(_kind(value, place))
-    keys: dict[str, Read] = {"code": _kind, "message": reading.filled, "data": lambda each, _: each}
+    keys: dict[str, Read] = {"code": _kind, "message": reading.filled, "data": reading.anything}
     given = reading.keyed(value, place, keys, ("code",))
     return A2AError(given["code"], given.get("message"), data=given.get("data"))
 
@@ -230,8 +211,8 @@ _COMMON: Mapping[str, Read] = {
     "pattern": _pattern,
     "error": _error,
     "delayMs": reading.milliseconds,
-    "streamingProfile": _profile,
-    "replaySpeed": _speed,
+    "streamingProfile": profile,
+    "replaySpeed": reading.number(0, exclusive=True),
     "sequenceIndex": reading.count,
     "messageIdPrefix": reading.filled,
     "metadata": reading.mapping,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import urllib.parse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from aimock import reading
 from aimock.cors import CORS
 from aimock.exchange import Exchange
 from aimock.journal import Entry
 from aimock.net.exchange import Answer, Headers, Whole
-from aimock.surfaces.a2a import reading
 from aimock.surfaces.a2a.agents import Agent, Agents, read_definitions
 from aimock.surfaces.a2a.asking import Addressed, Asking
 from aimock.surfaces.a2a.push import Push, redacted
@@ -106,7 +106,7 @@ class A2AService(Mounted):
         inside = self._addressed(path).path
         return super().label(inside) if inside in ("/", *_CARD_PATHS) else "/{operation}"
 
-    def noted(self, exchange: Exchange, status: int, method: str, body: Any = None) -> Entry:
+    def noted(self, exchange: Exchange, status: int, method: str | Mapping[str, str], body: Any = None) -> Entry:
         return super().noted(exchange, status, method, redacted(body))
 
     async def aclose(self) -> None:

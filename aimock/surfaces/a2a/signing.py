@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aimock.surfaces.a2a import reading
-from aimock.surfaces.a2a.reading import keyed
+from aimock import reading
+from aimock.reading import keyed
 from aimock_protocols.a2a.card import encoded
 
 if TYPE_CHECKING:

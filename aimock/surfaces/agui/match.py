@@ -8,10 +8,9 @@ from typing import Any
 
 import attrs
 
-from aimock.config import unknown_key
-from aimock.fixtures.patterns import Needle, PatternError, equals, occurs, parse_needle
+from aimock.fixtures.patterns import Needle, equals, occurs, parse_needle
+from aimock.reading import Fields, anything, count, members, one_of, placed, text, unlike
 from aimock_protocols.agui.run_input import RunInput
-from aimock_protocols.agui.shapes import shown
 
 logger = logging.getLogger("aimock")
 
@@ -105,76 +104,40 @@ _TESTS: Mapping[str, Callable[[Any, RunInput], bool]] = {
 # -- from JSON ---------------------------------------------------------------------------------------------------------
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("expected a string")
-    return value
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError("expected a whole number of 0 or more")
-    return value
-
-
-def _callable(value: Any) -> Predicate:
+def _callable(value: Any, place: str) -> Predicate:
     if not callable(value):
-        raise ValueError("expected a function, which only a program can give")
+        raise unlike(place, "a function, which only a program can give", value)
     predicate: Predicate = value
     return predicate
 
 
-def _status(value: Any) -> str:
-    if value not in ("resolved", "cancelled"):
-        raise ValueError('expected "resolved" or "cancelled"')
-    return str(value)
+def _needle(value: Any, place: str) -> Needle:
+    return placed(parse_needle, value, place)
 
 
-def _resume(value: Any) -> Resume | bool:
-    return value if isinstance(value, bool) else Resume(**_read(value, _RESUME_KEYS))
+def _resume(value: Any, place: str) -> Resume | bool:
+    return value if isinstance(value, bool) else Resume(**members(value, place, _RESUME_KEYS, is_setting=False))
 
 
-_RESUME_KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    "interruptId": ("interrupt_id", parse_needle),
-    "status": ("status", _status),
-    "payload": ("payload", lambda value: value),
+_RESUME_KEYS: Fields = {
+    "interruptId": ("interrupt_id", _needle),
+    "status": ("status", one_of("resolved", "cancelled")),
+    "payload": ("payload", anything),
 }
-_KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    "message": ("message", parse_needle),
-    "toolCallId": ("tool_call_id", parse_needle),
-    "toolName": ("tool_name", parse_needle),
-    "stateKey": ("state_key", _text),
+_KEYS: Fields = {
+    "message": ("message", _needle),
+    "toolCallId": ("tool_call_id", _needle),
+    "toolName": ("tool_name", _needle),
+    "stateKey": ("state_key", text),
     "resume": ("resume", _resume),
-    "turnIndex": ("turn_index", _count),
-    "sequenceIndex": ("sequence_index", _count),
+    "turnIndex": ("turn_index", count),
+    "sequenceIndex": ("sequence_index", count),
     "predicate": ("predicate", _callable),
 }
 
 MATCH_KEYS = tuple(_KEYS)
 
 
-def read_match(value: Any) -> Match:
+def read_match(value: Any, place: str = "") -> Match:
     """Raises ValueError that names the key and what was expected. What is null is not there."""
-    return Match(**_read(value, _KEYS))
-
-
-def _read(value: Any, keys: Mapping[str, tuple[str, Callable[[Any], Any]]]) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f": expected an object, got {shown(value)}")
-    found: dict[str, Any] = {}
-    for key, given in value.items():
-        if key not in keys:
-            if str(key).startswith("_"):
-                continue
-            raise ValueError("." + unknown_key(str(key), keys))
-        attribute, read = keys[key]
-        if given is None and attribute != "payload":
-            continue
-        try:
-            found[attribute] = read(given)
-        except PatternError as error:
-            raise ValueError(f".{key}: {error}, got {shown(given)}") from None
-        except ValueError as error:
-            said = str(error)
-            raise ValueError(f".{key}{said}" if said[:1] in ".:" else f".{key}: {said}, got {shown(given)}") from None
-    return found
+    return Match(**members(value, place, _KEYS, is_setting=False))

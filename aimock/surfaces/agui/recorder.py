@@ -249,7 +249,7 @@ def _entry(asked: RunInput, tape: TapeWriter) -> dict[str, Any] | None:
     try:
         read_fixture({**entry, "match": {}})
     except ValueError as error:
-        logger.warning("the agent's run breaks a rule, and is recorded all the same: %s", str(error).lstrip("."))
+        logger.warning("the agent's run breaks a rule, and is recorded all the same: %s", error)
         entry["validate"] = False
     return entry
 

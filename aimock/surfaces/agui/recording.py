@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from aimock.config import unknown_key
-from aimock.record.config import RecordConfig, record_config
-from aimock.record.urls import read_base
-from aimock.redaction import redact_target
-from aimock_protocols.agui.shapes import shown
+from aimock.reading import Fields, members, object_schema
+from aimock.record.config import FIELDS, RecordConfig, read_url
 
 FOLDER = "agui-recorded"
 """Where recordings lie, below the fixtures."""
@@ -27,7 +23,6 @@ _SHARED = (
     "redact",
 )
 """Keys that mean what they mean where LLMs are recorded."""
-SECTION_KEYS = ("upstream", "fixturePath", *_SHARED)
 
 PROVIDER = "agui"
 """What the agent is called in names of files."""
@@ -55,31 +50,24 @@ class Recording:
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def read_recording(value: Any) -> Recording:
-    """Raises ValueError that names the key and what was expected; it shows no query of a URL."""
-    if not isinstance(value, Mapping):
-        raise ValueError(f"record: expected an object, got {shown(value)}")
-    told = {key: each for key, each in value.items() if each is not None}
-    for key in told:
-        if key not in SECTION_KEYS:
-            raise ValueError(f"record.{unknown_key(key, SECTION_KEYS)}")
-    if "upstream" not in told:
-        raise ValueError("record.upstream: is missing: the URL of the agent to record")
-    path = told.get("fixturePath", f"fixtures/{FOLDER}")
-    if not isinstance(path, str | Path) or not str(path):
-        raise ValueError(f"record.fixturePath: expected the path of a directory, got {shown(path)}")
-    try:
-        options = record_config({key: each for key, each in told.items() if key in _SHARED})
-    except ValueError as error:
-        raise ValueError(f"record.{error}") from None
-    return Recording(_url(told["upstream"]), Path(path), options)
+def _url(value: Any, place: str) -> str:
+    if isinstance(value, str):
+        read_url(value.partition("?")[0], place)  # an agent's may have a query
+        return value
+    return read_url(value, place)
 
 
-def _url(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"record.upstream: expected a URL, got {shown(value)}")
-    try:
-        read_base(value.partition("?")[0])  # an agent's may have a query
-    except ValueError as expected:
-        raise ValueError(f"record.upstream: expected {expected}, got {redact_target(value)[:80]!r}") from None
-    return value
+_OWN: Fields = {"upstream": ("upstream", _url), "fixturePath": ("directory", FIELDS["fixturePath"][1])}
+_FIELDS: Fields = {**_OWN, **{key: FIELDS[key] for key in _SHARED}}
+
+
+def read_recording(value: Any, place: str) -> Recording:
+    """Raises ValueError that begins with the place; it shows no query of a URL."""
+    told = members(value, place, _FIELDS, ("upstream",), is_setting=False)
+    own = {attribute: told.pop(attribute) for attribute, _ in _OWN.values() if attribute in told}
+    return Recording(**own, options=RecordConfig(**told))
+
+
+def recording_schema() -> dict[str, Any]:
+    """The same as a JSON Schema."""
+    return object_schema({key: read for key, (_, read) in _FIELDS.items()}, ("upstream",))

@@ -10,16 +10,12 @@ from typing import Any, NamedTuple
 import attrs
 import orjson
 
-from aimock.config import unknown_key
 from aimock.fixtures.load import FixtureFileError, Problem, read_file, walk
-from aimock.surfaces.agui.fixture import ENTRY_KEYS, Fixture, read_fixture, remarks
-from aimock.surfaces.agui.match import MATCH_KEYS
-from aimock.surfaces.agui.recording import SECTION_KEYS, Recording, read_recording
-from aimock_protocols.agui.shapes import shown
+from aimock.reading import Check, Keys, flag, keyed, object_schema, unlike
+from aimock.surfaces.agui.fixture import ENTRY, Fixture, read_fixture, remarks
+from aimock.surfaces.agui.recording import Recording, read_recording, recording_schema
 
 logger = logging.getLogger("aimock")
-
-_KEYS = ("fixtures", "record", "validate")
 
 
 class Section(NamedTuple):
@@ -32,21 +28,17 @@ class Section(NamedTuple):
 def read_section(value: Any, directory: Path) -> Section:
     """Paths in it are relative to the directory. Raises ValueError that names the key, and of a file which; or the
     fixture, the event and the rule that it breaks."""
-    if not isinstance(value, dict):
-        raise ValueError(f"expected an object, got {shown(value)}")
-    told = {key: each for key, each in value.items() if each is not None and not key.startswith("_")}
-    for key in told:
-        if key not in _KEYS:
-            raise ValueError(unknown_key(key, _KEYS))
-    validate = told.get("validate", True)
-    if not isinstance(validate, bool):
-        raise ValueError(f"validate: expected true or false, got {shown(validate)}")
-    fixtures = [*_fixtures(told.get("fixtures", []), directory, validate)]
+    told = keyed(value, "", _KEYS)
+    fixtures = [*_fixtures(told.get("fixtures", []), directory, told.get("validate", True))]
     if "record" not in told:
         return Section(fixtures)
-    recording = read_recording(told["record"])
+    recording = told["record"]
     recording = attrs.evolve(recording, directory=directory / recording.directory)
     return Section([*fixtures, *_recorded(recording, told.get("fixtures"), directory)], recording)
+
+
+def _given(value: Any, place: str) -> Any:
+    return value
 
 
 def _recorded(recording: Recording, read: Any, directory: Path) -> Iterator[Fixture]:
@@ -63,7 +55,7 @@ def _fixtures(value: Any, directory: Path, validate: bool) -> Iterator[Fixture]:
         yield from read_entries(value, "fixtures", validate)
         return
     for file in _files(directory / value):
-        yield from read_entries(_entries(file), str(file), validate)
+        yield from read_entries(_entries(file), f"fixtures: {file}", validate)
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -91,46 +83,28 @@ def _entries(file: Path) -> Any:
 def read_entries(entries: Any, place: str, validate: bool = True) -> Iterator[Fixture]:
     """The fixtures of entries; `place` is what messages call them. Raises ValueError."""
     if not isinstance(entries, list | tuple):
-        raise ValueError(f"{place}: expected an array of fixtures, or a path, got {shown(entries)}")
+        raise unlike(place, "an array of fixtures, or a path", entries)
     for index, entry in enumerate(entries):
-        try:
-            fixture = read_fixture(entry, validate=validate)
-        except ValueError as error:
-            raise ValueError(f"{place}[{index}]{error}") from None
+        here = f"{place}[{index}]"
+        fixture = read_fixture(entry, here, validate=validate)
         if fixture is None:
-            logger.warning("%s[%d]: it has neither text, events nor a run; the entry is skipped", place, index)
+            logger.warning("%s: it has neither text, events nor a run; the entry is skipped", here)
             continue
         for remark in remarks(fixture):
-            logger.warning("%s[%d]: %s", place, index, remark)
+            logger.warning("%s: %s", here, remark)
         yield fixture
 
 
-_ENTRY_SCHEMA = {
-    "type": "object",
-    "properties": {
-        **dict.fromkeys(ENTRY_KEYS, True),
-        "match": {"type": "object", "properties": dict.fromkeys(MATCH_KEYS, True), "patternProperties": {"^_": True}},
-        "text": {"type": "string"},
-        "events": {"type": "array", "items": {"type": "object"}},
-        "run": {"type": "array", "items": {"type": "object"}},
-        "delayMs": {"type": "number", "minimum": 0},
-        "validate": {"type": "boolean"},
-    },
-    "patternProperties": {"^_": True},
-    "additionalProperties": False,
-    "required": ["match"],
+_KEYS: Keys = {
+    "fixtures": _given,
+    "record": Check(read_recording, recording_schema()),
+    "validate": flag,
 }
 
 
 def config_schema() -> dict[str, Any]:
     """A section as a JSON Schema; of events it says little, for their rules are no matter of schemas."""
-    return {
-        "type": "object",
-        "properties": {
-            "fixtures": {"anyOf": [{"type": "string"}, {"type": "array", "items": _ENTRY_SCHEMA}]},
-            "record": {"type": "object", "properties": dict.fromkeys(SECTION_KEYS, True), "required": ["upstream"]},
-            "validate": {"type": "boolean"},
-        },
-        "patternProperties": {"^_": True},
-        "additionalProperties": False,
-    }
+    entries = {"type": "array", "items": object_schema(ENTRY, ("match",))}
+    told = object_schema(_KEYS)
+    told["properties"]["fixtures"] = {"anyOf": [{"type": "string"}, entries]}
+    return told

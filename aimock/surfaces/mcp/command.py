@@ -15,7 +15,8 @@ from typing import Any
 import trio
 
 from aimock import logs, mounts, readers
-from aimock.config import LOG_LEVELS, Config, Failure, load_config
+from aimock.config import Config, Failure, load_config
+from aimock.config_keys import LOG_LEVELS
 from aimock.net.exchange import Headers
 from aimock.randomness import Randomness
 

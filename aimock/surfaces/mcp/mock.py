@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from aimock.reading import keyed
 from aimock.surfaces.mcp import reading
 from aimock.surfaces.mcp.entries import Handler
 from aimock.surfaces.mcp.service import MCPService
@@ -29,9 +30,8 @@ class MCPMock(ServiceMock[MCPService]):
     ) -> None:
         """`settings`: as in a config file's section (`instructions`, `versions`, `pageSize`, `sessions`, …). `server`:
         options of `AIMock`, for a server of its own. Raises ValueError that names the key."""
-        told = reading.object_of(dict(settings or {}), "", SECTION)
-        if server_info is not None:
-            told = told | {"serverInfo": dict(server_info)}
+        named = {} if server_info is None else {"serverInfo": server_info}
+        told = keyed({**(settings or {}), **named}, "", SECTION)
         service = MCPService(options(told), transport(told))
         if "record" in told:
             service.record_by(told["record"], Path())

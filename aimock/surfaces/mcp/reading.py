@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,23 @@ import orjson
 from aimock.chaos import Level
 from aimock.fixtures import Chaos
 from aimock.fixtures.faults import read_faults
+from aimock.reading import (
+    Check,
+    Keys,
+    Read,
+    anything,
+    array,
+    filled,
+    flag,
+    integer,
+    keyed,
+    mapping,
+    of_kind,
+    one_of,
+    placed,
+    text,
+    unlike,
+)
 from aimock.surfaces.mcp.entries import (
     Entry,
     Handler,
@@ -32,23 +48,16 @@ from aimock_protocols.mcp.envelope import LEVELS
 from aimock_protocols.mcp.header_values import mirrored
 from aimock_protocols.mcp.uri_templates import UriTemplate
 
-Kind = tuple[tuple[type, ...], str]
-"""Types that a value may have, and what to call them."""
+NUMBER: Check[float] = of_kind("a number", {"type": "number"}, lambda value: type(value) in (int, float))
+ONE_OR_MORE: Check[Any] = of_kind(
+    "an object or an array of them", {"type": ["object", "array"]}, lambda value: isinstance(value, dict | list)
+)
 
-TEXT: Kind = ((str,), "a string")
-OBJECT: Kind = ((dict,), "an object")
-ARRAY: Kind = ((list,), "an array")
-FLAG: Kind = ((bool,), "true or false")
-NUMBER: Kind = ((int, float), "a number")
-COUNT: Kind = ((int,), "an integer")
-ANY: Kind = ((object,), "a value")
-ONE_OR_MORE: Kind = ((dict, list), "an object or an array of them")
-
-_SCRIPT: dict[str, Kind] = {
-    "result": ANY,
-    "results": ARRAY,
-    "cases": ARRAY,
-    "steps": ARRAY,
+_SCRIPT: dict[str, Read] = {
+    "result": anything,
+    "results": array,
+    "cases": array,
+    "steps": array,
     "delayMs": NUMBER,
     "log": ONE_OR_MORE,
     "progress": ONE_OR_MORE,
@@ -56,24 +65,27 @@ _SCRIPT: dict[str, Kind] = {
     "elicitation": ONE_OR_MORE,
     "roots": ONE_OR_MORE,
 }
-_CASE: dict[str, Kind] = {"arguments": OBJECT, "input": OBJECT, "recorded": FLAG}
-_TASK: dict[str, Kind] = {"ttlMs": COUNT, "pollIntervalMs": COUNT, "statusMessage": TEXT} | {
-    key: kind for key, kind in _SCRIPT.items() if key not in ("result", "results", "cases")
+_CASE: dict[str, Read] = {"arguments": mapping, "input": mapping, "recorded": flag}
+_TASK: dict[str, Read] = {
+    "ttlMs": integer,
+    "pollIntervalMs": integer,
+    "statusMessage": text,
+    **{key: read for key, read in _SCRIPT.items() if key not in ("result", "results", "cases")},
 }
-_ABOUT: dict[str, Kind] = {"title": TEXT, "description": TEXT, "icons": ARRAY, "_meta": OBJECT}
-_TOOL: dict[str, Kind] = _ABOUT | {
-    "name": TEXT,
-    "inputSchema": OBJECT,
-    "outputSchema": OBJECT,
-    "annotations": OBJECT,
-    "execution": OBJECT,
+_ABOUT: dict[str, Read] = {"title": text, "description": text, "icons": array, "_meta": mapping}
+_TOOL: dict[str, Read] = _ABOUT | {
+    "name": text,
+    "inputSchema": mapping,
+    "outputSchema": mapping,
+    "annotations": mapping,
+    "execution": mapping,
 }
-_HELD: dict[str, Kind] = _ABOUT | {"name": TEXT, "mimeType": TEXT, "annotations": OBJECT}
-_RESOURCE: dict[str, Kind] = _HELD | {"uri": TEXT, "size": COUNT}
-_TEMPLATE: dict[str, Kind] = _HELD | {"uriTemplate": TEXT}
-_PROMPT: dict[str, Kind] = _ABOUT | {"name": TEXT, "arguments": ARRAY}
-_ARGUMENT: dict[str, Kind] = {"name": TEXT, "title": TEXT, "description": TEXT, "required": FLAG}
-_BODY: dict[str, Kind] = {"text": TEXT, "blob": TEXT, "contents": ARRAY}
+_HELD: dict[str, Read] = _ABOUT | {"name": text, "mimeType": text, "annotations": mapping}
+_RESOURCE: dict[str, Read] = _HELD | {"uri": text, "size": integer}
+_TEMPLATE: dict[str, Read] = _HELD | {"uriTemplate": text}
+_PROMPT: dict[str, Read] = _ABOUT | {"name": text, "arguments": array}
+_ARGUMENT: dict[str, Read] = {"name": text, "title": text, "description": text, "required": flag}
+_BODY: dict[str, Read] = {"text": text, "blob": text, "contents": array}
 
 _ASKED_BY = {"sampling": "sampling/createMessage", "elicitation": "elicitation/create", "roots": "roots/list"}
 """Keys that ask the client, and the method of the question."""
@@ -81,48 +93,23 @@ _ASKED_BY = {"sampling": "sampling/createMessage", "elicitation": "elicitation/c
 _LATE_MS = 3_600_000
 
 
-def object_of(value: Any, where: str, kinds: Mapping[str, Kind], required: Iterable[str] = ()) -> dict[str, Any]:
-    """`value` if it is an object of these keys. Raises ValueError."""
-    if not isinstance(value, dict):
-        raise ValueError(f"{where}: expected an object, got {shown(value)}".lstrip(": "))
-    for key, inner in value.items():
-        if key not in kinds:
-            nearest = difflib.get_close_matches(key, kinds, n=1, cutoff=0.5)
-            hint = f"the nearest is {nearest[0]!r}" if nearest else f"expected one of {', '.join(kinds)}"
-            raise ValueError(f"{where}.{key}: unknown key; {hint}".lstrip("."))
-        types, name = kinds[key]
-        if not isinstance(inner, types) or (isinstance(inner, bool) and bool not in types and object not in types):
-            raise ValueError(f"{where}.{key}: expected {name}, got {shown(inner)}".lstrip("."))
-    for key in required:
-        if key not in value:
-            raise ValueError(f"{where}: {key} is missing")
-    return value
-
-
-def shown(value: Any) -> str:
-    """A value in a message."""
-    text = orjson.dumps(value, default=repr).decode()
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def tool(value: Any, where: str, handler: Handler | None = None) -> Tool:
     """Raises ValueError, as do all of these."""
-    value = object_of(value, where, *ENTRIES["tools"])
-    _not_empty(value["name"], f"{where}.name")
+    value = keyed(value, where, *ENTRIES["tools"])
+    filled(value["name"], f"{where}.name")
     definition = {key: inner for key, inner in value.items() if key in _TOOL}
     # Clients refuse a whole list for one tool without a schema.
     schema = definition["inputSchema"] = {"type": "object"} | (definition.get("inputSchema") or {})
     if schema["type"] != "object":
-        raise ValueError(f'{where}.inputSchema.type: expected "object", got {shown(schema["type"])}')
+        raise unlike(f"{where}.inputSchema.type", '"object"', schema["type"])
     output = definition.get("outputSchema")
     for name, held in (("inputSchema", schema), ("outputSchema", output)):
         if held is not None and held.keys() - {"type"}:
-            _placed(f"{where}.{name}", check_schema, held)
+            placed(check_schema, held, f"{where}.{name}")
     if "task" in value:
         definition["execution"] = {"taskSupport": "optional"} | definition.get("execution", {})
     support = definition.get("execution", {}).get("taskSupport", "forbidden")
-    if support not in ("required", "optional", "forbidden"):
-        raise ValueError(f"{where}.execution.taskSupport: expected required, optional or forbidden; got {support!r}")
+    one_of("required", "optional", "forbidden")(support, f"{where}.execution.taskSupport")
     checked = None if output is None else Checked(output)
 
     def check(answer: Any) -> None:
@@ -133,11 +120,11 @@ def tool(value: Any, where: str, handler: Handler | None = None) -> Tool:
         if fault is not None:
             raise ValueError(f"structuredContent does not fit outputSchema: {fault}")
 
-    repeated = _placed(f"{where}.inputSchema", mirrored, schema)
+    repeated = placed(mirrored, schema, f"{where}.inputSchema")
     level = None
     if "fault" in value:
-        level = Level(Chaos(faults=_placed(f"{where}.fault", read_faults, value["fault"])))
-    task = object_of(value.get("task", {}), f"{where}.task", _TASK)
+        level = Level(Chaos(faults=placed(read_faults, value["fault"], f"{where}.fault")))
+    task = keyed(value.get("task", {}), f"{where}.task", _TASK)
     later = _steps(task, f"{where}.task")
     lasting = Lasting(
         task.get("ttlMs", Lasting().ttl_ms), task.get("pollIntervalMs", Lasting().poll_ms), task.get("statusMessage")
@@ -147,30 +134,30 @@ def tool(value: Any, where: str, handler: Handler | None = None) -> Tool:
 
 
 def resource(value: Any, where: str, handler: Handler | None = None) -> Resource:
-    value = object_of(value, where, *ENTRIES["resources"])
-    _not_empty(value["uri"], f"{where}.uri")
+    value = keyed(value, where, *ENTRIES["resources"])
+    filled(value["uri"], f"{where}.uri")
     definition = {"name": value["uri"]} | {key: inner for key, inner in value.items() if key in _RESOURCE}
     return Resource(definition, _held_script(value, where, definition), handler)
 
 
 def resource_template(value: Any, where: str, handler: Handler | None = None) -> ResourceTemplate:
-    value = object_of(value, where, *ENTRIES["resourceTemplates"])
-    template = _placed(f"{where}.uriTemplate", UriTemplate, value["uriTemplate"])
+    value = keyed(value, where, *ENTRIES["resourceTemplates"])
+    template = placed(UriTemplate, value["uriTemplate"], f"{where}.uriTemplate")
     definition = {"name": value["uriTemplate"]} | {key: inner for key, inner in value.items() if key in _TEMPLATE}
     return ResourceTemplate(definition, _held_script(value, where, definition), template, handler)
 
 
 def prompt(value: Any, where: str, handler: Handler | None = None) -> Prompt:
-    value = object_of(value, where, *ENTRIES["prompts"])
-    _not_empty(value["name"], f"{where}.name")
+    value = keyed(value, where, *ENTRIES["prompts"])
+    filled(value["name"], f"{where}.name")
     for number, argument in enumerate(value.get("arguments", ())):
-        object_of(argument, f"{where}.arguments[{number}]", _ARGUMENT, ("name",))
+        keyed(argument, f"{where}.arguments[{number}]", _ARGUMENT, ("name",))
     definition = {key: inner for key, inner in value.items() if key in _PROMPT}
     return Prompt(definition, _script(value, where, prompt_result), handler)
 
 
-ENTRIES: dict[str, tuple[dict[str, Kind], tuple[str, ...]]] = {
-    "tools": (_TOOL | _SCRIPT | {"task": OBJECT, "fault": ANY}, ("name",)),
+ENTRIES: dict[str, tuple[dict[str, Read], tuple[str, ...]]] = {
+    "tools": (_TOOL | _SCRIPT | {"task": mapping, "fault": anything}, ("name",)),
     "resources": (_RESOURCE | _BODY | _SCRIPT, ("uri",)),
     "resourceTemplates": (_TEMPLATE | _BODY | _SCRIPT, ("uriTemplate",)),
     "prompts": (_PROMPT | _SCRIPT, ("name",)),
@@ -184,19 +171,6 @@ READERS: dict[str, Callable[..., Entry]] = {
     "prompts": prompt,
 }
 """By the key of the section."""
-
-
-def _not_empty(text: str, where: str) -> None:
-    if not text:
-        raise ValueError(f"{where}: expected a string that is not empty")
-
-
-def _placed(where: str, read: Callable[[Any], Any], value: Any) -> Any:
-    """What `read` makes of a value; its complaints say where."""
-    try:
-        return read(value)
-    except ValueError as wrong:
-        raise ValueError(f"{where}: {wrong}") from None
 
 
 # -- scripts -----------------------------------------------------------------------------------------------------------
@@ -219,7 +193,7 @@ def _script(value: dict[str, Any], where: str, check: Callable[[Any], object]) -
     for number, case in enumerate(value.get("cases", ())):
         here = f"{where}.cases[{number}]"
         kinds = {key: kind for key, kind in _SCRIPT.items() if key != "cases"} | _CASE
-        case = object_of(case, here, kinds)
+        case = keyed(case, here, kinds)
         answers = _answers(case, here, check)
         recorded = case.get("recorded", False)
         if recorded:
@@ -260,31 +234,21 @@ def _steps(value: dict[str, Any], where: str) -> tuple[Step, ...]:
     for key in _ASKED_BY:
         for number, params in enumerate(_listed(value.get(key, []))):
             here = f"{where}.{key}" + (f"[{number}]" if isinstance(value[key], list) else "")
-            params = dict(object_of(params, here, _Anything()))
+            params = mapping(params, here)
             name = params.pop("key", key)
             if name in asked or not isinstance(name, str):
-                raise ValueError(f"{here}.key: expected a name that no other question has, got {shown(name)}")
+                raise unlike(f"{here}.key", "a name that no other question has", name)
             asked[name] = _wanted(key, params, here)
     if asked:
         found.append(Questions(asked))
     for number, step in enumerate(value.get("steps", ())):
         here = f"{where}.steps[{number}]"
-        step = object_of(step, here, dict.fromkeys(_STEPS, ANY))
+        step = keyed(step, here, dict.fromkeys(_STEPS, anything))
         if not step:
             raise ValueError(f"{here}: expected one of {', '.join(_STEPS)}")
         for key, inner in step.items():
             found += _STEPS[key](inner, f"{here}.{key}")
     return tuple(found)
-
-
-class _Anything(dict[str, Kind]):
-    """Keys of which the client is the judge."""
-
-    def __contains__(self, key: object) -> bool:
-        return True
-
-    def __missing__(self, key: str) -> Kind:
-        return ANY
 
 
 def _listed(value: Any) -> list[Any]:
@@ -293,7 +257,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _seconds(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATE_MS:
-        raise ValueError(f"{where}: expected milliseconds from 0 to {_LATE_MS}, got {shown(value)}")
+        raise unlike(where, f"milliseconds from 0 to {_LATE_MS}", value)
     return value / 1000
 
 
@@ -307,25 +271,23 @@ def _timed(step: dict[str, Any], where: str) -> list[Step]:
 
 
 def _log(value: Any, where: str) -> list[Step]:
-    kinds = {"level": TEXT, "logger": TEXT, "data": ANY, "delayMs": NUMBER}
+    kinds: Keys = {"level": text, "logger": text, "data": anything, "delayMs": NUMBER}
     found: list[Step] = []
     for step in _listed(value):
-        step = object_of(step, where, kinds, ("data",))
-        level = step.get("level", "info")
-        if level not in LEVELS:
-            raise ValueError(f"{where}.level: expected one of {', '.join(LEVELS)}; got {shown(level)}")
+        step = keyed(step, where, kinds, ("data",))
+        level = one_of(*LEVELS)(step.get("level", "info"), f"{where}.level")
         found += [*_timed(step, where), Log(level, step["data"], step.get("logger"))]
     return found
 
 
 def _progress(value: Any, where: str) -> list[Step]:
-    kinds = {"progress": NUMBER, "total": NUMBER, "message": TEXT, "delayMs": NUMBER}
+    kinds: Keys = {"progress": NUMBER, "total": NUMBER, "message": text, "delayMs": NUMBER}
     found: list[Step] = []
     last = float("-inf")
     for step in _listed(value):
-        step = object_of(step, where, kinds, ("progress",))
+        step = keyed(step, where, kinds, ("progress",))
         if step["progress"] <= last:
-            raise ValueError(f"{where}.progress: expected more than before ({last}), got {step['progress']}")
+            raise unlike(f"{where}.progress", f"more than before ({last})", step["progress"])
         last = step["progress"]
         found += [*_timed(step, where), Progress(last, step.get("total"), step.get("message"))]
     return found
@@ -333,9 +295,9 @@ def _progress(value: Any, where: str) -> list[Step]:
 
 def _ask(value: Any, where: str) -> list[Step]:
     wanted = {}
-    for name, question in object_of(value, where, _Anything()).items():
+    for name, question in mapping(value, where).items():
         here = f"{where}.{name}"
-        question = object_of(question, here, dict.fromkeys(_ASKED_BY, OBJECT) | {"optional": FLAG})
+        question = keyed(question, here, {**dict.fromkeys(_ASKED_BY, mapping), "optional": flag})
         kinds = [key for key in question if key in _ASKED_BY]
         if len(kinds) != 1:
             raise ValueError(f"{here}: expected one of {', '.join(_ASKED_BY)}")
@@ -345,9 +307,7 @@ def _ask(value: Any, where: str) -> list[Step]:
 
 
 def _wanted(kind: str, params: dict[str, Any], where: str) -> Wanted:
-    optional = params.pop("optional", False)
-    if not isinstance(optional, bool):
-        raise ValueError(f"{where}.optional: expected true or false, got {shown(optional)}")
+    optional = flag(params.pop("optional", False), f"{where}.optional")
     if kind == "sampling":
         params = {"maxTokens": 100} | params
         if isinstance(params.get("messages"), str):
@@ -356,10 +316,9 @@ def _wanted(kind: str, params: dict[str, Any], where: str) -> Wanted:
             raise ValueError(f"{where}.messages: expected an array of messages, or a text")
     elif kind == "elicitation":
         is_form = params.get("mode", "form") == "form"
-        kinds = {"message": TEXT} | ({"requestedSchema": OBJECT} if is_form else {"url": TEXT, "elicitationId": TEXT})
-        for key, (types, name) in kinds.items():
-            if not isinstance(params.get(key), types):
-                raise ValueError(f"{where}.{key}: expected {name}, got {shown(params.get(key))}")
+        own: Keys = {"requestedSchema": mapping} if is_form else {"url": text, "elicitationId": text}
+        for key, read in ({"message": text} | dict(own)).items():
+            read(params.get(key), f"{where}.{key}")
     method = _ASKED_BY[kind]
     assert method in CAPABILITIES
     return Wanted(method, params, optional)
@@ -367,7 +326,7 @@ def _wanted(kind: str, params: dict[str, Any], where: str) -> Wanted:
 
 def _change(value: Any, where: str) -> list[Step]:
     if not isinstance(value, str) or not (value in ("tools", "prompts", "resources") or ":" in value):
-        raise ValueError(f"{where}: expected tools, prompts, resources or the URI of a resource; got {shown(value)}")
+        raise unlike(where, "tools, prompts, resources or the URI of a resource", value)
     return [Change(value)]
 
 

@@ -15,10 +15,11 @@ import attrs
 import trio
 
 from aimock.cache import write_whole
+from aimock.reading import Keys, keyed, mapping, text
 from aimock.record.upstream import UpstreamFailed
 from aimock.surfaces.mcp.entries import Entry
 from aimock.surfaces.mcp.importing import case_of, imported, without_secrets
-from aimock.surfaces.mcp.reading import OBJECT, READERS, TEXT, object_of
+from aimock.surfaces.mcp.reading import READERS
 from aimock.surfaces.mcp.registry import Registry
 from aimock.surfaces.mcp.remote import Remote, RemoteError
 from aimock.surfaces.mcp.script import Case, contains
@@ -28,19 +29,19 @@ logger = logging.getLogger("aimock")
 
 _MOST_CASES = 10_000
 """In one file."""
-_KEYS = {"upstream": TEXT, "file": TEXT, "headers": OBJECT}
+_KEYS: Keys = {"upstream": text, "file": text, "headers": mapping}
 
 
 class Recorder:
     """One real server, and the file of what it said."""
 
-    def __init__(self, registry: Registry, value: Any, directory: Path) -> None:
-        """`value`: `{"upstream": URL, "file": …, "headers": {…}}`; the file's path is relative to the directory. Raises
+    def __init__(self, registry: Registry, given: Any, directory: Path) -> None:
+        """`given`: `{"upstream": URL, "file": …, "headers": {…}}`; the file's path is relative to the directory. Raises
         ValueError that names the key."""
-        told = object_of(value, "record", _KEYS, ("upstream",))
+        told = keyed(given, "record", _KEYS, ("upstream",))
         headers = told.get("headers", {})
-        for name, text in headers.items():
-            if not isinstance(text, str) or not (name + text).isascii() or not (name + text).isprintable():
+        for name, value in headers.items():
+            if not isinstance(value, str) or not (name + value).isascii() or not (name + value).isprintable():
                 raise ValueError(f"record.headers.{name}: expected a string of ASCII")
         self._headers = tuple(headers.items())
         try:

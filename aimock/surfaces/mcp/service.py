@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aimock.exchange import Exchange
 from aimock.net.exchange import Answer, Whole
+from aimock.reading import Keys, array, keyed, many, mapping_of, text
 from aimock.surfaces.mcp.answering import Accepted, Answering, Refused
 from aimock.surfaces.mcp.entries import Tool
 from aimock.surfaces.mcp.held import Sessions
@@ -17,7 +18,7 @@ from aimock.surfaces.mcp.hostile import Hostility, called
 from aimock.surfaces.mcp.legacy import Legacy
 from aimock.surfaces.mcp.modern import Modern
 from aimock.surfaces.mcp.old_transport import OldTransport
-from aimock.surfaces.mcp.reading import ARRAY, OBJECT, READERS, from_files, object_of, shown
+from aimock.surfaces.mcp.reading import READERS, from_files
 from aimock.surfaces.mcp.server import Options, Server
 from aimock.surfaces.mcp.settings import SECTION, Transport, options, transport
 from aimock.surfaces.mounted import Mounted
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aimock")
 
-_ENTRIES = dict.fromkeys(READERS, ARRAY) | {"completions": OBJECT}
+_ENTRIES: Keys = {**dict.fromkeys(READERS, array), "completions": mapping_of(mapping_of(many(text)))}
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -71,7 +72,7 @@ class MCPService(Mounted):
                 key: from_files(inner, directory, key) if key in _ENTRIES or key == "serverInfo" else inner
                 for key, inner in value.items()
             }
-        told = object_of(value, "", SECTION | _ENTRIES)
+        told = keyed(value, "", {**SECTION, **_ENTRIES})
         service = cls(options(told), transport(told))
         service.add({key: inner for key, inner in told.items() if key in _ENTRIES})
         if "record" in told:
@@ -212,13 +213,9 @@ class MCPService(Mounted):
         return {"status": "ok", **self.server.registry.counts(), "sessions": len(self.sessions)}
 
     def add(self, value: Any) -> int:
-        told = object_of(value, "", _ENTRIES)
-        entries = [
-            read(item, f"{key}[{number}]")
-            for key, read in READERS.items()
-            for number, item in enumerate(told.get(key, ()))
-        ]
-        completions = _completions(told.get("completions", {}))
+        told = keyed(value, "", _ENTRIES)
+        entries = [entry for key, read in READERS.items() for entry in many(read)(told.get(key, ()), key)]
+        completions = told.get("completions", {})
         for entry in entries:
             self.server.registry.put(entry)
         self.server.registry.completions |= completions
@@ -252,13 +249,3 @@ def _host_of(origin: str) -> str | None:
         return urllib.parse.urlsplit(origin).hostname
     except ValueError:
         return None
-
-
-def _completions(value: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
-    for name, arguments in value.items():
-        if not isinstance(arguments, dict):
-            raise ValueError(f"completions.{name}: expected an object, got {shown(arguments)}")
-        for argument, values in arguments.items():
-            if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
-                raise ValueError(f"completions.{name}.{argument}: expected an array of strings, got {shown(values)}")
-    return value

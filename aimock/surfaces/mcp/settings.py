@@ -6,37 +6,53 @@ from typing import Any
 
 import attrs
 
-from aimock.surfaces.mcp.reading import ARRAY, COUNT, FLAG, NUMBER, OBJECT, TEXT, Kind, object_of, shown
+from aimock.reading import (
+    Keys,
+    array,
+    count,
+    flag,
+    many,
+    mapping,
+    number,
+    object_of,
+    one_of,
+    text,
+    whole_number,
+)
 from aimock.surfaces.mcp.server import DEFAULT_CAPABILITIES, Options
 from aimock_protocols.mcp import revisions
 
-SECTION: dict[str, Kind] = {
-    "serverInfo": OBJECT,
-    "instructions": TEXT,
-    "capabilities": OBJECT,
-    "versions": ARRAY,
-    "pageSize": COUNT,
-    "cache": OBJECT,
-    "sessions": TEXT,
-    "responseMode": TEXT,
-    "strictAccept": FLAG,
-    "allowedOrigins": ARRAY,
-    "allowedHosts": ARRAY,
-    "maxSessions": COUNT,
-    "sessionIdleMs": NUMBER,
-    "keepAliveMs": NUMBER,
-    "record": OBJECT,
+_INFO: Keys = {
+    "name": text,
+    "version": text,
+    "title": text,
+    "description": text,
+    "websiteUrl": text,
+    "icons": array,
+}
+_CAPABILITIES: Keys = dict.fromkeys((*DEFAULT_CAPABILITIES, "experimental", "extensions"), mapping)
+_CACHE: Keys = {"ttlMs": count, "cacheScope": one_of("public", "private")}
+_AT_LEAST_ONE = whole_number(1)
+_ABOVE_0 = number(0, exclusive=True, expected="milliseconds above 0")
+
+SECTION: Keys = {
+    "serverInfo": object_of(_INFO),
+    "instructions": text,
+    "capabilities": object_of(_CAPABILITIES),
+    "versions": many(one_of(*revisions.ALL)),
+    "pageSize": _AT_LEAST_ONE,
+    "cache": object_of(_CACHE),
+    "sessions": one_of("stateful", "stateless"),
+    "responseMode": one_of("json", "sse"),
+    "strictAccept": flag,
+    "allowedOrigins": many(text),
+    "allowedHosts": many(text),
+    "maxSessions": _AT_LEAST_ONE,
+    "sessionIdleMs": _ABOVE_0,
+    "keepAliveMs": _ABOVE_0,
+    "record": mapping,
 }
 """Keys about the server."""
-
-_INFO: dict[str, Kind] = {
-    "name": TEXT,
-    "version": TEXT,
-    "title": TEXT,
-    "description": TEXT,
-    "websiteUrl": TEXT,
-    "icons": ARRAY,
-}
 
 
 @attrs.frozen
@@ -65,82 +81,31 @@ def options(value: dict[str, Any]) -> Options:
     """Of a section. Raises ValueError."""
     told = Options()
     if "serverInfo" in value:
-        info = object_of(value["serverInfo"], "serverInfo", _INFO)
-        told = attrs.evolve(told, info=told.info | info)
+        told = attrs.evolve(told, info=told.info | value["serverInfo"])
     if "versions" in value:
         versions = value["versions"]
-        for number, version in enumerate(versions):
-            if version not in revisions.ALL:
-                expected = ", ".join(revisions.ALL)
-                raise ValueError(f"versions[{number}]: expected one of {expected}; got {shown(version)}")
         if not any(version in revisions.LEGACY for version in versions):
             raise ValueError("versions: expected at least one of " + ", ".join(revisions.LEGACY))
         told = attrs.evolve(told, versions=tuple(version for version in revisions.ALL if version in versions))
     if "capabilities" in value:
-        told = attrs.evolve(told, capabilities=_capabilities(value["capabilities"]))
+        told = attrs.evolve(told, capabilities=value["capabilities"])
     if "pageSize" in value:
-        told = attrs.evolve(told, page_size=_at_least_one(value, "pageSize"))
+        told = attrs.evolve(told, page_size=value["pageSize"])
     if "cache" in value:
-        told = attrs.evolve(told, cache=_cache(value["cache"]))
+        told = attrs.evolve(told, cache={"ttlMs": 0, "cacheScope": "public"} | value["cache"])
     return attrs.evolve(told, instructions=value.get("instructions"))
 
 
 def transport(value: dict[str, Any]) -> Transport:
-    """Of a section. Raises ValueError."""
+    """Of a section."""
     default = Transport()
     return Transport(
-        is_stateful=_choice(value, "sessions", ("stateful", "stateless")) == "stateful",
-        prefers_events=_choice(value, "responseMode", ("json", "sse")) == "sse",
-        strict_accept=value.get("strictAccept", False),
-        allowed_origins=_texts(value, "allowedOrigins"),
-        allowed_hosts=_texts(value, "allowedHosts"),
-        most_sessions=_at_least_one(value, "maxSessions", default.most_sessions),
-        idle_seconds=_seconds(value, "sessionIdleMs", default.idle_seconds),
-        keep_alive=_seconds(value, "keepAliveMs", default.keep_alive),
+        is_stateful=value.get("sessions", "stateful") == "stateful",
+        prefers_events=value.get("responseMode", "json") == "sse",
+        strict_accept=value.get("strictAccept", default.strict_accept),
+        allowed_origins=tuple(value.get("allowedOrigins", ())),
+        allowed_hosts=tuple(value.get("allowedHosts", ())),
+        most_sessions=value.get("maxSessions", default.most_sessions),
+        idle_seconds=value.get("sessionIdleMs", default.idle_seconds * 1000) / 1000,
+        keep_alive=value.get("keepAliveMs", default.keep_alive * 1000) / 1000,
     )
-
-
-def _capabilities(value: dict[str, Any]) -> dict[str, Any]:
-    for key, inner in value.items():
-        if not isinstance(inner, dict):
-            raise ValueError(f"capabilities.{key}: expected an object, got {shown(inner)}")
-    known = dict.fromkeys((*DEFAULT_CAPABILITIES, "experimental", "extensions"), OBJECT)
-    return object_of(value, "capabilities", known)
-
-
-def _cache(value: dict[str, Any]) -> dict[str, Any]:
-    cache = object_of(value, "cache", {"ttlMs": COUNT, "cacheScope": TEXT})
-    if cache.get("ttlMs", 0) < 0:
-        raise ValueError(f"cache.ttlMs: expected milliseconds, got {cache['ttlMs']}")
-    _choice(cache, "cacheScope", ("public", "private"))
-    return {"ttlMs": 0, "cacheScope": "public"} | cache
-
-
-def _choice(value: dict[str, Any], key: str, choices: tuple[str, str]) -> str:
-    chosen: str = value.get(key, choices[0])
-    if chosen not in choices:
-        raise ValueError(f"{key}: expected {' or '.join(choices)}; got {shown(chosen)}")
-    return chosen
-
-
-def _texts(value: dict[str, Any], key: str) -> tuple[str, ...]:
-    texts = value.get(key, [])
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(f"{key}[{number}]: expected a string, got {shown(text)}")
-    return tuple(texts)
-
-
-def _at_least_one(value: dict[str, Any], key: str, otherwise: int = 1) -> int:
-    count: int = value.get(key, otherwise)
-    if count < 1:
-        raise ValueError(f"{key}: expected an integer of 1 or more, got {count}")
-    return count
-
-
-def _seconds(value: dict[str, Any], key: str, otherwise: float) -> float:
-    if key not in value:
-        return otherwise
-    if not value[key] > 0:
-        raise ValueError(f"{key}: expected milliseconds above 0, got {shown(value[key])}")
-    return float(value[key]) / 1000

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aimock.config import unknown_key
+from aimock.reading import Keys, anything, flag, keyed, many, text, unlike
 from aimock.surfaces.oauth.failures import read_failure
 from aimock.surfaces.oauth.guard import Guard
 
@@ -20,10 +19,8 @@ def obey(guard: object, commands: Mapping[str, Any], now: float) -> dict[str, An
     Raises ValueError that names the key; nothing is done then."""
     if not isinstance(guard, Guard):
         raise ValueError("the service lets everybody in: its section has no auth")
-    unknown = [key for key in commands if key not in _COMMANDS]
-    if unknown:
-        raise ValueError(unknown_key(unknown[0], _COMMANDS))
-    ready = {key: _COMMANDS[key](guard, value, now) for key, value in commands.items()}
+    told = keyed(commands, "", dict.fromkeys(_COMMANDS, anything))
+    ready = {key: _COMMANDS[key](guard, value, now) for key, value in told.items()}
     return {key: do() for key, do in ready.items()} | {"status": guard.status(now)}
 
 
@@ -31,26 +28,19 @@ _Command = Callable[[], Any]
 
 
 def _expire(guard: Guard, value: Any, now: float) -> _Command:
-    options = _options("expireTokens", value, ("clientId", "refreshTokens"))
+    options = _options("expireTokens", value, {"clientId": text, "refreshTokens": flag})
     whole = options.get("refreshTokens", False)
-    if type(whole) is not bool:
-        raise ValueError(f"expireTokens.refreshTokens: expected true or false, got {_shown(whole)}")
     return lambda: guard.expire(now, options.get("clientId"), refresh_tokens=whole)
 
 
 def _revoke(guard: Guard, value: Any, now: float) -> _Command:
-    options = _options("revoke", value, ("clientId",))
+    options = _options("revoke", value, {"clientId": text})
     return lambda: guard.revoke(now, options.get("clientId"))
 
 
 def _fail_next(guard: Guard, value: Any, now: float) -> _Command:
-    given = value if isinstance(value, list) else [value]
-    if not all(isinstance(each, Mapping) for each in given):
-        raise ValueError(f"failNext: expected an object, or an array of them, got {_shown(value)}")
-    try:
-        failures = [read_failure(each) for each in given]
-    except ValueError as error:
-        raise ValueError(f"failNext.{error}") from None
+    is_one = not isinstance(value, list)
+    failures = [read_failure(value, "failNext")] if is_one else many(read_failure)(value, "failNext")
 
     def queue() -> int:
         for failure, times in failures:
@@ -62,7 +52,7 @@ def _fail_next(guard: Guard, value: Any, now: float) -> _Command:
 
 def _reset(guard: Guard, value: Any, now: float) -> _Command:
     if value is not True:
-        raise ValueError(f"reset: expected true, got {_shown(value)}")
+        raise unlike("reset", "true", value)
 
     def reset() -> bool:
         guard.reset()
@@ -71,22 +61,11 @@ def _reset(guard: Guard, value: Any, now: float) -> _Command:
     return reset
 
 
-def _options(key: str, value: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
+def _options(key: str, value: Any, keys: Keys) -> Mapping[str, Any]:
     """`true` is an object without members. Raises ValueError."""
-    options = {} if value is True else value
-    if not isinstance(options, Mapping):
-        raise ValueError(f"{key}: expected true or an object, got {_shown(value)}")
-    for name in options:
-        if name not in known:
-            raise ValueError(f"{key}.{unknown_key(str(name), known)}")
-    client_id = options.get("clientId", "")
-    if not isinstance(client_id, str):
-        raise ValueError(f"{key}.clientId: expected a string, got {_shown(client_id)}")
-    return options
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value, default=repr)[:80]
+    if value is not True and not isinstance(value, Mapping):
+        raise unlike(key, "true or an object", value)
+    return {} if value is True else keyed(value, key, keys)
 
 
 _COMMANDS: Mapping[str, Callable[[Guard, Any, float], _Command]] = {

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
-from aimock.config import unknown_key
+from aimock.reading import Check, Keys, inside, keyed, of_kind, one_of, whole_number, wrong
 from aimock_protocols.oauth.errors import OAuthError
 
 ENDPOINTS = ("resource_metadata", "metadata", "register", "authorize", "token", "revoke", "resource")
@@ -24,7 +22,6 @@ WRONG_STATE = "wrong_state"
 _WRONG = {WRONG_ISSUER: ("metadata", "authorize"), WRONG_STATE: ("authorize",)}
 
 _OF_RESOURCES = ("invalid_token", "insufficient_scope")
-_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MOST = 1_000
 
 
@@ -93,61 +90,32 @@ _DEFAULTS = {
 """The error of each endpoint, if a test names none."""
 
 
-def read_failure(value: Mapping[str, Any]) -> tuple[Failure, int]:
+def read_failure(value: Any, place: str) -> tuple[Failure, int]:
     """A failure and how often it comes, from `{"endpoint", "error", "description", "status", "times"}`, of which only
-    the first is required. Raises ValueError that names the key."""
-    for key in value:
-        if key not in _READERS:
-            raise ValueError(unknown_key(key, _READERS))
-    endpoint = _endpoint(value.get("endpoint"))
-    read: dict[str, Any] = {key: _READERS[key](given) for key, given in value.items() if given is not None}
+    the first is required. Raises ValueError that begins with the place."""
+    read = keyed(value, place, _KEYS, ("endpoint",))
+    endpoint = read["endpoint"]
     times = read.pop("times", 1)
     failure = Failure(**{"error": _DEFAULTS[endpoint]} | read)
     if failure.error in _WRONG and endpoint not in _WRONG[failure.error]:
-        raise ValueError(f"error: {failure.error} goes with {' or '.join(_WRONG[failure.error])}, not with {endpoint}")
+        belongs = " or ".join(_WRONG[failure.error])
+        raise wrong(inside(place, "error"), f"{failure.error} goes with {belongs}, not with {endpoint}")
     if endpoint == "resource" and failure.error not in _OF_RESOURCES:
-        raise ValueError(f"error: a resource says one of {', '.join(_OF_RESOURCES)}, got {_shown(failure.error)}")
+        said = f"a resource says one of {', '.join(_OF_RESOURCES)}, not {failure.error}"
+        raise wrong(inside(place, "error"), said)
     return failure, times
 
 
-def _endpoint(value: Any) -> str:
-    if value not in ENDPOINTS:
-        raise ValueError(f"endpoint: expected one of {', '.join(ENDPOINTS)}, got {_shown(value)}")
-    return str(value)
+def _matching(expected: str, pattern: str) -> Check[str]:
+    whole = re.compile(pattern)
+    schema = {"type": "string", "pattern": f"^{pattern}$"}
+    return of_kind(expected, schema, lambda value: isinstance(value, str) and whole.fullmatch(value) is not None)
 
 
-def _error(value: Any) -> str:
-    if not isinstance(value, str) or _CODE.fullmatch(value) is None:
-        raise ValueError(f"error: expected a code such as invalid_grant, got {_shown(value)}")
-    return value
-
-
-def _description(value: Any) -> str:
-    if not isinstance(value, str) or re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*", value) is None:  # RFC 6749 5.2
-        raise ValueError(f"description: expected ASCII without quotes and backslashes, got {_shown(value)}")
-    return value
-
-
-def _status(value: Any) -> int:
-    if type(value) is not int or not 400 <= value <= 599:
-        raise ValueError(f"status: expected an integer from 400 to 599, got {_shown(value)}")
-    return value
-
-
-def _times(value: Any) -> int:
-    if type(value) is not int or not 1 <= value <= _MOST:
-        raise ValueError(f"times: expected an integer from 1 to {_MOST}, got {_shown(value)}")
-    return value
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "endpoint": _endpoint,
-    "error": _error,
-    "description": _description,
-    "status": _status,
-    "times": _times,
+_KEYS: Keys = {
+    "endpoint": one_of(*ENDPOINTS),
+    "error": _matching("a code such as invalid_grant", "[a-z][a-z0-9_]{0,63}"),
+    "description": _matching("ASCII without quotes and backslashes", r"[\x20-\x21\x23-\x5b\x5d-\x7e]*"),  # RFC 6749 5.2
+    "status": whole_number(400, 599),
+    "times": whole_number(1, _MOST),
 }
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value, default=repr)[:80]

@@ -43,7 +43,7 @@ class OAuthMock:
         """The next requests to an endpoint fail with a code of OAuth's: `resource_metadata`, `metadata`, `register`,
         `authorize`, `token`, `revoke`, or `resource`, which is the service itself. Raises ValueError."""
         given = {"endpoint": endpoint, "error": error, "description": description, "status": status, "times": times}
-        failure, count = read_failure(given)
+        failure, count = read_failure(given, "")
         self._do(lambda: self._guard.fail_next(failure, count))
 
     def status(self) -> dict[str, Any]:

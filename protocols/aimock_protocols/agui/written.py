@@ -107,9 +107,10 @@ ENDING_KEYS = tuple(_ENDING)
 
 
 def read_run(given: Any, path: str, ending: Mapping[str, Any]) -> list[Event]:
-    """The events of a run. Raises WrittenError."""
+    """The events of a run. `path`: of its parts, beside which the keys of its ending stand. Raises WrittenError."""
     for fault in record({}, _ENDING)({**ending}, ""):
-        raise WrittenError(f".{fault}")
+        above, dot, _ = path.rpartition(".")
+        raise WrittenError(above + dot + fault)
     return parts.run(*read_parts(given, path), **ending)
 
 

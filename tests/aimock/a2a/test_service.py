@@ -267,8 +267,8 @@ def of(kind: str, **entry: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("section", "complaint"),
     [
-        ({"agent": []}, "agent: there is no such key; the nearest is agents"),
-        ({"agents": {"a": 1}}, r"agents\[0\]\.a: there is no such key"),
+        ({"agent": []}, 'agent: unknown key, did you mean "agents"'),
+        ({"agents": {"a": 1}}, r"agents\[0\]\.a: unknown key"),
         ({"agents": [5]}, r"agents\[0\]: expected an object, got 5"),
         ({"agents": [{}]}, r"agents\[0\]\.name: is missing"),
         ({"agents": [{"name": ""}]}, r"agents\[0\]\.name: expected a string that is not empty"),
@@ -285,7 +285,7 @@ def of(kind: str, **entry: Any) -> dict[str, Any]:
             of("messages", parts=[{}]),
             r"parts\[0\]: expected exactly one",
         ),
-        (of("messages", part=[]), "the nearest is parts"),
+        (of("messages", part=[]), 'did you mean "parts"'),
         (of("tasks", finalState="done"), "finalState: expected one of"),
         (of("tasks", delayMs=-1), "delayMs: expected milliseconds"),
         (of("tasks", error="NONSENSE"), "error: expected a code"),
@@ -313,7 +313,7 @@ def of(kind: str, **entry: Any) -> dict[str, Any]:
                     {"name": "a", "streamingTasks": [{"pattern": "", "events": [{"type": "artifact", "state": "x"}]}]}
                 ]
             },
-            r"events\[0\]\.state: there is no such key",
+            r"events\[0\]\.state: unknown key",
         ),
         (
             of("streamingTasks", events=[{"type": "status", "state": "failed"}, {"type": "artifact"}]),
@@ -343,7 +343,7 @@ def test_the_control_api_adds_and_resets(agent: A2AMock, rpc: RPC, http: httpx.C
     assert http.post(control, json=REFERENCE).json() == {"added": 4}
     assert text_of(rpc("SendMessage", message("hello"))) == "hi"
     assert http.post(control, json={"agents": [{"name": "more"}]}).json() == {"added": 1}
-    assert "nearest is agents" in http.post(control, json={"agent": 1}).json()["error"]
+    assert 'did you mean "agents"' in http.post(control, json={"agent": 1}).json()["error"]
     assert http.post(control + "/reset").json() == {"reset": True}
     assert agent.health() == {"status": "ok", "agents": 0, "tasks": 0}
 

@@ -90,7 +90,10 @@ BAD: list[tuple[Any, str]] = [
     (one(text="x", match={"predicate": "x"}), "fixtures[0].match.predicate: expected a function"),
     (one(text="x", match={"resume": 3}), "fixtures[0].match.resume: expected an object, got 3"),
     (one(text="x", match={"resume": {"id": "x"}}), "fixtures[0].match.resume.id: unknown key"),
-    (one(text="x", match={"resume": {"status": "done"}}), 'fixtures[0].match.resume.status: expected "resolved" or'),
+    (
+        one(text="x", match={"resume": {"status": "done"}}),
+        "fixtures[0].match.resume.status: expected one of resolved, cancelled",
+    ),
     (section(record=3), "record: expected an object, got 3"),
     (section(record={}), "record.upstream: is missing"),
     (section(record={"upstream": 3}), "record.upstream: expected a URL, got 3"),

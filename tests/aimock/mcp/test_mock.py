@@ -113,7 +113,7 @@ def test_handlers_of_resources_and_prompts() -> None:
 
 @pytest.mark.parametrize(
     ("definition", "said"),
-    [({}, "tools: name is missing"), ({"name": "t", "inputShema": {}}, "tools.inputShema: unknown key; the nearest")],
+    [({}, "tools.name: is missing"), ({"name": "t", "inputShema": {}}, "tools.inputShema: unknown key, did you mean")],
 )
 def test_a_definition_that_is_wrong(definition: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match="^" + said):
@@ -121,7 +121,7 @@ def test_a_definition_that_is_wrong(definition: dict[str, Any], said: str) -> No
 
 
 def test_settings_that_are_wrong() -> None:
-    with pytest.raises(ValueError, match="pagSize: unknown key; the nearest is 'pageSize'"):
+    with pytest.raises(ValueError, match='pagSize: unknown key, did you mean "pageSize"'):
         MCPMock(settings={"pagSize": 1})
 
 

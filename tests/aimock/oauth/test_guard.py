@@ -561,7 +561,7 @@ def test_it_stands_in_a_config_file(tmp_path: Path) -> None:
             headers = {"mcp-protocol-version": "2026-07-28", "mcp-method": said["method"]}
             assert httpx.post(mock.url + path, json=said, headers=headers).status_code == status
     file.write_text(json.dumps({"mcp": [{"auth": {"scope": []}}]}))
-    with pytest.raises(ConfigError, match=r'mcp\[0\]: auth.scope: unknown key, did you mean "scopes"'):
+    with pytest.raises(ConfigError, match=r'mcp\[0\]\.auth\.scope: unknown key, did you mean "scopes"'):
         load_config(file)
 
 

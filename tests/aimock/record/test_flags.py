@@ -104,7 +104,7 @@ def test_several_are_named_together_and_none_where_it_is_recorded(caplog: pytest
         ("--record", "--record and --proxy-only need a --provider-… to ask"),
         ("--record --provider-openai x", "--record: providers.openai: expected an http or https URL with a host"),
         ("--record --provider-openai https://x -f https://x/f.json", "must be a directory to record into"),
-        ("--record --body-timeout-ms 0", "argument --body-timeout-ms: expected a number above 0, got '0'"),
+        ("--record --body-timeout-ms 0", "argument --body-timeout-ms: expected a number above 0, got 0"),
         ("--record --body-timeout-ms soon", "argument --body-timeout-ms: expected a number, got 'soon'"),
         ("--max-proxy-buffer-bytes 1.5", "argument --max-proxy-buffer-bytes: expected a whole number, got '1.5'"),
     ],

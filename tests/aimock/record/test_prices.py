@@ -48,9 +48,9 @@ def test_a_file_goes_before_the_list(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"{", "not JSON"),
-        (b"[]", "expected an object, from model to its prices"),
-        (b'{"m":1}', "m: expected an object with input and output"),
-        (b'{"m":{"input":1}}', "m: output missing"),
+        (b"[]", "expected an object, got []"),
+        (b'{"m":1}', "m: expected an object, got 1"),
+        (b'{"m":{"input":1}}', "m.output: is missing"),
         (b'{"m":{"input":-1,"output":1}}', "m.input: expected a number of 0 or more, got -1"),
         (b'{"m":{"input":1,"output":1,"cachedinput":1}}', 'm.cachedinput: unknown key, did you mean "cachedInput"?'),
     ],

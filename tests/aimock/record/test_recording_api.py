@@ -195,8 +195,8 @@ def test_what_is_under_way_comes_to_its_end(provider: AIMock, recording: Callabl
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"providers": {"openia": "http://x"}}, 'record: providers.openia: unknown provider, did you mean "openai"'),
-        ({"fal": {}}, "record: fal: this version does not support it"),
+        ({"providers": {"openia": "http://x"}}, 'record.providers.openia: unknown provider, did you mean "openai"'),
+        ({"fal": {}}, "record.fal: this version does not support it"),
         ("http://x", "record: expected an object"),
     ],
 )

@@ -223,7 +223,7 @@ def test_a_reset_learns_anew_from_the_file(modern: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "content", "says"),
     [
-        ({}, None, "record: upstream is missing"),
+        ({}, None, "record.upstream: is missing"),
         ({"upstream": "x"}, None, "record.upstream: expected an http or https URL"),
         ({"upstream": "http://u:p@h/"}, None, "record.upstream: expected a URL without user"),
         ({"upstream": "http://h/", "to": 1}, None, "record.to: unknown key"),
@@ -231,7 +231,7 @@ def test_a_reset_learns_anew_from_the_file(modern: str, tmp_path: Path) -> None:
         ({"upstream": "http://h/", "headers": {"a": "b\r\nc: d"}}, None, "record.headers.a: expected a string"),
         ({"upstream": "http://h/"}, "{", "cannot be read"),
         ({"upstream": "http://h/"}, "[]", "expected an object with a section mcp"),
-        ({"upstream": "http://h/"}, '{"mcp": {"tools": [{}]}}', "tools[0]: name is missing"),
+        ({"upstream": "http://h/"}, '{"mcp": {"tools": [{}]}}', "tools[0].name: is missing"),
     ],
 )
 def test_recording_that_cannot_be(tmp_path: Path, record: Any, content: str | None, says: str) -> None:
