@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 
 from aimock.surfaces.vector.dialect import Dialect
 
-_CLASSES: Mapping[str, str] = {"qdrant": "Qdrant", "pinecone": "Pinecone", "chroma": "Chroma"}
+CLASSES: Mapping[str, str] = {"qdrant": "Qdrant", "pinecone": "Pinecone", "chroma": "Chroma"}
 """By the names of their packages here."""
 
 
 def speaking(names: Collection[str]) -> list[Dialect]:
     """Those of these names."""
-    modules = {name: importlib.import_module(f"aimock.surfaces.vector.{name}") for name in _CLASSES if name in names}
-    return [getattr(module, _CLASSES[name])() for name, module in modules.items()]
+    modules = {name: importlib.import_module(f"aimock.surfaces.vector.{name}") for name in CLASSES if name in names}
+    return [getattr(module, CLASSES[name])() for name, module in modules.items()]

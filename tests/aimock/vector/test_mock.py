@@ -87,6 +87,7 @@ def test_threads_may_change_it_at_once(mock: VectorMock, ask: Ask) -> None:
     assert len(docs) == 82
 
 
+@pytest.mark.usefixtures("plain")
 def test_it_is_part_of_a_suite() -> None:
     with create_mock_suite(vector={"collections": [{"name": "docs", "vectors": RECORDS}]}) as suite:
         assert suite.vector is not None
@@ -97,6 +98,7 @@ def test_it_is_part_of_a_suite() -> None:
         assert httpx.get(f"{suite.url}/vector/of/docs").status_code == 404
 
 
+@pytest.mark.usefixtures("plain")
 def test_it_is_mounted_where_one_wants() -> None:
     with AIMock() as server:
         mock = VectorMock()
