@@ -135,6 +135,18 @@ def test_chaos_comes_before_what_was_told(mock: VectorMock) -> None:
     assert statuses == [529, 503, 200]
 
 
+def test_paths_are_counted_by_what_says_most_of_them() -> None:
+    with VectorMock(metrics=True) as mock:
+        mock.upsert("docs", RECORDS)
+        for path in ("/collections/docs/points/search", "/chroma/api/v1/collections/docs/query"):
+            httpx.post(mock.url + path, json={"vector": [1, 0], "limit": 1, "query_embeddings": [[1, 0]]})
+        assert mock._server is not None
+        told = httpx.get(f"{mock._server.url}/metrics").text
+    assert 'path="/vector/collections/{collection}/points/search"' in told
+    assert 'path="/vector/chroma/api/v1/collections/{collection}/query"' in told
+    assert 'aimock_vector_requests_total{operation="query",provider="chromadb"} 1' in told
+
+
 # -- the control API ------------------------------------------------------------------------------------------------
 
 
