@@ -116,12 +116,9 @@ def read_search(body: Any, shape: Shape) -> Search:
 
 
 def _vector(query: Mapping[str, Any]) -> tuple[list[float] | None, SparseValues | None]:
-    vector = member(query, "vector", fields_of, None) if type(query.get("vector")) is not list else query
-    if vector is query:
-        # Older clients send the values themselves.
+    if type(query.get("vector")) is list:  # as the oldest clients have it
         return floats(query["vector"], "query.vector"), None
-    if vector is None:
-        return None, None
+    vector: dict[str, Any] = member(query, "vector", fields_of, {})
     sparse = paired(vector.get("sparse_indices"), vector.get("sparse_values"), "query.vector")
     return member(vector, "values", floats, None) or None, sparse
 

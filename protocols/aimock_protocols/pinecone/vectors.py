@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import attrs
 import orjson
 
+from aimock_protocols.json_bodies import dumped
 from aimock_protocols.pinecone.errors import refusal
 from aimock_protocols.pinecone.filters import Predicate, compiled
 from aimock_protocols.pinecone.namespaces import valid_namespace
@@ -340,17 +341,8 @@ def check_metadata(key: str, value: Any) -> None:
 
 
 def _abridged(value: Any) -> str:
-    """JSON of which all numbers are floats, as gRPC has them, cut to what is shown of it."""
-    written = orjson.dumps(_with_floats(value))
+    written = dumped(value, otherwise=b"...")
     return written.decode() if len(written) <= _SHOWN_BYTES else written[:_SHOWN_BYTES].decode(errors="ignore") + "..."
-
-
-def _with_floats(value: Any) -> Any:
-    if type(value) is dict:
-        return {key: _with_floats(each) for key, each in value.items()}
-    if type(value) is list:
-        return [_with_floats(each) for each in value]
-    return float(value) if type(value) is int else value
 
 
 def valid_id(value: Any, what: str) -> str:
