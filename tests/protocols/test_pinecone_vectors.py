@@ -154,7 +154,6 @@ def test_records_a_line() -> None:
         (b'{"t": "x"}', "either '_id' or 'id'"),
         (b'{"_id": "a", "id": "a", "t": "x"}', "either '_id' or 'id'"),
         (b'{"_id": "a", "t": " "}', "Missing or invalid field 't'"),
-        (b'{"_id": "a", "t": "x"}\n{"_id": "a", "t": "x"}', "unique"),
         (b"", "between 1 and 96"),
         (b" " * (vectors.MAX_BYTES + 1), "exceeds the limit"),
     ):

@@ -180,9 +180,8 @@ def _place(token: str) -> int:
 def embeddings(asked: Embed, vectors: Sequence[Any], total_tokens: int) -> dict[str, Any]:
     """The answer to an embed; `vectors` are of each text the numbers, or of a sparse model indices and numbers."""
     if asked.model.is_sparse:
-        data = [
-            _sparse_datum(text, *each, asked.returns_tokens) for text, each in zip(asked.texts, vectors, strict=True)
-        ]
+        pairs = zip(asked.texts, vectors, strict=True)
+        data = [_sparse_datum(each, indices, values, asked.returns_tokens) for each, (indices, values) in pairs]
     else:
         data = [{"vector_type": "dense", "values": values} for values in vectors]
     usage = {"total_tokens": total_tokens}

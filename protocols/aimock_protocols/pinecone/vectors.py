@@ -130,7 +130,7 @@ def namespace_asked(query: Mapping[str, Sequence[str]]) -> str:
 
 
 def read_upsert(body: Any) -> Sequence[Vector]:
-    """Raises WireError for what Pinecone refuses of any index."""
+    """Of several with one id the last counts. Raises WireError for what Pinecone refuses of any index."""
     fields = fields_of(body)
     given = required(fields, "vectors", listed)
     if not 1 <= len(given) <= MAX_BATCH:
@@ -139,11 +139,6 @@ def read_upsert(body: Any) -> Sequence[Vector]:
     size = sum(map(_size, vectors))
     if size > MAX_BYTES:
         raise refusal(f"Error, message length too large: found {size} bytes, the limit is: {MAX_BYTES} bytes", 413)
-    seen: set[str] = set()
-    for vector in vectors:
-        if vector.id in seen:
-            raise refusal(f"Duplicate vector ID {vector.id!r} in upsert request")
-        seen.add(vector.id)
     return vectors
 
 
