@@ -95,7 +95,7 @@ FIXTURES: dict[str, Any] = {
         {"match": {"endpoint": "embedding"}, "response": {"embedding": [1.0, 0.0, 0.0]}},
     ]
 }
-RUNS = 5
+RUNS = 12
 HOPS = ["llm", "mcp", "embedding", "vector", "search", "rerank", "llm"]
 """In the order in which an agent comes to them."""
 

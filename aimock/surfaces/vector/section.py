@@ -203,11 +203,12 @@ def _put(
             added += 1
         for namespace, group in itertools.groupby(records, key=lambda each: each[0]):
             while batch := [record for _, record in itertools.islice(group, _BATCH)]:
-                collection.fields.update(fields)
+                collection.fields = fields | collection.fields
                 collection.namespace(namespace).put(batch)
                 added += len(batch)
-        collection.fields.update(fields)
-        collection.changed()
+        if collection.fields != fields:
+            collection.fields = fields
+            collection.changed()
     except StoreError as error:
         raise wrong(definition.place, str(error)) from None
     return added + _tell(collection, told)

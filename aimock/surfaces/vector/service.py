@@ -75,7 +75,8 @@ class VectorService(Mounted):
         return prefix + next((label for label in labels if label is not None), "" if inside == "/" else "/{other}")
 
     def claims(self, head: Head) -> bool:
-        return self._spoken(head, head.path) is not None
+        spoken = self._spoken(head, head.path)
+        return spoken is not None and (head.path != "/" or spoken.dialect.means(head))  # the root has a page of ours
 
     async def aclose(self) -> None:
         await super().aclose()
