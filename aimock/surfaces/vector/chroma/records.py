@@ -27,7 +27,6 @@ from aimock.surfaces.vector.store import (
     Namespace,
     Record,
     Snapshot,
-    StoreError,
     VectorError,
     dense,
 )
@@ -87,7 +86,7 @@ def write(find: Callable[[Call], Collection], call: Call, writing: Writing) -> N
         namespace.put(_written(namespace, changes))
     except Full as error:
         raise over_quota(str(error)) from error
-    except StoreError as error:
+    except VectorError as error:
         raise refused(str(error)) from error
     _learn(collection, changes)
 
