@@ -25,11 +25,12 @@ if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.quotas import Quota
     from aimock.record.config import RecordConfig
     from aimock.tls import TLS
+    from aimock_protocols.canonical import Embeddings
 
 LOG_LEVELS = ("silent", "warn", "info", "debug")
-EMBEDDING_MANNERS = ("hash", "semantic")
+EMBEDDING_MANNERS: tuple[Embeddings, ...] = ("hash", "semantic")
 PORT = whole_number(0, 65535)
-embedding_manner: Check[Any] = one_of(*EMBEDDING_MANNERS)
+embedding_manner = one_of(*EMBEDDING_MANNERS)
 
 
 @reads(
@@ -135,6 +136,8 @@ def api_keys(value: Any, place: str) -> tuple[str, ...]:
 
 service_fixtures: Check[Any] = Check(lambda value, place: value, {"$ref": "#/$defs/serviceFixtures"})
 """Are read beside their file."""
+rerank_fixtures: Check[Any] = Check(lambda value, place: value, {"$ref": "#/$defs/rerankFixtures"})
+"""May say besides how the rest is ranked."""
 
 KEYS: Fields = {
     "port": ("port", PORT),
@@ -167,5 +170,6 @@ KEYS: Fields = {
     "gemini.live.frames": ("live_frames", one_of("binary", "text")),
     "compat": ("compat", one_of("off", "aimock")),
     **{f"services.{name}": ("service_fixtures", service_fixtures) for name in SECTIONS},
+    "services.rerank": ("service_fixtures", rerank_fixtures),
 }
 """By JSON path."""

@@ -3,6 +3,7 @@ has scripted finds nothing, which is no error."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -17,8 +18,10 @@ from aimock.randomness import uniforms
 from aimock.surfaces.llm import Asked
 from aimock.surfaces.pipeline import source_of
 from aimock.surfaces.several import FoundEach, SeveralSurface
-from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, FrameKind, Results, Separating
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, FrameKind, LeavingOut, Results, Separating
 from aimock_protocols.members import member
+
+logger = logging.getLogger("aimock")
 
 _NOTHING = Fixture(Match(), Response(Kind.RESULTS, frozenset({Kind.RESULTS}), results=Results()))
 """What answers where no fixture does."""
@@ -59,6 +62,7 @@ class ServiceSurface(SeveralSurface):
             message = f"Fixture response of kind {response.kind} is no answer of {asked.chat.endpoint}"
             return self._error(exchange, ErrorReply(message, "server_error"), fixture)
         results = response.results
+        self._warn(asked, fixture, results)
         self._remember(exchange, asked, fixture, results)
         if asked.chat.stream:
             return self._played(exchange, asked, fixture, results, exchange.record(200, _known(fixture)))
@@ -66,6 +70,11 @@ class ServiceSurface(SeveralSurface):
         return self._in_time(
             exchange, asked, fixture, lambda: self._whole(exchange, asked, _known(fixture), results, source)
         )
+
+    def _warn(self, asked: Asked, fixture: Fixture, results: Results) -> None:
+        if member(self._protocol, "left_out") is not None:
+            for left_out in cast(LeavingOut, self._protocol).left_out(results, asked.form.shape):
+                logger.warning("%s: %s", fixture.origin, left_out)
 
     def _in_time(self, exchange: Exchange, asked: Asked, fixture: Fixture, answer: Callable[[], Whole]) -> Answer:
         """The answer, when its fixture or the server says that it is due. A client that leaves meanwhile is neither
