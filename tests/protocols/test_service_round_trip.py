@@ -46,7 +46,9 @@ def test_nothing_said_is_an_answer(protocol: WireProtocol, head: Head, stamp: St
     assert isinstance(protocol.parse(body), Results)
 
 
-VALUES: st.SearchStrategy[Any] = st.sampled_from([None, True, 0, -1.5, "", "text", "https://a.org/", "[", "//[", [], [5], {}])
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, 0, -1.5, "", "text", "https://a.org/", "[", "//[", [], [5], {}]
+)
 OBJECTS = st.dictionaries(st.sampled_from(["url", "title", "score", "favicon", "raw_content", "images"]), VALUES)
 SAID = st.fixed_dictionaries(
     {},
