@@ -112,7 +112,7 @@ def test_the_async_client(mock: VectorMock) -> None:
         near = await asyncio.gather(*(client.query_points("a", [0.0, 1.0], limit=limit) for limit in range(1, 6)))
         assert [len(each.points) for each in near] == [1, 2, 3, 4, 5]
         assert all(each.points[0].id == 0 for each in near)
-        with pytest.raises(UnexpectedResponse, match="doesn.+t exist"):
+        with pytest.raises(UnexpectedResponse, match=r"doesn.+t exist"):
             await client.count("nowhere")
         await client.delete_collection("a")
         await client.close()
@@ -166,7 +166,7 @@ def test_aliases(client: QdrantClient, cities: str) -> None:
         m.DeleteAliasOperation(delete_alias=m.DeleteAlias(alias_name="places")),
     )
     assert [each.alias_name for each in client.get_collection_aliases(cities).aliases] == ["burghs"]
-    with pytest.raises(UnexpectedResponse, match="doesn.+t exist"):
+    with pytest.raises(UnexpectedResponse, match=r"doesn.+t exist"):
         change(create("x"), create("y", "nowhere"))
     with pytest.raises(UnexpectedResponse, match="already exists"):
         change(create(cities))
@@ -560,7 +560,7 @@ def test_points_of_another_collection(client: QdrantClient, cities: str) -> None
     groups = client.query_points_groups(cities, "of", query=[1.0, 0, 0, 0], with_lookup="other").groups
     assert [(group.id, group.lookup.payload) for group in groups if group.lookup] == [(1, {"about": 1})]
     client.delete_collection("other")
-    with pytest.raises(UnexpectedResponse, match="Collection `other` doesn.+t exist"):
+    with pytest.raises(UnexpectedResponse, match=r"Collection `other` doesn.+t exist"):
         client.query_points(cities, 1, lookup_from=there)
 
 
@@ -651,6 +651,6 @@ def test_errors_are_the_servers(
 
 def test_grpc_is_refused(mock: VectorMock) -> None:
     client = QdrantClient(host="127.0.0.1", grpc_port=mock.port, prefer_grpc=True, check_compatibility=False, timeout=2)
-    with pytest.raises(RpcError, match="Trying to connect an http1.x server"):
+    with pytest.raises(RpcError, match=r"Trying to connect an http1\.x server"):
         client.get_collections()
     client.close()
