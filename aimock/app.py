@@ -27,6 +27,7 @@ from aimock_protocols.registry import PROTOCOLS, Registered, SideRoute
 
 if TYPE_CHECKING:
     from aimock.auth import Guard
+    from aimock.surfaces.shared import SharedSurface
     from aimock.surfaces.sides import SideSurface
 
 logger = logging.getLogger("aimock")
@@ -306,7 +307,13 @@ def _chat_target(registered: Registered) -> Target:
     """The surface of a protocol, made when its first request comes."""
     from aimock.surfaces.llm import LLMSurface
 
-    surface = LLMSurface(registered.load())
+    among = registered.load_among()
+    if among is None:
+        surface: LLMSurface | SharedSurface = LLMSurface(registered.load())
+    else:
+        from aimock.surfaces.shared import SharedSurface
+
+        surface = SharedSurface(among)
     return Target(surface.answer, surface.refuse, scoped=True, service=registered.service)
 
 

@@ -43,6 +43,8 @@ SCHEMES: Mapping[str, Scheme | None] = {
     "grok": _BEARER,
     "byteplus": _BEARER,
     "tavily": _BEARER,
+    "jina": _BEARER,
+    "voyage": _BEARER,
 } | {_COMPATIBLE.get(each.name, each.name): _BEARER for each in PROVIDERS if each.name not in ("gemini", "ollama")}
 """By provider; None: it takes no key that could be configured (Vertex AI has tokens, Bedrock signatures)."""
 
@@ -77,7 +79,15 @@ _OWNERS: Mapping[str, str] = {
     "azure_openai:chat": "azure",
     "openrouter": "openrouter",
     "openrouter.completions": "openrouter",
-    "tavily.search": "tavily",
+    **{f"tavily.{endpoint}": "tavily" for endpoint in ("search", "extract", "crawl", "map", "research")},
+    "rerank.cohere:v1": "cohere",
+    "rerank.cohere:v2": "cohere",
+    "rerank.details:jina": "jina",
+    "rerank.details:voyage": "voyage",
+    "rerank.bedrock_agent:api": "bedrock",
+    "moderation.openai": "openai",
+    "moderation.mistral:texts": "mistral",
+    "moderation.mistral:conversations": "mistral",
 }
 """By the protocol's name in the registry."""
 

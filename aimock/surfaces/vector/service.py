@@ -40,9 +40,11 @@ class VectorService(Mounted):
     name = "vector"
     shows = shown.PARAMETERS
 
-    def __init__(self, store: Store, dialects: Sequence[Dialect]) -> None:
+    def __init__(self, store: Store, dialects: Sequence[Dialect], *, allow_reset: bool = False) -> None:
+        """`allow_reset`: whether an API that has a call for it may empty what its clients see."""
         super().__init__()
         self.store = store
+        self.allows_reset = allow_reset
         self.threads = trio.CapacityLimiter(THREADS)
         self._dialects = {dialect.name: dialect for dialect in dialects}
         self._routers = {dialect.name: _router(dialect) for dialect in dialects}
