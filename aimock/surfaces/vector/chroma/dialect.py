@@ -71,6 +71,7 @@ _ROUTES = (
 class Chroma(Dialect):
     name: ClassVar[str] = NAME
     provider: ClassVar[str] = "chromadb"
+
     routes = _ROUTES
 
     def means(self, head: Head) -> bool:
