@@ -47,6 +47,8 @@ class Target(NamedTuple):
     """Answers in the same style a request that could not be read to its end."""
     scoped: bool = False
     """Whether the exchange belongs to a test: then its randomness is counted under the test id."""
+    service: str | None = None
+    """What the journal calls the service that it is a part of, if it is one's."""
 
 
 class _Claim(NamedTuple):
@@ -195,18 +197,17 @@ class App:
             target = Target(_deferred("aimock.control", "answer"), _refuse)
         elif located is not None:
             service, inside = located.service, located.path
-            target = Target(lambda exchange: service.answer(exchange, inside), service.refuse, scoped=True)
+            target = Target(lambda exchange: service.answer(exchange, inside), service.refuse, True, service.name)
         elif resolved is not None:
             target, params = resolved.target(), resolved.params
         else:
             target = Target(functools.partial(self._no_route, claim), _refuse)
         scope = steering.test_id if target.scoped else _UNSCOPED
-        kind = None
         if located is not None:
-            label, kind = located.label, located.service.name
+            label = located.label
         else:
             label = resolved.label if resolved is not None else self._label(head.path)
-        plan = Plan(target.answer, target.refuse, params, steering, scope, label, mounts.edition, kind)
+        plan = Plan(target.answer, target.refuse, params, steering, scope, label, mounts.edition, target.service)
         head.memo = plan
         return plan
 
@@ -306,7 +307,7 @@ def _chat_target(registered: Registered) -> Target:
     from aimock.surfaces.llm import LLMSurface
 
     surface = LLMSurface(registered.load())
-    return Target(surface.answer, surface.refuse, scoped=True)
+    return Target(surface.answer, surface.refuse, scoped=True, service=registered.service)
 
 
 def _socket_target(registered: Registered) -> Target:

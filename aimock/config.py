@@ -14,10 +14,10 @@ import attrs
 
 from aimock.config_keys import KEYS
 from aimock.mounts import SERVICES, from_config
-from aimock.reading import Read, unknown, wrong
+from aimock.reading import Read, placed, unknown, wrong
 
 if TYPE_CHECKING:  # flags are judged before any of these is imported
-    from aimock.fixtures import Chaos, StreamingProfile
+    from aimock.fixtures import Chaos, Fixture, StreamingProfile
     from aimock.quotas import Quota
     from aimock.record.config import RecordConfig
     from aimock.surfaces.mounted import Mounted
@@ -71,6 +71,8 @@ class Config:
     record: RecordConfig | None = None
     services: tuple[tuple[str, Mounted], ...] = ()
     """With their paths."""
+    service_fixtures: tuple[Fixture, ...] = ()
+    """For services that fixtures answer: search, rerank, moderation and so on."""
 
     @property
     def sessions(self) -> Options:
@@ -93,7 +95,7 @@ class Config:
         return time.time if now is None else lambda: now
 
 
-NOT_YET = frozenset({"mcp", "a2a", "agui", "vector", "services"} - set(SERVICES))
+NOT_YET = frozenset({"mcp", "a2a", "agui", "vector"} - set(SERVICES))
 """Keys of the reference that this version does not honour, and therefore refuses."""
 
 
@@ -120,17 +122,27 @@ def _config(content: dict[str, Any], directory: Path) -> Config:
     values: dict[str, Any] = {}
     content.pop("$schema", None)  # what editors go by
     services: list[tuple[str, Mounted]] = []
+    scripted: list[Fixture] = []
     for key, value in _flattened(content).items():
         if key in SERVICES:
             services += from_config(key, value, directory)
         else:
             attribute, read = _known(key)
-            values[attribute] = read(value, key)
+            if attribute == "service_fixtures":
+                scripted += _scripted(key, value, directory)
+            else:
+                values[attribute] = read(value, key)
     if "fixtures" in values:
         values["fixtures"] = tuple(_located(source, directory) for source in values["fixtures"])
     if "tls" in values:
         values["tls"] = values["tls"].located(lambda file: _located(file, directory))
-    return Config(**values, services=tuple(services))
+    return Config(**values, services=tuple(services), service_fixtures=tuple(scripted))
+
+
+def _scripted(key: str, value: Any, directory: Path) -> list[Fixture]:
+    from aimock.fixtures.services import section_fixtures  # few config files have any
+
+    return placed(lambda section: section_fixtures(key.partition(".")[2], section, directory), value, key)
 
 
 def _flattened(content: dict[str, Any], section: str = "") -> dict[str, Any]:

@@ -17,6 +17,7 @@ from aimock.reading import (
     whole_number,
     wrong,
 )
+from aimock_protocols.services import SECTIONS
 
 if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.fixtures import Chaos, StreamingProfile
@@ -129,6 +130,12 @@ def api_keys(value: Any, place: str) -> tuple[str, ...]:
     return tuple(keys)
 
 
+@reads({"$ref": "#/$defs/serviceFixtures"})
+def _service_fixtures(value: Any, place: str) -> Any:
+    """They are read beside their file."""
+    return value
+
+
 KEYS: Fields = {
     "port": ("port", PORT),
     "host": ("host", filled),
@@ -158,5 +165,6 @@ KEYS: Fields = {
     "realtime.silenceMsPerChar": ("silence_ms_per_char", whole_number(0, 1000)),
     "gemini.live.frames": ("live_frames", one_of("binary", "text")),
     "compat": ("compat", one_of("off", "aimock")),
+    **{f"services.{name}": ("service_fixtures", _service_fixtures) for name in SECTIONS},
 }
 """By JSON path."""

@@ -145,6 +145,23 @@ class Programmed:
         """`pattern`: text that the input of an embedding contains."""
         return self.on({"inputText": pattern}, response, **options)
 
+    def on_search(self, pattern: Any, results: Any, **options: Any) -> Self:
+        """Searches whose query contains `pattern`, whatever its case, or in which a compiled expression is found.
+        `results`: a list of them, or the whole answer, or a function."""
+        return self._on_service("search", pattern, results, options)
+
+    def on_rerank(self, pattern: Any, results: Any, **options: Any) -> Self:
+        """`results`: a list of `{"index": …, "relevance_score": …}`, or the whole answer, or a function."""
+        return self._on_service("rerank", pattern, results, options)
+
+    def on_moderate(self, pattern: Any, result: Any, **options: Any) -> Self:
+        """`result`: what is said of an input that contains `pattern`: `flagged`, `categories`, `category_scores`."""
+        return self._on_service("moderation", pattern, result, options)
+
+    def _on_service(self, endpoint: str, pattern: Any, results: Any, options: Mapping[str, Any]) -> Self:
+        answer = {"results": results} if isinstance(results, list | tuple) else results
+        return self.on({"endpoint": endpoint, "query": pattern}, answer, **options)
+
     def on_turn(self, turn: int, pattern: Any, response: Any, **options: Any) -> Self:
         """The request after `turn` answers of the assistant."""
         return self.on({"turnIndex": turn, "userMessage": pattern}, response, **options)

@@ -22,6 +22,7 @@ from aimock_protocols.canonical import (
     Headers,
     Opened,
     Reply,
+    Results,
     Sealing,
     Stamp,
     TellingInHeaders,
@@ -251,7 +252,7 @@ class Renderings:
         self.kept.clear()
         self._told.clear()
 
-    def headers(self, source: Hashable, reply: Reply | Vectors) -> Headers:
+    def headers(self, source: Hashable, reply: Reply | Vectors | Results) -> Headers:
         """Those of a whole response that tell of the reply: none, for most protocols."""
         if self._telling is None:
             return ()
@@ -263,7 +264,7 @@ class Renderings:
                 self._told[source] = told
         return told
 
-    def whole(self, source: Hashable, reply: Reply | Vectors, stamp: Stamp) -> bytes:
+    def whole(self, source: Hashable, reply: Reply | Vectors | Results, stamp: Stamp) -> bytes:
         """The body of a whole response."""
         kept = self.kept.get(source) or self._keep(
             source,
@@ -273,15 +274,15 @@ class Renderings:
         )
         return kept.joined(stamp)
 
-    def stream(self, source: Hashable, reply: Reply, stamp: Stamp, chunk_size: int) -> bytes:
+    def stream(self, source: Hashable, reply: Reply | Results, stamp: Stamp, chunk_size: int) -> bytes:
         """All frames of a stream, joined."""
         return self._streamed(source, reply, stamp, chunk_size).joined(stamp)
 
-    def frames(self, source: Hashable, reply: Reply, stamp: Stamp, chunk_size: int) -> Iterable[Frame]:
+    def frames(self, source: Hashable, reply: Reply | Results, stamp: Stamp, chunk_size: int) -> Iterable[Frame]:
         """The frames of a stream, each made when it is asked for."""
         return self._streamed(source, reply, stamp, chunk_size).frames(stamp)
 
-    def _streamed(self, source: Hashable, reply: Reply, stamp: Stamp, chunk_size: int) -> _Template | _Direct:
+    def _streamed(self, source: Hashable, reply: Reply | Results, stamp: Stamp, chunk_size: int) -> _Template | _Direct:
         key = (source, chunk_size)
         return self.kept.get(key) or self._keep(
             source, key, stamp, lambda stamp: self._protocol.frames(reply, self.shape, stamp, chunk_size), self._open

@@ -7,6 +7,7 @@ from typing import Any
 
 from aimock import config_keys, mounts
 from aimock.fixtures.schema import DIALECT, fixtures_schema
+from aimock.fixtures.services import SECTION_SCHEMA
 from aimock.fixtures.values import PROFILE
 from aimock.quotas import quota_schema
 from aimock.reading import COMMENTS, schema_of
@@ -35,6 +36,7 @@ def config_schema() -> dict[str, Any]:
         "chaos": _closed(entry["chaos"]["properties"]),
         "quota": quota_schema(),
         "record": record_schema(),
+        "serviceFixtures": SECTION_SCHEMA,
         "tls": tls_schema(),
     }
     return {"$schema": DIALECT, "title": "A config file of aimock", **_closed(top), "$defs": shared}

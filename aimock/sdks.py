@@ -78,6 +78,7 @@ _SDKS: tuple[SDK, ...] = (
         {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": "{url}", "ANTHROPIC_BEDROCK_BASE_URL": "{url}"},
     ),
     # Those below have no variables: their clients say in code that they mean this server.
+    SDK("tavily", keys=("TAVILY_API_KEY",), public="https://api.tavily.com"),
     SDK("openrouter", public="https://openrouter.ai"),
     SDK("cerebras", public="https://api.cerebras.ai"),
     SDK("huggingface", public="https://router.huggingface.co"),

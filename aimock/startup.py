@@ -53,6 +53,7 @@ def build(choice: Config) -> App:
         except ValueError as error:
             raise Failure(f"{service.name}: {error}") from error
     _load(state, choice)
+    state.book.append(choice.service_fixtures)
     _tune_collector()
     logger.info("seed %d", state.randomness.seed)
     return App(state)

@@ -9,12 +9,21 @@ import attrs
 import orjson
 
 from aimock.record.tape import SWITCHED, TapeWriter
-from aimock_protocols.canonical import ChatProtocol, ErrorReply, Headers, Reply, Vectors, WireError, WireProtocol
+from aimock_protocols.canonical import (
+    ChatProtocol,
+    ErrorReply,
+    Headers,
+    Reply,
+    Results,
+    Vectors,
+    WireError,
+    WireProtocol,
+)
 from aimock_protocols.sessions import Followed, SocketProtocol
 
 logger = logging.getLogger("aimock")
 
-Said = Reply | Vectors | ErrorReply | dict[str, Any]
+Said = Reply | Vectors | Results | ErrorReply | dict[str, Any]
 """An answer; or as a fixture's response what nobody here can read."""
 
 

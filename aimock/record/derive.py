@@ -20,7 +20,7 @@ def derived_match(question: Question, config: RecordConfig) -> dict[str, Any]:
     match: dict[str, Any] = {"exact": True}
     if question.endpoint != "chat":
         match["endpoint"] = question.endpoint
-    texts = {"userMessage": question.last_user_text, "inputText": question.input_text}
+    texts = {"userMessage": question.last_user_text, "inputText": question.input_text, "query": question.query}
     match |= {key: text for key, text in texts.items() if text}
     if question.model:
         match["model"] = question.model if config.record_full_model_version else undated(question.model)

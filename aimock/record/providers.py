@@ -42,6 +42,7 @@ SCHEMES: Mapping[str, Scheme | None] = {
     "veo": _GOOGLE,
     "grok": _BEARER,
     "byteplus": _BEARER,
+    "tavily": _BEARER,
 } | {_COMPATIBLE.get(each.name, each.name): _BEARER for each in PROVIDERS if each.name not in ("gemini", "ollama")}
 """By provider; None: it takes no key that could be configured (Vertex AI has tokens, Bedrock signatures)."""
 
@@ -76,6 +77,7 @@ _OWNERS: Mapping[str, str] = {
     "azure_openai:chat": "azure",
     "openrouter": "openrouter",
     "openrouter.completions": "openrouter",
+    "tavily.search": "tavily",
 }
 """By the protocol's name in the registry."""
 

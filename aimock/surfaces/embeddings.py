@@ -2,72 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
 from aimock.exchange import Exchange
-from aimock.fixtures import Found, Missed, Question, Response
+from aimock.fixtures import Found, Missed, Response
 from aimock.fixtures.fixture import Fixture
 from aimock.net.exchange import Answer
-from aimock.surfaces.llm import Asked, LLMSurface
-from aimock_protocols.canonical import ErrorReply, Vectors
+from aimock.surfaces.llm import Asked
+from aimock.surfaces.several import FoundEach, SeveralSurface
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Vectors
 
 _FOLLOWS_FROM_TEXT = "follows from the text"
 """What such vectors are kept by: the shape of the request has the texts."""
 
 
-@attrs.frozen
-class FoundEach(Found):
-    """Fixtures for the texts of one request, of which the first stands for all."""
-
-    fixtures: tuple[Fixture | None, ...] = ()
-    """That of each text, in order; None: its vector follows from it."""
-
-
-class EmbeddingSurface(LLMSurface):
+class EmbeddingSurface(SeveralSurface):
     """Answers one protocol's embedding requests, once they are decoded."""
 
-    def _match(self, exchange: Exchange, asked: Asked) -> tuple[Asked, Found | Missed]:
-        """The fixture that answers for all texts together; or, where there is none, or it is that of one text and
-        another text has another, a fixture for each text that has one. Strict servers want one for each then.
+    def _parts(self, asked: Asked) -> list[ChatRequest]:
+        chat = asked.chat
+        return [attrs.evolve(chat, body={**chat.body, "input": [text]}) for text in _texts(asked)]
 
-        One request is one step in a sequence, however many of its texts a fixture is for.
-        """
-        texts = _texts(asked)
-        if len(texts) == 1:
-            return super()._match(exchange, asked)
-        found = self._find(exchange, asked.question)
-        questions = [self._question(exchange, asked, text) for text in texts]
-        alone = [self._find(exchange, question) for question in questions]
-        fixtures = tuple([each.fixture if isinstance(each, Found) else None for each in alone])
-        own = [fixture for fixture in dict.fromkeys(fixtures) if fixture is not None]
-        if own if isinstance(found, Missed) else found.fixture in own and len(own) > 1:
-            if exchange.strict and None in fixtures:
-                place = fixtures.index(None)
-                return asked._replace(question=questions[place]), alone[place]
-            return asked, self._served_together(exchange, asked, fixtures, own)
-        if isinstance(found, Found):
-            self._count(exchange, asked, found.fixture)
-        return asked, found
+    def _answers_for_all(self, found: Found, own: Sequence[Fixture]) -> bool:
+        """Unless it is that of one text, and another text has another."""
+        return found.fixture not in own or len(own) == 1
 
-    def _served_together(
-        self, exchange: Exchange, asked: Asked, fixtures: tuple[Fixture | None, ...], own: list[Fixture]
-    ) -> Found:
-        """One that has no vector (an error, a function) answers for all: a request fails as a whole."""
-        for fixture in own:
-            if fixture.response.vectors is None:
-                self._count(exchange, asked, fixture)
-                return Found(fixture)
-        for fixture in own:
-            self._count(exchange, asked, fixture)
-        return FoundEach(own[0], fixtures=fixtures)
-
-    def _count(self, exchange: Exchange, asked: Asked, fixture: Fixture) -> None:
-        exchange.state.book.count(fixture, asked.question, exchange.state.counters)
-
-    def _question(self, exchange: Exchange, asked: Asked, text: str) -> Question:
-        """The request as if this were its only text."""
-        chat = attrs.evolve(asked.chat, body={**asked.chat.body, "input": [text]})
-        return self._questioning(exchange, chat)
+    def _has_part(self, response: Response) -> bool:
+        return response.vectors is not None
 
     def _serve(self, exchange: Exchange, asked: Asked, found: Found | Missed) -> Answer:
         if not isinstance(found, FoundEach):

@@ -16,6 +16,7 @@ from aimock.exchange import Exchange, Plan
 from aimock.faults import Spoiler, beset
 from aimock.fixtures import Fixture, Found, Missed, Response
 from aimock.fixtures.recording import Tape
+from aimock.journal import Entry
 from aimock.net.exchange import Answer, Request, Stream, Task, Whole
 from aimock.physics import kept_alive
 from aimock.rendering import Renderer, Renderings
@@ -43,11 +44,13 @@ from aimock_protocols.canonical import (
     Headers,
     Remembering,
     Reply,
+    Results,
     Vectors,
     WireError,
     WireProtocol,
 )
 from aimock_protocols.members import member
+from aimock_protocols.services import ASKED_WITH
 
 logger = logging.getLogger("aimock")
 
@@ -78,13 +81,17 @@ class LLMSurface(Pipeline[Answer, Renderings]):
         self._stream_headers: Headers = getattr(protocol, "stream_headers", ())  # those for embeddings have none
 
     def answer(self, exchange: Exchange) -> Answer:
-        """Decodes the request, which says itself what it is for: there are routes that take chat and embeddings."""
+        """Decodes the request, which says itself what it is for: there are routes that take chat and embeddings, or
+        chat and what a service answers."""
         try:
             asked = self._understand(exchange)
         except WireError as refusal:
             return self._error(exchange, refusal.reply)
         exchange.neutral = self._reread
-        surface = self._for_embeddings if asked.chat.endpoint == "embedding" else self
+        endpoint = asked.chat.endpoint
+        if endpoint == "embedding":
+            return self._for_embeddings._proceed(exchange, asked)
+        surface = self._for_services if endpoint in ASKED_WITH else self
         return surface._proceed(exchange, asked)
 
     @functools.cached_property
@@ -92,6 +99,12 @@ class LLMSurface(Pipeline[Answer, Renderings]):
         from aimock.surfaces.embeddings import EmbeddingSurface  # most are never asked for any
 
         return EmbeddingSurface(self._protocol)
+
+    @functools.cached_property
+    def _for_services(self) -> LLMSurface:
+        from aimock.surfaces.services import ServiceSurface
+
+        return ServiceSurface(self._protocol)
 
     def _settle(self, exchange: Exchange, asked: Asked) -> Answer | None:
         excess = self._charge(exchange, asked)
@@ -236,15 +249,22 @@ class LLMSurface(Pipeline[Answer, Renderings]):
             return self._stream(exchange, asked, fixture, reply)
         return self._whole(exchange, asked, fixture, reply, source_of(fixture, reply))
 
-    def _remember(self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply | ErrorReply | None) -> None:
+    def _remember(
+        self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply | Results | ErrorReply | None
+    ) -> None:
         """Keeps what is said for requests that take it up."""
-        if asked.chat.remembers and isinstance(reply, Reply):
+        if asked.chat.remembers and isinstance(reply, (Reply, Results)):
             said = (asked.chat, reply, asked.form.shape, exchange.stamp, chunk_size(exchange, fixture))
             remember = cast(Remembering, self._protocol).remember
             exchange.memory(self._protocol.name).put_later(remember, said, len(exchange.request.body))
 
     def _whole(
-        self, exchange: Exchange, asked: Asked, fixture: Fixture | None, reply: Reply | Vectors, source: Hashable
+        self,
+        exchange: Exchange,
+        asked: Asked,
+        fixture: Fixture | None,
+        reply: Reply | Vectors | Results,
+        source: Hashable,
     ) -> Whole:
         """A whole answer; `source` is what the reply can be kept by."""
         body = asked.form.whole(source, reply, exchange.stamp)
@@ -258,7 +278,12 @@ class LLMSurface(Pipeline[Answer, Renderings]):
     def _stream(self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply) -> Answer:
         if fixture.open_router_processing:
             reply = attrs.evolve(reply, announced=True)
-        entry = exchange.record(200, fixture)
+        return self._played(exchange, asked, fixture, reply, exchange.record(200, fixture))
+
+    def _played(
+        self, exchange: Exchange, asked: Asked, fixture: Fixture, reply: Reply | Results, entry: Entry
+    ) -> Answer:
+        """The stream in its time."""
         rendering = (source_of(fixture, reply), reply, exchange.stamp, chunk_size(exchange, fixture))
         headers, fresh = self._headers.of(exchange, asked.chat.stream_headers or self._stream_headers)
         if is_instant(exchange, fixture):

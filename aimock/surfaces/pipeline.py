@@ -24,7 +24,7 @@ from aimock.fixtures.response import Factory
 from aimock.settings import model_list, strict_turns
 from aimock.state import State
 from aimock.steering import Steering
-from aimock_protocols.canonical import ChatRequest, ErrorReply, Excess, Reply
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Excess, Reply, Results
 from aimock_protocols.reasoning import is_reasoning_model
 
 logger = logging.getLogger("aimock")
@@ -181,7 +181,7 @@ class Pipeline(abc.ABC, Generic[A, F]):
         that it makes falls through as a fixture's does."""
 
         def answer(made: Any) -> A:
-            response = respond(made)
+            response = respond(made, asked.chat.endpoint)
             if asked.others and isinstance(response.reply, ErrorReply) and response.reply.fallthrough:
                 other, found = self._fall_back(exchange, asked, Missed())
                 if isinstance(found, Found):
@@ -246,9 +246,9 @@ def neutral_body(chat: ChatRequest, steering: Steering) -> dict[str, Any]:
     return shown
 
 
-def source_of(fixture: Fixture, reply: Reply) -> Fixture | None:
+def source_of(fixture: Fixture, reply: Reply | Results) -> Fixture | None:
     """What the reply can be kept by: the fixture, unless the reply was made or changed for this request."""
-    return fixture if reply is fixture.response.reply else None
+    return fixture if reply is fixture.response.reply or reply is fixture.response.results else None
 
 
 def with_fresh_ids(exchange: Exchange, reply: Reply) -> Reply:

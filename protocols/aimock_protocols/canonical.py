@@ -143,6 +143,15 @@ class Vectors:
     model: str | None = None
 
 
+@attrs.frozen
+class Results:
+    """What a service (search, rerank, moderation, …) answers, in its own words; its protocol says the rest."""
+
+    said: tuple[Mapping[str, Any], ...] = attrs.field(default=({},), hash=False)
+    """Members of its answer: of each of those that are answered by themselves (`Separating`), in order; for all others
+    there is one. Nothing said is the answer that finds nothing."""
+
+
 @attrs.define(slots=False)
 class WireError(Exception):
     """A request that a protocol refuses, with the answer that its provider would give."""
@@ -167,8 +176,8 @@ class ChatRequest:
     """The model asked for; empty if the request names none."""
     stream: bool = False
     endpoint: str = "chat"
-    """Endpoint type, one of those of the fixture format (`chat`, `embedding`, `image`, …). An embedding request's body
-    is that of OpenAI's, with the texts to embed as a list under `input`."""
+    """Endpoint type, one of those of the fixture format (`chat`, `embedding`, `search`, …). An embedding request's body
+    is that of OpenAI's, with the texts to embed as a list under `input`; a service's is its own (`services.py`)."""
     objection: ErrorReply | None = None
     """Why the provider would refuse the request, although it can be answered: strict servers refuse it too."""
     aliases: tuple[str, ...] = ()
@@ -333,7 +342,8 @@ class SideRequest:
 
 class WireProtocol(Protocol):
     """The questions that every protocol answers to which fixtures give the answers; a module or an object with these
-    members is one. `encode` and `parse` are about a Reply, or about Vectors where requests are for embeddings."""
+    members is one. `encode` and `parse` are about a Reply, about Vectors where requests are for embeddings, or about
+    Results where they are for a service."""
 
     @property
     def name(self) -> str: ...
@@ -383,7 +393,7 @@ class ChatProtocol(WireProtocol, Protocol):
     @property
     def keepalive(self) -> Keepalive | None: ...
 
-    def frames(self, reply: Reply, shape: Any, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
+    def frames(self, reply: Any, shape: Any, stamp: Stamp, chunk_size: int) -> Iterator[Frame]:
         """The same response, streamed; text is cut into slices of `chunk_size` characters (code points)."""
 
     def collapse(self, chunks: Iterable[bytes]) -> Reply:
@@ -396,6 +406,13 @@ class ChatProtocol(WireProtocol, Protocol):
         """An error inside a stream that has begun."""
 
 
+class Separating(Protocol):
+    """A member that a service's protocol has besides, if one request asks for several answers."""
+
+    def separated(self, request: ChatRequest) -> list[ChatRequest]:
+        """The request as it is for each of them, in order."""
+
+
 class Remembering(Protocol):
     """Members that a protocol has besides, if later requests can take up what was said."""
 
@@ -403,7 +420,7 @@ class Remembering(Protocol):
         """The request, for one with `recalls`, with what was said before. Raises WireError if that is not known."""
 
     def remember(
-        self, request: ChatRequest, reply: Reply, shape: Any, stamp: Stamp, chunk_size: int, memory: Memory
+        self, request: ChatRequest, reply: Any, shape: Any, stamp: Stamp, chunk_size: int, memory: Memory
     ) -> None:
         """Called once for each reply to a request with `remembers`, in their order, before anything is asked of the
         memory."""

@@ -98,6 +98,7 @@ IDS: Mapping[str, frozenset[Path]] = {
         "gemini": _GEMINI,
         "gemini_interactions": _INTERACTIONS,
         "ollama": _OLLAMA,
+        "tavily": ("request_id",),
     }.items()
 }
 """By family of protocols, whole answers and streams alike. An event of Converse is under its name."""

@@ -38,6 +38,8 @@ class Registered(NamedTuple):
     """Routes that only those clients reach: to others the paths are somebody else's."""
     sockets: tuple[str, ...] = ()
     """Path templates on which clients ask for a WebSocket (`sessions.SocketProtocol`)."""
+    service: str | None = None
+    """What the journal calls the service that it is a protocol of; None: it is one of models."""
 
     def load(self) -> WireProtocol:
         return cast(WireProtocol, self._load())
@@ -367,16 +369,22 @@ PROTOCOLS: tuple[Registered, ...] = (
     ),
     Registered("openrouter.completions", (Route("POST", "/api/v1/completions"),)),
     *(_compatible(provider) for provider in PROVIDERS),
+    Registered("tavily.search", (Route("POST", "/search"),), service="search"),
 )
 
 
 def chat_protocols() -> tuple[ChatProtocol, ...]:
     """Those whose answers can be streamed, imported."""
-    loaded = (registered.load() for registered in PROTOCOLS)
+    loaded = (registered.load() for registered in PROTOCOLS if registered.service is None)
     return tuple(cast(ChatProtocol, protocol) for protocol in loaded if member(protocol, "frames") is not None)
+
+
+def service_protocols() -> tuple[WireProtocol, ...]:
+    """Those whose answers are a service's, imported."""
+    return tuple(registered.load() for registered in PROTOCOLS if registered.service is not None and registered.routes)
 
 
 def embedding_protocols() -> tuple[WireProtocol, ...]:
     """Those whose answers are vectors, imported."""
-    loaded = (registered.load() for registered in PROTOCOLS if registered.routes)
+    loaded = (registered.load() for registered in PROTOCOLS if registered.routes and registered.service is None)
     return tuple(protocol for protocol in loaded if member(protocol, "frames") is None)

@@ -19,7 +19,7 @@ from aimock.fixtures.faults import FaultName
 from aimock.rendering import Renderings
 from aimock_protocols.canonical import Frame
 from aimock_protocols.registry import PROTOCOLS, Registered
-from protocol_cases import CHATS, EVERY, Case, VectorCase
+from protocol_cases import CHATS, EVERY, Case, ServiceCase, VectorCase
 
 Call = Callable[..., Any]
 Start = Callable[..., Any]
@@ -67,7 +67,9 @@ NO_OBJECT = [b"null", b"[]", b"3", b'"text"', b"true"]
 
 
 @pytest.mark.parametrize(("path", "case"), ROUTES)
-def test_what_is_no_request_is_a_400_everywhere(mock: AIMock, call: Call, path: str, case: Case | VectorCase) -> None:
+def test_what_is_no_request_is_a_400_everywhere(
+    mock: AIMock, call: Call, path: str, case: Case | VectorCase | ServiceCase
+) -> None:
     """core-lessons A21 and C20, field 2.56"""
     mock.on({}, {"content": "never"})
     bodies = [*NO_JSON, *NO_OBJECT, b"{}"]
@@ -84,7 +86,9 @@ def test_what_is_no_request_is_a_400_everywhere(mock: AIMock, call: Call, path: 
 
 
 @pytest.mark.parametrize(("path", "case"), SIDES)
-def test_what_is_no_request_is_a_400_beside_the_chat_too(call: Call, path: str, case: Case | VectorCase) -> None:
+def test_what_is_no_request_is_a_400_beside_the_chat_too(
+    call: Call, path: str, case: Case | VectorCase | ServiceCase
+) -> None:
     """core-lessons C20, field 2.56"""
     for body in (*NO_JSON, *NO_OBJECT):
         response = call("POST", path, body)
@@ -124,7 +128,7 @@ def test_a_fault_of_our_own_is_a_500_without_its_traceback(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     path: str,
-    case: Case | VectorCase,
+    case: Case | VectorCase | ServiceCase,
 ) -> None:
     """core-lessons C15: the stack is for the log, the client is told in a line."""
     monkeypatch.setattr(Renderings, "whole", fail)

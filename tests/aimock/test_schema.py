@@ -311,6 +311,8 @@ CONFIG_VALUES = [value for value in VALUES if value is not ABSENT and value != 1
 def test_field_57_a_config_is_judged_alike(key: str, tmp_path: Path) -> None:
     """field 2.57"""
     for value in [*CONFIG_VALUES, "warn", 65536, 4010]:
+        if key.startswith("services.") and isinstance(value, str) and value:
+            continue  # a path, where something must be
         content = functools.reduce(lambda inner, name: {name: inner}, reversed(key.split(".")), value)
         assert CONFIG.is_valid(content) is loads(content, tmp_path / "c.json"), content
 

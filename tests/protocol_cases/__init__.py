@@ -1,10 +1,11 @@
 """What the tests that hold for every protocol must know of each: one module a protocol, named for it.
 
-A module has `CASES`, a dictionary from names in the registry to `Case`, or to `VectorCase` for protocols of embeddings.
-All modules of this package are read; `test_round_trip.py`, `test_vector_round_trip.py` and `test_every_protocol.py` say
-if one is missing. Replies that a case draws say everything themselves (id, usage, finish reason, …), since what they
-left open would come back filled in, and are in normal form: texts are not empty and do not touch, for the wire would
-join them. `strategies.py` has what such replies are drawn from.
+A module has `CASES`, a dictionary from names in the registry to `Case`, to `VectorCase` for protocols of embeddings, or
+to `ServiceCase` for those of services. All modules of this package are read; `test_round_trip.py`,
+`test_vector_round_trip.py`, `test_service_round_trip.py` and `test_every_protocol.py` say if one is missing. Replies
+that a case draws say everything themselves (id, usage, finish reason, …), since what they left open would come back
+filled in, and are in normal form: texts are not empty and do not touch, for the wire would join them. `strategies.py`
+has what such replies are drawn from.
 """
 
 from __future__ import annotations
@@ -123,6 +124,26 @@ class VectorCase(NamedTuple):
         return self.path.format(model=model), {**self.request, "model": model} | more
 
 
+class ServiceCase(NamedTuple):
+    """The same of a service's protocol."""
+
+    endpoint: str
+    said: st.SearchStrategy[tuple[Mapping[str, Any], ...]]
+    """What `Results` may say to `request`; it comes back from `parse(encode(results))` as it was."""
+    request: Mapping[str, Any]
+    """A body that asks with the text `hello`, and that lets answers say all that they can."""
+    path: str
+    params: Mapping[str, str] = MappingProxyType({})
+    wrong: Mapping[str, Sequence[Any]] = MappingProxyType({})
+    error: Callable[[Any], str] = openai_message
+    error_type: str = "application/json"
+    whole_type: str = "application/json"
+    bodyless: frozenset[str] = frozenset()
+
+    def asks(self, **more: Any) -> tuple[str, dict[str, Any]]:
+        return self.path, {**self.request} | more
+
+
 def one_of(pattern: str) -> Callable[[str], str]:
     """Reads the only thing that a pattern's first group finds in an answer."""
 
@@ -133,8 +154,8 @@ def one_of(pattern: str) -> Callable[[str], str]:
     return read
 
 
-def _all() -> dict[str, Case | VectorCase]:
-    cases: dict[str, Case | VectorCase] = {}
+def _all() -> dict[str, Case | VectorCase | ServiceCase]:
+    cases: dict[str, Case | VectorCase | ServiceCase] = {}
     for module in pkgutil.iter_modules(__path__):
         cases |= getattr(importlib.import_module(f"{__name__}.{module.name}"), "CASES", {})
     return cases
@@ -142,4 +163,5 @@ def _all() -> dict[str, Case | VectorCase]:
 
 EVERY = _all()
 CHATS: dict[str, Case] = {name: case for name, case in EVERY.items() if isinstance(case, Case)}
+SERVICES: dict[str, ServiceCase] = {name: case for name, case in EVERY.items() if isinstance(case, ServiceCase)}
 EMBEDDINGS: dict[str, VectorCase] = {name: case for name, case in EVERY.items() if isinstance(case, VectorCase)}
