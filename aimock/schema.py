@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from aimock import config_keys, mounts
+from aimock.config import SECRET
+from aimock.documents import with_paths
 from aimock.fixtures.schema import DIALECT, fixtures_schema
 from aimock.fixtures.services import SECTION_SCHEMA
 from aimock.fixtures.values import PROFILE
@@ -25,6 +27,7 @@ def config_schema() -> dict[str, Any]:
             keys = keys.setdefault(section, _closed({}))["properties"]
         keys[name] = schema_of(read)
     top |= {name: mounts.config_schema(name) for name in mounts.SERVICES}
+    top = {name: told if name == SECRET else with_paths(told) for name, told in top.items()}
     entry = fixtures_schema()["$defs"]["fixture"]["properties"]
     shared = {
         "streamingProfile": {

@@ -194,8 +194,8 @@ def test_a_section_must_be_an_object(write: Write, value: Any) -> None:
         (b"{", "not JSON"),
         (b"", "not JSON"),
         (b'{"port": 1} // comment', "not JSON"),
-        (b"[]", "expected a JSON object"),
-        (b"null", "expected a JSON object"),
+        (b"[]", "expected an object"),
+        (b"null", "expected an object"),
     ],
 )
 def test_what_is_no_config_is_refused_with_its_whole_path(write: Write, content: bytes, said: str) -> None:
