@@ -24,7 +24,7 @@ from aimock.config import (
     Failure,
     load_config,
 )
-from aimock.config_keys import LOG_LEVELS, PORT, api_keys
+from aimock.config_keys import EMBEDDING_MANNERS, LOG_LEVELS, PORT, api_keys
 from aimock.reading import count, integer, number, whole_number
 from aimock.record import agent_flags
 from aimock.record import flags as record_flags
@@ -123,6 +123,12 @@ def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentPars
         type=readers.real(number(0, exclusive=True)),
         metavar="X",
         help="divides every delay (default 1)",
+    )
+    add(
+        "--embeddings",
+        type=readers.named(EMBEDDING_MANNERS),
+        metavar="HOW",
+        help="vectors of texts without a fixture: hash (default), or semantic: related texts are near",
     )
     add("--rewrite-ids", action="store_true", default=None, help="answer what was recorded with fresh ids")
     add("--strict", action="store_true", default=None, help="answer 503, not 404, when no fixture matches")
@@ -290,6 +296,7 @@ def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None
         "quota": _quota(flags, from_file.quota),
         "chunk_size": flags.chunk_size,
         "replay_speed": flags.replay_speed,
+        "embeddings": flags.embeddings,
         "rewrite_ids": flags.rewrite_ids,
         "log_level": flags.log_level,
         "watch": flags.watch,
@@ -309,6 +316,7 @@ def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None
         "latency": 0.0,
         "chunk_size": 20,
         "replay_speed": 1.0,
+        "embeddings": "hash",
         "rewrite_ids": False,
         "log_level": "info" if places is None else "warn",
         "watch": False,

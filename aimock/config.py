@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.record.config import RecordConfig
     from aimock.surfaces.mounted import Mounted
     from aimock.tls import TLS
+    from aimock_protocols.canonical import Embeddings
     from aimock_protocols.sessions import Options
 
 
@@ -57,6 +58,7 @@ class Config:
     quota: Quota | None = None
     chunk_size: int | None = None
     replay_speed: float | None = None
+    embeddings: Embeddings | None = None
     rewrite_ids: bool | None = None
     log_level: str | None = None
     watch: bool | None = None

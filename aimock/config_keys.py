@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aimock.reading import (
+    Check,
     Fields,
     count,
     filled,
@@ -24,9 +25,12 @@ if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.quotas import Quota
     from aimock.record.config import RecordConfig
     from aimock.tls import TLS
+    from aimock_protocols.canonical import Embeddings
 
 LOG_LEVELS = ("silent", "warn", "info", "debug")
+EMBEDDING_MANNERS: tuple[Embeddings, ...] = ("hash", "semantic")
 PORT = whole_number(0, 65535)
+embedding_manner = one_of(*EMBEDDING_MANNERS)
 
 
 @reads(
@@ -130,11 +134,8 @@ def api_keys(value: Any, place: str) -> tuple[str, ...]:
     return tuple(keys)
 
 
-@reads({"$ref": "#/$defs/serviceFixtures"})
-def _service_fixtures(value: Any, place: str) -> Any:
-    """They are read beside their file."""
-    return value
-
+service_fixtures: Check[Any] = Check(lambda value, place: value, {"$ref": "#/$defs/serviceFixtures"})
+"""Are read beside their file."""
 
 KEYS: Fields = {
     "port": ("port", PORT),
@@ -151,6 +152,7 @@ KEYS: Fields = {
     "llm.record": ("record", record),
     "llm.chunkSize": ("chunk_size", whole_number(1)),
     "llm.replaySpeed": ("replay_speed", number(0, exclusive=True)),
+    "llm.embeddings": ("embeddings", embedding_manner),
     "llm.rewriteIds": ("rewrite_ids", flag),
     "llm.logLevel": ("log_level", one_of(*LOG_LEVELS)),
     "llm.watch": ("watch", flag),
@@ -165,6 +167,6 @@ KEYS: Fields = {
     "realtime.silenceMsPerChar": ("silence_ms_per_char", whole_number(0, 1000)),
     "gemini.live.frames": ("live_frames", one_of("binary", "text")),
     "compat": ("compat", one_of("off", "aimock")),
-    **{f"services.{name}": ("service_fixtures", _service_fixtures) for name in SECTIONS},
+    **{f"services.{name}": ("service_fixtures", service_fixtures) for name in SECTIONS},
 }
 """By JSON path."""

@@ -9,7 +9,7 @@ import functools
 import logging
 import re
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -44,8 +44,8 @@ def answer(exchange: Exchange) -> Whole:
     """Whatever lies under the prefix."""
     path = exchange.head.path.removeprefix(CONTROL_PREFIX)
     route = _ROUTES.get((exchange.head.method, path))
-    if route is None and exchange.head.method == "POST" and path.startswith(_SERVICES):
-        route = functools.partial(_change_service, path.removeprefix(_SERVICES))
+    if route is None and path.startswith(_SERVICES) and exchange.head.method in _OF_ONE_SERVICE:
+        route = functools.partial(_OF_ONE_SERVICE[exchange.head.method], path.removeprefix(_SERVICES))
     if route is None:
         message = f"Unknown control route: {exchange.head.method} {exchange.head.path}"
         return exchange.json(404, {"error": {"message": message, "type": "not_found"}})
@@ -184,6 +184,17 @@ def _list_services(exchange: Exchange) -> Whole:
     return exchange.json(200, {"services": listed})
 
 
+def _show_service(path: str, exchange: Exchange) -> Whole:
+    """What is in the service that is mounted there."""
+    service = exchange.state.mounts.named(path)
+    if service is None:
+        raise _not_mounted(path, exchange)
+    try:
+        return exchange.json(200, service.shown(_query(exchange, service.shows)))
+    except ValueError as error:
+        raise ControlError(str(error)) from error
+
+
 def _change_service(path: str, exchange: Exchange) -> Whole:
     """Adds to the service that is mounted there what a config file's section could have; or empties it."""
     mounts = exchange.state.mounts
@@ -196,9 +207,13 @@ def _change_service(path: str, exchange: Exchange) -> Whole:
     mount, slash, command = path.rpartition("/")
     service = mounts.named(mount) if slash and command in _COMMANDS else None
     if service is None:
-        known = ", ".join(mounted for mounted, _ in mounts) or "none"
-        raise ControlError(f"No service is mounted at /{path}; there are: {known}")
+        raise _not_mounted(path, exchange)
     return _COMMANDS[command](service, exchange)
+
+
+def _not_mounted(path: str, exchange: Exchange) -> ControlError:
+    known = ", ".join(mounted for mounted, _ in exchange.state.mounts) or "none"
+    return ControlError(f"No service is mounted at /{path}; there are: {known}")
 
 
 def _reset_service(service: Mounted, exchange: Exchange) -> Whole:
@@ -280,6 +295,7 @@ def _health(exchange: Exchange) -> Whole:
 
 
 _SERVICES = "/services/"
+_OF_ONE_SERVICE: Mapping[str, Callable[[str, Exchange], Whole]] = {"GET": _show_service, "POST": _change_service}
 
 _ROUTES: dict[tuple[str, str], Callable[[Exchange], Whole]] = {
     ("GET", "/health"): _health,
@@ -314,14 +330,15 @@ def _body(exchange: Exchange) -> dict[str, Any]:
     return body
 
 
-def _query(exchange: Exchange, known: set[str]) -> dict[str, str]:
+def _query(exchange: Exchange, known: Set[str]) -> dict[str, str]:
     parameters = dict(urllib.parse.parse_qsl(exchange.head.query, keep_blank_values=True))
     if exchange.state.settings.api_keys:
         for name in CREDENTIAL_QUERY_KEYS:
             parameters.pop(name, None)  # it has let the request in
     unknown = next((name for name in parameters if name not in known), None)
     if unknown is not None:
-        raise ControlError(f"{unknown}: unknown parameter; expected one of {', '.join(sorted(known))}")
+        listed = f"one of {', '.join(sorted(known))}" if known else "none"
+        raise ControlError(f"{unknown}: unknown parameter; expected {listed}")
     return parameters
 
 

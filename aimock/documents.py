@@ -151,6 +151,12 @@ def _takes_path(schema: Mapping[str, Any]) -> bool:
     return (_takes(schema, "object") or _takes(schema, "array")) and not _takes(schema, "string") and not is_secret
 
 
+def _is_plain(schema: Mapping[str, Any]) -> bool:
+    """Whether no path can stand for such a value, nor in it."""
+    kinds = _alternatives(schema)
+    return not any(_takes(each, "object") or _takes(each, "array") for each in kinds)
+
+
 def _of_any(alternatives: list[Mapping[str, Any]], key: str) -> Mapping[str, Any]:
     """What the first of them that has a schema under the key has there."""
     return next((each[key] for each in alternatives if isinstance(each.get(key), Mapping)), {})
@@ -171,6 +177,8 @@ class Filling:
         kinds = _alternatives(schema)
         if isinstance(value, list):
             items = _of_any(kinds, "items")
+            if _is_plain(items):  # as those of long vectors are
+                return value
             return [self.fill(item, items, f"{place}[{index}]") for index, item in enumerate(value)]
         if isinstance(value, dict):
             known = {key: inner for each in kinds for key, inner in each.get("properties", {}).items()}

@@ -30,6 +30,7 @@ SERVICES: Mapping[str, Service] = {
     "mcp": Service("aimock.surfaces.mcp", "MCPMock"),
     "a2a": Service("aimock.surfaces.a2a", "A2AMock"),
     "agui": Service("aimock.surfaces.agui", "AGUIMock"),
+    "vector": Service("aimock.surfaces.vector", "VectorMock"),
 }
 """By the names of their sections in a config file."""
 

@@ -26,7 +26,7 @@ import trio
 
 from aimock import choices, logs, sources
 from aimock.app import App
-from aimock.config_keys import PORT
+from aimock.config_keys import PORT, embedding_manner
 from aimock.fixtures import Chaos, StreamingProfile
 from aimock.fixtures.question import Transform
 from aimock.journal import Journal
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from aimock.asgi import ASGIApp
     from aimock.record.config import RecordConfig
     from aimock.surfaces.mock import ServiceMock
+    from aimock_protocols.canonical import Embeddings
 
 GRACE = 2.0
 """Seconds that `stop` gives to streams that are still being sent."""
@@ -64,6 +65,7 @@ class AIMock(Programmed):
         latency: float = 0.0,
         chunk_size: int = 20,
         replay_speed: float = 1.0,
+        embeddings: Embeddings = "hash",
         rewrite_ids: bool = False,
         streaming_profile: str | Mapping[str, Any] | StreamingProfile | None = None,
         chaos: Mapping[str, Any] | Chaos | None = None,
@@ -88,9 +90,9 @@ class AIMock(Programmed):
 
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
-        fixtures. `rewrite_ids`: recordings are answered with fresh ids. `sessions`: what clients by WebSocket may
-        expect. `record`: as for `enable_recording`. Raises ValueError on what the command line or a config file would
-        refuse.
+        fixtures. `embeddings`: `hash`, or `semantic`, by which related texts have near vectors. `rewrite_ids`:
+        recordings are answered with fresh ids. `sessions`: what clients by WebSocket may expect. `record`: as for
+        `enable_recording`. Raises ValueError on what the command line or a config file would refuse.
         """
         if log_level is not None:
             logs.show(log_level)
@@ -104,6 +106,7 @@ class AIMock(Programmed):
                 latency=number(0)(latency, "latency"),
                 chunk_size=whole_number(1)(max(1, chunk_size), "chunk_size"),
                 replay_speed=number(0, exclusive=True)(replay_speed, "replay_speed"),
+                embeddings=embedding_manner(embeddings, "embeddings"),
                 rewrite_ids=rewrite_ids,
                 streaming_profile=None
                 if streaming_profile is None

@@ -14,6 +14,7 @@ from aimock.fixtures import Chaos, StreamingProfile
 from aimock.fixtures.question import Transform
 from aimock.physics import Tempo
 from aimock.quotas import Quota
+from aimock_protocols.canonical import Embeddings
 from aimock_protocols.sessions import Options
 
 _TRUE = frozenset({"1", "true"})
@@ -43,6 +44,8 @@ class Settings:
     quota: Quota | None = None
     clock: Callable[[], float] = trio.current_time
     """Seconds that only go forward: quotas are kept by it."""
+    embeddings: Embeddings = "hash"
+    """How vectors follow from their texts."""
     rewrite_ids: bool = False
     """Whether what was recorded is answered with fresh ids."""
     metrics: bool = False

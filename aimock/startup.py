@@ -27,6 +27,7 @@ def build(choice: Config) -> App:
             latency=choice.latency or 0.0,
             chunk_size=choice.chunk_size or 1,
             replay_speed=choice.replay_speed or 1.0,
+            embeddings=choice.embeddings or "hash",
             rewrite_ids=bool(choice.rewrite_ids),
             strict=bool(choice.strict),
             journal_max_entries=choice.journal_max or 0,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import attrs
 
 from aimock.exchange import Exchange
 from aimock.fixtures import Found, Missed, Response
 from aimock.fixtures.fixture import Fixture
-from aimock.net.exchange import Answer
+from aimock.net.exchange import Answer, Whole
 from aimock.surfaces.llm import Asked
 from aimock.surfaces.several import FoundEach, SeveralSurface
 from aimock_protocols.canonical import ChatRequest, ErrorReply, Vectors
@@ -36,14 +36,20 @@ class EmbeddingSurface(SeveralSurface):
         if not isinstance(found, FoundEach):
             return super()._serve(exchange, asked, found)
         vectors = [None if fixture is None else _given(fixture.response, 1).values[0] for fixture in found.fixtures]
-        return self._whole(exchange, asked, found.fixture, Vectors(tuple(vectors)), found.fixtures)
+        return self._told(exchange, asked, found.fixture, Vectors(tuple(vectors)), found.fixtures)
 
     def _say(self, exchange: Exchange, asked: Asked, fixture: Fixture, response: Response) -> Answer:
         if response.vectors is None:
             message = "Fixture response did not match any known embedding type"
             return self._error(exchange, ErrorReply(message, "server_error"), fixture)
         vectors = _given(response, len(_texts(asked)))
-        return self._whole(exchange, asked, fixture, vectors, fixture if response is fixture.response else None)
+        return self._told(exchange, asked, fixture, vectors, fixture if response is fixture.response else None)
+
+    def _told(
+        self, exchange: Exchange, asked: Asked, fixture: Fixture | None, vectors: Vectors, source: Hashable
+    ) -> Whole:
+        vectors = attrs.evolve(vectors, manner=exchange.state.settings.embeddings)
+        return self._whole(exchange, asked, fixture, vectors, source)
 
     def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Answer:
         if exchange.strict:
@@ -52,7 +58,7 @@ class EmbeddingSurface(SeveralSurface):
         if relayed is not None:
             return relayed
         vectors = Vectors((None,) * len(_texts(asked)))
-        return self._whole(exchange, asked, None, vectors, _FOLLOWS_FROM_TEXT)
+        return self._told(exchange, asked, None, vectors, _FOLLOWS_FROM_TEXT)
 
 
 def _given(response: Response, texts: int) -> Vectors:

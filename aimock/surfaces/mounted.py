@@ -50,6 +50,8 @@ class Mounted(abc.ABC):
     """What the journal, metrics and health call its kind."""
     most_at_once: ClassVar[int | None] = 64
     """Tasks beside the requests; more wait. None: its owner bounds them."""
+    shows: ClassVar[frozenset[str]] = frozenset()
+    """Parameters by which the control API can ask what is in it."""
     paths: ClassVar[frozenset[str]] = frozenset()
     """Those inside the mount, beside its root, that metrics tell apart."""
 
@@ -87,6 +89,11 @@ class Mounted(abc.ABC):
     @abc.abstractmethod
     def health(self) -> dict[str, Any]:
         """How it is, beginning with its `status`."""
+
+    def shown(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """What the control API shows of it; the parameters are among those of `shows`. Raises ValueError for one whose
+        value is wrong."""
+        return {"path": self.path, "name": self.name, "health": self.health()}
 
     @abc.abstractmethod
     def add(self, value: Any) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import attrs
 
@@ -132,15 +132,21 @@ class ErrorReply:
     """For the person who reads the error: which fixture came nearest, and why it did not match."""
 
 
+Embeddings = Literal["hash", "semantic"]
+"""How vectors follow from their texts: so that equal texts have equal ones, or besides so that related texts have near
+ones."""
+
+
 @attrs.frozen
 class Vectors:
     """What an embedding model answers: a vector for each input, in order."""
 
     values: tuple[tuple[float, ...] | None, ...]
-    """None: the input's vector follows from its text (`embedding.vector_of`)."""
+    """None: the input's vector follows from its text (`embedding.following`)."""
     usage: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
     id: str | None = None
     model: str | None = None
+    manner: Embeddings = "hash"
 
 
 @attrs.frozen

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from aimock_protocols.canonical import Vectors
+from aimock_protocols.semantic import semantic_vector_of
 from aimock_protocols.usage import estimate, utf16_length
 
 _DIGEST = 32
@@ -30,10 +31,18 @@ def vector_of(text: str, dimensions: int) -> tuple[float, ...]:
     return tuple([_VALUES[byte] for byte in stream[:dimensions]])
 
 
+_FOLLOWING = {"hash": vector_of, "semantic": semantic_vector_of}
+
+
+def following(reply: Vectors, text: str, dimensions: int) -> tuple[float, ...]:
+    """The vector that follows from a text, in the manner of the reply."""
+    return _FOLLOWING[reply.manner](text, dimensions)
+
+
 def vectors_for(reply: Vectors, texts: Iterable[str], dimensions: int) -> list[tuple[float, ...]]:
     """A vector for each text: the reply's own, or that which follows from the text."""
     return [
-        vector_of(text, dimensions) if values is None else values
+        following(reply, text, dimensions) if values is None else values
         for values, text in zip(reply.values, texts, strict=True)
     ]
 

@@ -95,6 +95,7 @@ def test_defaults(chosen: Callable[..., Config]) -> None:
         latency=0.0,
         chunk_size=20,
         replay_speed=1.0,
+        embeddings="hash",
         rewrite_ids=False,
         log_level="info",
         watch=False,
@@ -110,7 +111,7 @@ def test_defaults(chosen: Callable[..., Config]) -> None:
 EVERY_FLAG = (
     "--port 0 --host ::1 --fixtures a --fixtures b --latency 1.5 --chunk-size 3 --replay-speed 2 --rewrite-ids "
     "--strict --watch --validate-on-load --seed 9 --journal-max 0 --fixture-counts-max 7 --metrics --http2 "
-    "--log-level warn"
+    "--log-level warn --embeddings semantic"
 )
 EVERY_CHOICE = Config(
     port=0,
@@ -121,6 +122,7 @@ EVERY_CHOICE = Config(
     latency=1.5,
     chunk_size=3,
     replay_speed=2.0,
+    embeddings="semantic",
     rewrite_ids=True,
     log_level="warn",
     watch=True,
@@ -381,7 +383,7 @@ def test_the_choices_reach_the_server(
     assert isinstance(state, State)
     settings = state.settings
     assert (settings.latency, settings.chunk_size, settings.replay_speed, settings.strict) == (1.5, 3, 2.0, True)
-    assert settings.rewrite_ids
+    assert (settings.rewrite_ids, settings.embeddings) == (True, "semantic")
     assert (settings.journal_max_entries, settings.fixture_counts_max_test_ids, settings.seed) == (0, 7, 9)
     assert state.randomness.seed == 9
     assert (settings.metrics, state.metrics is not None, settings.api_keys) == (True, True, ("sk-1", "sk-2"))
@@ -416,6 +418,7 @@ def test_e3_what_a_config_file_says_reaches_the_server(
         "chunkSize": 7,
         "replaySpeed": 0.5,
         "logLevel": "warn",
+        "embeddings": "semantic",
         "rewriteIds": True,
     }
     journal = {"max": 3, "fixtureCountsMax": 4}
@@ -424,7 +427,7 @@ def test_e3_what_a_config_file_says_reaches_the_server(
     assert isinstance(state, State)
     settings = state.settings
     assert (settings.latency, settings.chunk_size, settings.replay_speed, settings.strict) == (2.5, 7, 0.5, True)
-    assert settings.rewrite_ids
+    assert (settings.rewrite_ids, settings.embeddings) == (True, "semantic")
     assert (settings.journal_max_entries, settings.fixture_counts_max_test_ids, settings.seed) == (3, 4, 8)
     captured = capsys.readouterr()
     assert (captured.out, len(captured.err.splitlines())) == ("", 1), "logLevel"

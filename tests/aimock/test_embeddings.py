@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from aimock import AIMock
 from aimock.fixtures import fixture_from
 from aimock.quotas import Quota
 from aimock_protocols.embedding import vector_of
+from aimock_protocols.semantic import semantic_vector_of
 
 Call = Callable[..., Any]
 Start = Callable[..., Any]
@@ -386,3 +387,26 @@ def test_an_embedding_fixture_is_no_answer_to_a_chat(mock: AIMock, chat: Call) -
     )
     mock.clear_fixtures().on_embedding("hello", {"embedding": CAT}).on({"endpoint": "embedding"}, {"embedding": CAT})
     assert chat().status == 404
+
+
+# -- in the semantic manner --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def semantic(embed: Call) -> Iterator[Call]:
+    """semantic("a", …): the vectors of these texts, in 256 dimensions."""
+    with AIMock(embeddings="semantic") as server:
+        server.on_embedding("cat", {"embedding": CAT}).on_embedding("dog", {"embedding": DOG})
+        yield lambda *texts, **more: vectors(embed(*texts, port=server.port, dimensions=256, **more))
+
+
+def test_all_texts_without_a_fixture_have_semantic_vectors(semantic: Call) -> None:
+    refund, lion = [list(semantic_vector_of(text, 256)) for text in ("refund", "lion")]
+    assert semantic("refund") == [refund]
+    assert semantic("refund", "lion", "refund") == [refund, lion, refund]
+    assert semantic("refund", "a cat", "dogs") == [refund, CAT, DOG]  # each alone
+
+
+def test_there_is_no_other_manner() -> None:
+    with pytest.raises(ValueError, match=r'^embeddings: expected one of hash, semantic, got "words"$'):
+        AIMock(embeddings="words")  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from aimock_protocols.canonical import Head, Stamp, Vectors, WireProtocol
 from aimock_protocols.embedding import normalised, vector_of
 from aimock_protocols.registry import embedding_protocols
+from aimock_protocols.semantic import semantic_vector_of
 from protocol_cases import EMBEDDINGS
 
 every_protocol = pytest.mark.parametrize("protocol", embedding_protocols(), ids=lambda protocol: protocol.name)
@@ -40,3 +41,15 @@ def test_every_text_has_a_vector(protocol: WireProtocol, head: Head, stamp: Stam
     for told, text in zip(case.floats(orjson.loads(body)), case.texts, strict=True):
         follows = vector_of(text, len(told))
         assert tuple(told) == (normalised(follows) if case.normalises else follows)
+
+
+@every_protocol
+def test_related_texts_have_near_vectors_if_that_is_the_manner(
+    protocol: WireProtocol, head: Head, stamp: Stamp
+) -> None:
+    case = EMBEDDINGS[protocol.name]
+    request = protocol.decode(head, case.params, orjson.dumps(case.asks()[1]))
+    vectors = Vectors((None,) * len(case.texts), manner="semantic")
+    body = protocol.encode(vectors, protocol.shape(request), stamp)
+    for told, text in zip(case.floats(orjson.loads(body)), case.texts, strict=True):
+        assert told == pytest.approx(semantic_vector_of(text, len(told)))

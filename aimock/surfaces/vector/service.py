@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import urllib.parse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import trio
@@ -13,8 +14,10 @@ from aimock.exchange import Exchange
 from aimock.net.exchange import Answer, Head, Whole
 from aimock.routing import Resolved, Router
 from aimock.surfaces.mounted import Mounted
+from aimock.surfaces.vector import shown
 from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.dialect import Dialect, Route
+from aimock.surfaces.vector.section import read_section, take
 from aimock.surfaces.vector.store import Store
 from aimock_protocols.canonical import ErrorReply, Frame, FrameKind, Stamp
 
@@ -35,6 +38,7 @@ class VectorService(Mounted):
     answered at the origin too, for clients that take no path."""
 
     name = "vector"
+    shows = shown.PARAMETERS
 
     def __init__(self, store: Store, dialects: Sequence[Dialect]) -> None:
         super().__init__()
@@ -48,14 +52,20 @@ class VectorService(Mounted):
     def health(self) -> dict[str, Any]:
         return {"status": "ok", "collections": len(self.store)}
 
+    def shown(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        return super().shown(parameters) | shown.collections(self.store, parameters)
+
     def reset(self) -> None:
         self.store.clear()
 
-    def add(self, value: Any) -> int:
-        raise NotImplementedError
+    def add(self, value: Any, directory: Path | None = None) -> int:
+        """`directory`: from which paths of files in it are relative; None: they are refused."""
+        return take(self.store, read_section(value, directory, is_start=False).collections)
 
     def rewind(self, test_id: str | None = None) -> None:
-        """Nothing comes in turn."""
+        for collection in self.store:
+            if collection.script is not None:
+                collection.script.rewind(test_id)
 
     def label(self, path: str) -> str:
         prefix, dialects, inside = self._addressed(path)

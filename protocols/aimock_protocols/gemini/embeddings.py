@@ -12,7 +12,7 @@ import orjson
 
 from aimock_protocols.canonical import ChatRequest, Head, Headers, Stamp, Vectors, WireError
 from aimock_protocols.collapsing import json_object, listed, mapping
-from aimock_protocols.embedding import vectors_for
+from aimock_protocols.embedding import following
 from aimock_protocols.gemini import platform
 from aimock_protocols.gemini.decode import model_of
 from aimock_protocols.gemini.fields import field, many, one
@@ -78,7 +78,9 @@ class Embeddings:
     def encode(self, reply: Vectors, shape: Shape, stamp: Stamp) -> bytes:
         """The body of a response."""
         each = zip(reply.values, shape.texts, shape.dimensions, strict=True)
-        vectors = [vectors_for(Vectors((values,)), (text,), dimensions)[0] for values, text, dimensions in each]
+        vectors = [
+            following(reply, text, dimensions) if values is None else values for values, text, dimensions in each
+        ]
         counts = [estimate(utf16_length(text)) for text in shape.texts]
         return orjson.dumps(self.write([{"values": vector} for vector in vectors], counts))
 

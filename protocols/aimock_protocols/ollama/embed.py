@@ -9,7 +9,7 @@ import orjson
 
 from aimock_protocols.canonical import ChatRequest, Head, Stamp, Vectors, WireError, WireResponse
 from aimock_protocols.collapsing import json_object, string
-from aimock_protocols.embedding import input_tokens, normalised, vector_of
+from aimock_protocols.embedding import following, input_tokens, normalised
 from aimock_protocols.ollama.fields import ASKED, Field, check_asked, model_of
 from aimock_protocols.ollama.metrics import DURATIONS, PROMPT_COUNTS, told
 from aimock_protocols.ollama.names import other_names
@@ -75,7 +75,7 @@ def shape(request: ChatRequest) -> Shape:
 def encode(reply: Vectors, shape: Shape, stamp: Stamp) -> bytes:
     """The body of a response. Vectors that a fixture gives are sent as they are."""
     vectors = [
-        normalised(vector_of(text, shape.dimensions)) if values is None else values
+        normalised(following(reply, text, shape.dimensions)) if values is None else values
         for values, text in zip(reply.values, shape.texts, strict=True)
     ]
     given = reply.usage or {}
