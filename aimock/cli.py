@@ -107,6 +107,7 @@ def _serve_parser(words: tuple[str, str, str] = _SERVE) -> argparse.ArgumentPars
         metavar="SOURCE",
         help=f"file, directory or URL; repeatable ({DEFAULT_FIXTURES})",
     )
+    add("--providers", type=readers.providers, metavar="NAMES", help="whose APIs are answered: openai,claude (all)")
     add("-w", "--watch", action="store_true", default=None, help="read files again when they change")
     add(
         "-l", "--latency", type=readers.real(number(0)), metavar="MS", help="before every frame of a stream (default 0)"
@@ -290,6 +291,7 @@ def _chosen(flags: argparse.Namespace, places: Mapping[str, Place] | None = None
         "seed": flags.seed,
         "frozen_time": flags.frozen_time,
         "fixtures": tuple(flags.fixtures) if flags.fixtures else None,
+        "providers": flags.providers,
         "latency": flags.latency,
         "streaming_profile": _profile(flags),
         "chaos": _chaos(flags, from_file.chaos),

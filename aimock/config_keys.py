@@ -91,6 +91,14 @@ def quota(value: Any, place: str) -> Quota:
     return quota_from_json(value, place)
 
 
+@reads({"$ref": "#/$defs/providers"})
+def providers(value: Any, place: str) -> frozenset[str]:
+    """The providers whose APIs are answered."""
+    from aimock.providers import read_offered  # most servers answer for all
+
+    return read_offered(value, place)
+
+
 @reads({"type": "object", "$ref": "#/$defs/record"})
 def record(value: Any, place: str) -> RecordConfig:
     """What recording is told."""
@@ -145,6 +153,7 @@ KEYS: Fields = {
     "seed": ("seed", integer),
     "frozenTime": ("frozen_time", moment),
     "llm.fixtures": ("fixtures", sources),
+    "llm.providers": ("providers", providers),
     "llm.latency": ("latency", number(0)),
     "llm.streamingProfile": ("streaming_profile", profile),
     "llm.chaos": ("chaos", chaos),

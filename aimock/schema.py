@@ -11,6 +11,7 @@ from aimock.documents import with_paths
 from aimock.fixtures.schema import DIALECT, fixtures_schema
 from aimock.fixtures.services import SECTION_SCHEMA
 from aimock.fixtures.values import PROFILE
+from aimock.providers import offered_schema
 from aimock.quotas import quota_schema
 from aimock.reading import COMMENTS, schema_of
 from aimock.record.config import record_schema
@@ -37,6 +38,7 @@ def config_schema() -> dict[str, Any]:
             "additionalProperties": False,
         },
         "chaos": _closed(entry["chaos"]["properties"]),
+        "providers": offered_schema(),
         "quota": quota_schema(),
         "record": record_schema(),
         "serviceFixtures": SECTION_SCHEMA,
