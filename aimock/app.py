@@ -27,6 +27,7 @@ from aimock_protocols.registry import PROTOCOLS, Registered, SideRoute
 
 if TYPE_CHECKING:
     from aimock.auth import Guard
+    from aimock.surfaces.shared import SharedSurface
     from aimock.surfaces.sides import SideSurface
 
 logger = logging.getLogger("aimock")
@@ -201,7 +202,7 @@ class App:
         resolved = self._resolved(head, claim)
         mounts = self._state.mounts
         located = mounts.find(head.method, head.path) if len(mounts) else None
-        if located is None and resolved is None and len(mounts):
+        if located is None and (resolved is None or head.path == "/") and len(mounts):
             located = mounts.claimed(head)
         if self._guard is not None and not self._guard.admits(head):
             target = Target(self._guard.reject, self._guard.reject)
@@ -330,7 +331,13 @@ def _chat_target(registered: Registered) -> Target:
     """The surface of a protocol, made when its first request comes."""
     from aimock.surfaces.llm import LLMSurface
 
-    surface = LLMSurface(registered.load())
+    among = registered.load_among()
+    if among is None:
+        surface: LLMSurface | SharedSurface = LLMSurface(registered.load())
+    else:
+        from aimock.surfaces.shared import SharedSurface
+
+        surface = SharedSurface(among)
     return Target(surface.answer, surface.refuse, scoped=True, service=registered.service, protocol=registered.name)
 
 

@@ -144,6 +144,8 @@ def api_keys(value: Any, place: str) -> tuple[str, ...]:
 
 service_fixtures: Check[Any] = Check(lambda value, place: value, {"$ref": "#/$defs/serviceFixtures"})
 """Are read beside their file."""
+rerank_fixtures: Check[Any] = Check(lambda value, place: value, {"$ref": "#/$defs/rerankFixtures"})
+"""May say besides how the rest is ranked."""
 
 KEYS: Fields = {
     "port": ("port", PORT),
@@ -177,5 +179,6 @@ KEYS: Fields = {
     "gemini.live.frames": ("live_frames", one_of("binary", "text")),
     "compat": ("compat", one_of("off", "aimock")),
     **{f"services.{name}": ("service_fixtures", service_fixtures) for name in SECTIONS},
+    "services.rerank": ("service_fixtures", rerank_fixtures),
 }
 """By JSON path."""

@@ -37,7 +37,15 @@ _OWNERS: Mapping[str, str] = {
     "azure_openai:chat": "azure",
     "openrouter": "openrouter",
     "openrouter.completions": "openrouter",
-    "tavily.search": "tavily",
+    **{f"tavily.{endpoint}": "tavily" for endpoint in ("search", "extract", "crawl", "map", "research")},
+    "rerank.cohere:v1": "cohere",
+    "rerank.cohere:v2": "cohere",
+    "rerank.details:jina": "jina",
+    "rerank.details:voyage": "voyage",
+    "rerank.bedrock_agent:api": "bedrock",
+    "moderation.openai": "openai",
+    "moderation.mistral:texts": "mistral",
+    "moderation.mistral:conversations": "mistral",
 }
 """By the protocol's name in the registry."""
 

@@ -9,7 +9,7 @@ from aimock import config_keys, mounts
 from aimock.config import SECRET
 from aimock.documents import with_paths
 from aimock.fixtures.schema import DIALECT, fixtures_schema
-from aimock.fixtures.services import SECTION_SCHEMA
+from aimock.fixtures.services import RERANK_SCHEMA, SECTION_SCHEMA
 from aimock.fixtures.values import PROFILE
 from aimock.providers import offered_schema
 from aimock.quotas import quota_schema
@@ -42,6 +42,7 @@ def config_schema() -> dict[str, Any]:
         "quota": quota_schema(),
         "record": record_schema(),
         "serviceFixtures": SECTION_SCHEMA,
+        "rerankFixtures": RERANK_SCHEMA,
         "tls": tls_schema(),
     }
     return {"$schema": DIALECT, "title": "A config file of aimock", **_closed(top), "$defs": shared}

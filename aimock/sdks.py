@@ -79,6 +79,8 @@ _SDKS: tuple[SDK, ...] = (
     ),
     # Those below have no variables: their clients say in code that they mean this server.
     SDK("tavily", keys=("TAVILY_API_KEY",), public="https://api.tavily.com"),
+    SDK("jina", keys=("JINA_API_KEY",), public="https://api.jina.ai"),
+    SDK("voyage", keys=("VOYAGE_API_KEY",), public="https://api.voyageai.com"),
     SDK("openrouter", public="https://openrouter.ai"),
     SDK("cerebras", public="https://api.cerebras.ai"),
     SDK("huggingface", public="https://router.huggingface.co"),

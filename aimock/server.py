@@ -93,7 +93,8 @@ class AIMock(Programmed):
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
         fixtures. `embeddings`: `hash`, or `semantic`, by which related texts have near vectors. `rewrite_ids`:
         recordings are answered with fresh ids. `sessions`: what clients by WebSocket may expect. `providers`: whose
-        APIs are answered (`openai`, `claude`, …). `record`: as for `enable_recording`. Raises ValueError on what the command line or a config file would refuse.
+        APIs are answered (`openai`, `claude`, …). `record`: as for `enable_recording`. Raises ValueError on what the
+        command line or a config file would refuse.
         """
         if log_level is not None:
             logs.show(log_level)

@@ -41,6 +41,8 @@ SCHEMES: Mapping[str, Scheme | None] = {
     "grok": _BEARER,
     "byteplus": _BEARER,
     "tavily": _BEARER,
+    "jina": _BEARER,
+    "voyage": _BEARER,
 } | {compatible(each.name): _BEARER for each in PROVIDERS if each.name not in ("gemini", "ollama")}
 """By provider; None: it takes no key that could be configured (Vertex AI has tokens, Bedrock signatures)."""
 

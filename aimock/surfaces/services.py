@@ -3,6 +3,7 @@ has scripted finds nothing, which is no error."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -17,8 +18,10 @@ from aimock.randomness import uniforms
 from aimock.surfaces.llm import Asked
 from aimock.surfaces.pipeline import source_of
 from aimock.surfaces.several import FoundEach, SeveralSurface
-from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, FrameKind, Results, Separating
+from aimock_protocols.canonical import ChatRequest, ErrorReply, Frame, FrameKind, LeavingOut, Results, Separating
 from aimock_protocols.members import member
+
+logger = logging.getLogger("aimock")
 
 _NOTHING = Fixture(Match(), Response(Kind.RESULTS, frozenset({Kind.RESULTS}), results=Results()))
 """What answers where no fixture does."""
@@ -39,7 +42,8 @@ class ServiceSurface(SeveralSurface):
         return cast(Separating, self._protocol).separated(asked.chat)
 
     def _answers_for_all(self, found: Found, own: Sequence[Fixture]) -> bool:
-        return False
+        """What was recorded for just these; else each is judged by itself."""
+        return found.fixture.match.exact
 
     def _has_part(self, response: Response) -> bool:
         return response.results is not None
@@ -58,6 +62,7 @@ class ServiceSurface(SeveralSurface):
             message = f"Fixture response of kind {response.kind} is no answer of {asked.chat.endpoint}"
             return self._error(exchange, ErrorReply(message, "server_error"), fixture)
         results = response.results
+        self._warn(asked, fixture, results)
         self._remember(exchange, asked, fixture, results)
         if asked.chat.stream:
             return self._played(exchange, asked, fixture, results, exchange.record(200, _known(fixture)))
@@ -65,6 +70,11 @@ class ServiceSurface(SeveralSurface):
         return self._in_time(
             exchange, asked, fixture, lambda: self._whole(exchange, asked, _known(fixture), results, source)
         )
+
+    def _warn(self, asked: Asked, fixture: Fixture, results: Results) -> None:
+        if member(self._protocol, "left_out") is not None:
+            for left_out in cast(LeavingOut, self._protocol).left_out(results, asked.form.shape):
+                logger.warning("%s: %s", fixture.origin, left_out)
 
     def _in_time(self, exchange: Exchange, asked: Asked, fixture: Fixture, answer: Callable[[], Whole]) -> Answer:
         """The answer, when its fixture or the server says that it is due. A client that leaves meanwhile is neither
@@ -88,8 +98,13 @@ class ServiceSurface(SeveralSurface):
     def _miss(self, exchange: Exchange, asked: Asked, missed: Missed) -> Answer:
         if exchange.strict:
             return super()._miss(exchange, asked, missed)
-        relayed = self._relayed(exchange, asked)
+        relayed = None if _is_asked_after(asked) else self._relayed(exchange, asked)
         return self._say(exchange, asked, _NOTHING, _NOTHING.response) if relayed is None else relayed
+
+
+def _is_asked_after(asked: Asked) -> bool:
+    """Whether the answer only begins something that later requests are for: those would not find it here."""
+    return asked.chat.remembers and not asked.chat.stream
 
 
 def _said(response: Response) -> Results:

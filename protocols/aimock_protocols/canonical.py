@@ -419,6 +419,13 @@ class Separating(Protocol):
         """The request as it is for each of them, in order."""
 
 
+class LeavingOut(Protocol):
+    """A member that a service's protocol has besides, if what a fixture says may not be about a request."""
+
+    def left_out(self, reply: Results, shape: Any) -> list[str]:
+        """What of it the answer leaves out, and why."""
+
+
 class Remembering(Protocol):
     """Members that a protocol has besides, if later requests can take up what was said."""
 

@@ -99,6 +99,8 @@ IDS: Mapping[str, frozenset[Path]] = {
         "gemini_interactions": _INTERACTIONS,
         "ollama": _OLLAMA,
         "tavily": ("request_id",),
+        "rerank": ("id",),
+        "moderation": ("id",),
     }.items()
 }
 """By family of protocols, whole answers and streams alike. An event of Converse is under its name."""

@@ -6,9 +6,10 @@ A protocol is imported when it is first asked, so that a start costs no more for
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
-from aimock_protocols.canonical import ChatProtocol, Route, WireProtocol
+from aimock_protocols.canonical import ChatProtocol, Head, Route, WireProtocol
 from aimock_protocols.members import member
 from aimock_protocols.openai_compatible import PROVIDERS, Provider
 from aimock_protocols.sessions import SocketProtocol
@@ -40,6 +41,9 @@ class Registered(NamedTuple):
     """Path templates on which clients ask for a WebSocket (`sessions.SocketProtocol`)."""
     service: str | None = None
     """What the journal calls the service that it is a protocol of; None: it is one of models."""
+    told_by: str | None = None
+    """Where its routes are others' too, and bodies tell whose a request is: the name of a function (Head, body) -> the
+    protocol that is meant."""
 
     def load(self) -> WireProtocol:
         return cast(WireProtocol, self._load())
@@ -48,10 +52,20 @@ class Registered(NamedTuple):
         """The same, for a protocol that has sockets."""
         return cast(SocketProtocol, self._load())
 
+    def load_among(self) -> Callable[[Head, bytes], WireProtocol] | None:
+        """What tells whose a request is, if its routes are others' too."""
+        if self.told_by is None:
+            return None
+        return cast(Callable[[Head, bytes], WireProtocol], _named(self.told_by))
+
     def _load(self) -> object:
-        module, _, member = self.name.partition(":")
-        loaded = importlib.import_module(f"aimock_protocols.{module}")
-        return getattr(loaded, member) if member else loaded
+        return _named(self.name)
+
+
+def _named(name: str) -> object:
+    module, _, member = name.partition(":")
+    loaded = importlib.import_module(f"aimock_protocols.{module}")
+    return getattr(loaded, member) if member else loaded
 
 
 def _compatible(provider: Provider) -> Registered:
@@ -152,6 +166,8 @@ _LIVE = (
     "/",
 )
 """Where Gemini Live is; clients with a base URL of their own and no key ask for no path at all."""
+
+_RERANKERS = "rerank.shared:among"
 
 PROTOCOLS: tuple[Registered, ...] = (
     Registered(
@@ -369,7 +385,43 @@ PROTOCOLS: tuple[Registered, ...] = (
     ),
     Registered("openrouter.completions", (Route("POST", "/api/v1/completions"),)),
     *(_compatible(provider) for provider in PROVIDERS),
-    Registered("tavily.search", (Route("POST", "/search"),), service="search"),
+    Registered(
+        "tavily.search",
+        (Route("POST", "/search"),),
+        (SideRoute("GET", "/usage", "usage"), SideRoute("POST", "/feedback", "feedback")),
+        service="search",
+    ),
+    Registered("tavily.extract", (Route("POST", "/extract"),), service="extract"),
+    Registered("tavily.crawl", (Route("POST", "/crawl"),), service="crawl"),
+    Registered("tavily.map", (Route("POST", "/map"),), service="map"),
+    Registered(
+        "tavily.research",
+        (Route("POST", "/research"),),
+        (SideRoute("GET", "/research/{id}", "retrieve"),),
+        service="research",
+    ),
+    Registered("rerank.cohere:v2", (Route("POST", "/v2/rerank"),), service="rerank"),
+    Registered("rerank.cohere:v1", (Route("POST", "/v1/rerank"),), service="rerank", told_by=_RERANKERS),
+    Registered(
+        "rerank.details:jina",
+        (Route("POST", "/rerank"), Route("POST", "/jina/v1/rerank")),
+        service="rerank",
+        told_by=_RERANKERS,
+    ),
+    Registered("rerank.details:voyage", (Route("POST", "/voyage/v1/rerank"),), service="rerank"),
+    Registered("rerank.bedrock_agent:api", (Route("POST", "/bedrock-agent-runtime/rerank"),), service="rerank"),
+    Registered(
+        "moderation.openai",
+        (Route("POST", "/v1/moderations"),),
+        service="moderation",
+        told_by="moderation.shared:among",
+    ),
+    Registered("moderation.mistral:texts", (Route("POST", "/mistral/v1/moderations"),), service="moderation"),
+    Registered(
+        "moderation.mistral:conversations",
+        (Route("POST", "/v1/chat/moderations"),),
+        service="moderation",
+    ),
 )
 
 

@@ -13,35 +13,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
-import unicodedata
 from collections import Counter
 from functools import lru_cache
+
+from aimock_protocols.words import SAYING_LITTLE, words_of
 
 _LONGEST_TEXT = 32_768
 """Characters that are read of a text: some 8,192 tokens, which is as many as embedding models take."""
 _KEPT_WORDS = 8192
 
-_WORD = re.compile(
-    r"[^\s!-/:-@\[-`{-~\u00a1\u00ab\u00bb\u00bf\u060c\u061b\u061f\u0964\u0965\u2000-\u206f\u3000-\u303f]{1,32}"
-)
-"""What is neither space nor punctuation, 32 characters at most: where no spaces are written (Chinese, Thai), that is
-taken for a word. The regular expressions' own idea of letters would tear the scripts of India apart, and grows with
-each Python."""
-_ACCENTS = re.compile("[\u0300-\u036f]")
 _PARTS = (3, 4)
 _WEIGHT_OF_PARTS = 3.0
 """That of all parts of a word together; the word itself has 1. A value is the root of its weight, since a cosine is
 made of products."""
 _WEIGHT_OF_FUNCTION = 0.1
-_FUNCTION_WORDS = """a an the this that these those and or but if then than so as of in on at by for from to with
-without into about over under between after before i me my we us our you your he him his she her it its they them
-their who whom whose which what when where why how is are was were be been being am do does did done have has had can
-could will would shall should may might must not no there here some any each all more most much many very just also
-only get got let please tell s t m d re ve ll"""
-"""English words that say little of what a text is about, and would outweigh what does. In other languages they are
-words like all others."""
-_SAYING_LITTLE = frozenset(_FUNCTION_WORDS.split())
 
 Feature = tuple[int, float]
 """A hash of 30 bits (with which Python reckons fastest), and a weight whose sign is another bit of it."""
@@ -66,9 +51,8 @@ def semantic_vector_of(text: str, dimensions: int) -> tuple[float, ...]:
 
 def features(text: str) -> list[Feature]:
     """What a text consists of, in the order in which it comes; the same feature may come in several words."""
-    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text[:_LONGEST_TEXT])).casefold()
     found: list[Feature] = []
-    for word, times in Counter(_WORD.findall(plain)).items():
+    for word, times in Counter(words_of(text[:_LONGEST_TEXT])).items():
         if times == 1:
             found += _features(word)
         else:
@@ -80,7 +64,7 @@ def features(text: str) -> list[Feature]:
 @lru_cache(maxsize=_KEPT_WORDS)
 def _features(word: str) -> tuple[Feature, ...]:
     """A word and its parts, of which the first and the last know that they are."""
-    if word in _SAYING_LITTLE:
+    if word in SAYING_LITTLE:
         return (_feature(word, _WEIGHT_OF_FUNCTION),)
     marked = f"<{word}>"  # neither sign is in any word, nor the slash
     parts = [marked[at : at + size] for size in _PARTS for at in range(len(marked) - size + 1)]

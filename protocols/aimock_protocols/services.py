@@ -28,3 +28,7 @@ def texts_of(endpoint: str, body: Mapping[str, Any]) -> list[str]:
     parts = given if isinstance(given, list) else [given]
     texts = (part.get("text") if isinstance(part, Mapping) else part for part in parts)
     return [text for text in texts if isinstance(text, str)]
+
+
+RANKINGS = ("lexical", "identity", "empty")
+"""How rerankers order documents of which nothing is said; the first is theirs where not even that is said."""

@@ -74,14 +74,15 @@ def test_what_is_no_request_is_a_400_everywhere(
     mock.on({}, {"content": "never"})
     bodies = [*NO_JSON, *NO_OBJECT, b"{}"]
     bodies += [json.dumps({**case.request, name: value}).encode() for name, all in case.wrong.items() for value in all]
+    refused = case.refused if isinstance(case, ServiceCase) else 400
     for body in bodies:
         response = call("POST", path, body)
-        assert (response.status, response.headers["content-type"]) == (400, case.error_type), body
+        assert (response.status, response.headers["content-type"]) == (refused, case.error_type), body
         message = case.error(response.json)
         assert message.startswith("Malformed JSON: ") is (body in NO_JSON)
         assert (message == "Request body must be a JSON object") is (body in NO_OBJECT)
         entry = mock.get_last_request()
-        assert (entry["response"], entry["body"]) == ({"status": 400, "fixture": None}, None)
+        assert (entry["response"], entry["body"]) == ({"status": refused, "fixture": None}, None)
     assert len(mock.get_requests()) == len(bodies)
 
 

@@ -26,7 +26,11 @@ ASKED: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
     "openai responses": ("/v1/responses", {"model": "m", "input": "hi"}, {}),
     "openai embeddings": ("/v1/embeddings", {"model": "m", "input": "hi"}, {}),
     "anthropic": ("/v1/messages", CHAT, {"anthropic-version": "2023-06-01"}),
-    "gemini": ("/v1beta/models/g:generateContent", {"contents": [{"parts": [{"text": "hi"}]}]}, {"x-goog-api-key": "k"}),
+    "gemini": (
+        "/v1beta/models/g:generateContent",
+        {"contents": [{"parts": [{"text": "hi"}]}]},
+        {"x-goog-api-key": "k"},
+    ),
     "gemini interactions": ("/v1beta/interactions", {"model": "g", "input": "hi"}, {}),
     "gemini embeddings": ("/v1beta/models/g:embedContent", {"content": {"parts": [{"text": "hi"}]}}, {}),
     "vertexai": (
@@ -72,7 +76,9 @@ def test_only_those_named_answer_with_all_their_family(some: AIMock, asked: str)
 
 def test_the_words_are_those_of_an_unknown_path(some: AIMock) -> None:
     hint = "llm.providers does not name "
-    assert ask(some, "ollama").json() == {"error": {"message": "Not found", "type": "not_found", "hint": hint + "ollama"}}
+    assert ask(some, "ollama").json() == {
+        "error": {"message": "Not found", "type": "not_found", "hint": hint + "ollama"}
+    }
     bedrock = httpx.post(
         some.url + "/model/m/converse", json={}, headers={"authorization": "AWS4-HMAC-SHA256 Credential=x"}
     )
@@ -105,7 +111,7 @@ def test_every_protocol_of_models_has_its_owner_in_the_names() -> None:
     ],
 )
 def test_names_that_there_are_not(value: Any, said: str) -> None:
-    with pytest.raises(ValueError, match="^x") as error:
+    with pytest.raises(ValueError, match=r"^x") as error:
         read_offered(value, "x")
     assert str(error.value) == said
     with pytest.raises(jsonschema.ValidationError):

@@ -61,6 +61,8 @@ from aimock.pytest_plugin import settings as pytest_settings
 from aimock.record import prices
 from aimock.record.config import record_schema
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
+from aimock.surfaces.vector import section as vector_section
+from aimock.surfaces.vector import written as vector_written
 from aimock_protocols.bedrock_invoke import families as bedrock_families
 from aimock_protocols.gemini_interactions.platform import CODES
 from aimock_protocols.openai_compatible import PROVIDERS
@@ -498,7 +500,20 @@ def check_quota_keys() -> None:
 
 def check_control_routes() -> None:
     routes = [f"{method} /__aimock{path}" for method, path in control._ROUTES]
-    check("control-routes", [*routes, "GET /v1/_requests", "DELETE /v1/_requests"])
+    of_one = [f"{method} /__aimock/services/PATH" for method in control._OF_ONE_SERVICE]
+    check("control-routes", [*routes, *of_one, "GET /v1/_requests", "DELETE /v1/_requests"])
+
+
+def check_vector_keys() -> None:
+    check("vector-keys", vector_section._SECTION)
+
+
+def check_vector_collection_keys() -> None:
+    check("vector-collection-keys", vector_section.COLLECTION)
+
+
+def check_vector_record_keys() -> None:
+    check("vector-record-keys", vector_written.RECORD)
 
 
 def check_journal_filters() -> None:

@@ -139,6 +139,8 @@ class ServiceCase(NamedTuple):
     error_type: str = "application/json"
     whole_type: str = "application/json"
     bodyless: frozenset[str] = frozenset()
+    refused: int = 400
+    """The status of what is no request."""
 
     def asks(self, **more: Any) -> tuple[str, dict[str, Any]]:
         return self.path, {**self.request} | more

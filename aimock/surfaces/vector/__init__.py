@@ -21,4 +21,4 @@ def from_config(value: Any, directory: Path) -> VectorService:
     except StoreError as error:
         raise ValueError(f"file: {error}") from None
     take(store, section.collections, [*store], piecemeal=True)
-    return VectorService(store, speaking(section.dialects))
+    return VectorService(store, speaking(section.dialects), allow_reset=section.allow_reset)

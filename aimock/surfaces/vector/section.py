@@ -203,11 +203,12 @@ def _put(
             added += 1
         for namespace, group in itertools.groupby(records, key=lambda each: each[0]):
             while batch := [record for _, record in itertools.islice(group, _BATCH)]:
-                collection.fields.update(fields)
+                collection.fields = fields | collection.fields
                 collection.namespace(namespace).put(batch)
                 added += len(batch)
-        collection.fields.update(fields)
-        collection.changed()
+        if collection.fields != fields:
+            collection.fields = fields
+            collection.changed()
     except StoreError as error:
         raise wrong(definition.place, str(error)) from None
     return added + _tell(collection, told)
@@ -245,6 +246,7 @@ _limits = Check(
     reading.object_schema({key: read for key, (_, read) in _LIMITS.items()}),
 )
 _SECTION: Keys = {
+    "allowReset": reading.flag,
     "collections": Check(
         lambda value, place: Placed(place, value),
         {"anyOf": [{"type": "string"}, {"type": "array", "items": COLLECTION_SCHEMA}]},
@@ -263,6 +265,8 @@ class Section(NamedTuple):
     store: Mapping[str, Any]
     """Keywords of the store, as far as they are told: its limits, its file."""
     collections: list[Definition]
+    allow_reset: bool = False
+    """Whether Chroma's clients may empty all that they see."""
 
 
 def read_section(value: Any, directory: Path | None, *, is_start: bool = True) -> Section:
@@ -275,9 +279,8 @@ def read_section(value: Any, directory: Path | None, *, is_start: bool = True) -
     if "file" in told:
         store["file"] = (directory or Path()) / told["file"]
     written = told.get("collections", Placed("collections", []))
-    return Section(
-        told.get("dialects", frozenset(DIALECTS)), store, definitions(written.value, written.place, directory)
-    )
+    defined = definitions(written.value, written.place, directory)
+    return Section(told.get("dialects", frozenset(DIALECTS)), store, defined, told.get("allowReset", False))
 
 
 def config_schema() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from aimock_protocols.bedrock_invoke.counts import METRICS, usage_of
 from aimock_protocols.bedrock_invoke.families import of_answer
 from aimock_protocols.bedrock_invoke.family import ChatFamily
 from aimock_protocols.bedrock_platform import payload_of, read_error, read_exception
-from aimock_protocols.canonical import ErrorReply, Reply, Vectors, WireError
+from aimock_protocols.canonical import ErrorReply, Reply, Results, Vectors, WireError
 from aimock_protocols.collapsing import Collapsed, ended, json_object, mapping, only_reply, read_events
 
 
@@ -67,13 +67,13 @@ class _Reader:
 collapse = only_reply(read_stream)
 
 
-def parse(body: bytes) -> Reply | Vectors:
-    """The reply of a whole body, or its vectors. Raises ValueError if it has neither, and WireError if it is an
-    error."""
+def parse(body: bytes) -> Reply | Vectors | Results:
+    """The reply of a whole body, or its vectors or results. Raises ValueError if it has none of these, and WireError if
+    it is an error."""
     value = json_object(body)
     family = of_answer([value])
     if family is None:
         error = read_error(value)
         raise ValueError("an answer of no family of models") if error is None else WireError(error)
-    answer: Reply | Vectors = family.parse(body)
+    answer: Reply | Vectors | Results = family.parse(body)
     return answer

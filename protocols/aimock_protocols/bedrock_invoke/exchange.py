@@ -9,7 +9,7 @@ from aimock_protocols import bedrock_platform
 from aimock_protocols.bedrock_invoke import families, vectors
 from aimock_protocols.bedrock_invoke.counts import counted, milliseconds
 from aimock_protocols.bedrock_invoke.family import Shape
-from aimock_protocols.canonical import ChatRequest, Head, Headers, Reply, Vectors
+from aimock_protocols.canonical import ChatRequest, Head, Headers, Reply, Results, Vectors
 from aimock_protocols.members import member
 
 STREAM_HEADERS: Headers = (*bedrock_platform.STREAM_HEADERS, ("X-Amzn-Bedrock-Content-Type", "application/json"))
@@ -49,11 +49,13 @@ def shape(request: ChatRequest) -> Shape:
     return family.shape(request)._replace(echoed=_echoed(request.native))
 
 
-def reply_headers(reply: Reply | Vectors, shape: Shape) -> Headers:
+def reply_headers(reply: Reply | Vectors | Results, shape: Shape) -> Headers:
     """The tokens of a whole answer, the milliseconds that it took, and what the request is told again."""
     told: dict[str, int | None]
     if isinstance(reply, Vectors):
         told = {"Input-Token-Count": vectors.tokens(reply, shape.prompt_tokens), "Invocation-Latency": vectors.LATENCY}
+    elif isinstance(reply, Results):
+        told = {"Input-Token-Count": shape.prompt_tokens, "Invocation-Latency": vectors.LATENCY}
     else:
         counts = counted(reply, shape.prompt_tokens)
         told = {

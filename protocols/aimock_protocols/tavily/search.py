@@ -8,9 +8,15 @@ from typing import Any, NamedTuple
 import orjson
 
 from aimock_protocols.canonical import ChatRequest, Head, Results, Stamp
+from aimock_protocols.collapsing import dicts
+from aimock_protocols.tavily.account import feedback, usage
+from aimock_protocols.tavily.checks import DATE, Check, check, check_dates, one_of, required, switch, texts, whole
+from aimock_protocols.tavily.pages import images_of, is_within, with_icon
+from aimock_protocols.tavily.platform import WHOLE_HEADERS as whole_headers
 from aimock_protocols.tavily.platform import (
-    RESPONSE_TIME,
+    closing,
     error,
+    framed_error,
     fresh_headers,
     parse_without,
     rate_limited,
@@ -18,12 +24,13 @@ from aimock_protocols.tavily.platform import (
     read_object,
     refusal,
 )
-from aimock_protocols.tavily.platform import WHOLE_HEADERS as whole_headers
 
 __all__ = [
     "decode",
     "encode",
     "error",
+    "feedback",
+    "framed_error",
     "fresh_headers",
     "heeds",
     "name",
@@ -31,6 +38,7 @@ __all__ = [
     "rate_limited",
     "rate_limits",
     "shape",
+    "usage",
     "whole_headers",
 ]
 
@@ -41,15 +49,43 @@ MAX_QUERY = 400
 """Characters."""
 DEFAULT_RESULTS = 5
 
+_CHECKS: Mapping[str, Check] = {
+    "search_depth": one_of("search depth", "basic", "advanced", "fast", "ultra-fast"),
+    "topic": one_of("topic", "general", "news", "finance"),
+    "time_range": one_of("time range", "day", "week", "month", "year", "d", "w", "m", "y"),
+    "start_date": DATE,
+    "end_date": DATE,
+    "days": whole("days", 0),
+    "max_age_hours": whole("max age hours", 0),
+    "max_results": whole("max results", 0, 20),
+    "chunks_per_source": whole("chunks per source", 1, 3, status=422),
+    "include_domains": texts("include_domains", 300, "domains"),
+    "exclude_domains": texts("exclude_domains", 150, "domains"),
+    "include_domains_mode": one_of("include domains mode", "restrict", "prefer"),
+    "include_answer": switch("include_answer", "basic", "advanced"),
+    "include_raw_content": switch("include_raw_content", "markdown", "text"),
+    **{
+        option: switch(option)
+        for option in (
+            "include_images",
+            "include_image_descriptions",
+            "include_favicon",
+            "include_usage",
+            "auto_parameters",
+            "exact_match",
+        )
+    },
+}
+
 
 def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
-    """The request. Raises WireError, always a 400."""
+    """The request. Raises WireError."""
     sent = read_object(body)
-    query = sent.get("query")
-    if not isinstance(query, str) or not query:
-        raise refusal("Query is missing.")
+    query = required(sent, "query", "Query is missing.")
     if len(query) > MAX_QUERY:
         raise refusal(f"Query is too long. Max query length is {MAX_QUERY} characters.")
+    check(sent, _CHECKS)
+    check_dates(sent)
     return ChatRequest(sent, sent, endpoint="search")
 
 
@@ -57,32 +93,71 @@ class Shape(NamedTuple):
     """What an answer takes from its request."""
 
     query: str
+    topic: str
+    depth: str
     max_results: int
+    only: tuple[str, ...]
+    """Domains that results must be of; none: of any."""
+    never: tuple[str, ...]
+    answered: bool
+    raw: bool
+    images: bool
+    described: bool
+    icons: bool
+    usage: bool
+    automatic: bool
 
 
 def shape(request: ChatRequest) -> Shape:
-    return Shape(request.native["query"], request.native.get("max_results", DEFAULT_RESULTS))
+    sent = request.native
+    most = sent.get("max_results")
+    is_restricted = sent.get("include_domains_mode") != "prefer"
+    return Shape(
+        sent["query"],
+        sent.get("topic") or "general",
+        sent.get("search_depth") or "basic",
+        DEFAULT_RESULTS if most is None else most,
+        tuple(sent.get("include_domains") or ()) if is_restricted else (),
+        tuple(sent.get("exclude_domains") or ()),
+        bool(sent.get("include_answer")),
+        bool(sent.get("include_raw_content")),
+        bool(sent.get("include_images")),
+        bool(sent.get("include_image_descriptions")),
+        bool(sent.get("include_favicon")),
+        bool(sent.get("include_usage")),
+        bool(sent.get("auto_parameters")),
+    )
 
 
 def encode(reply: Results, shape: Shape, stamp: Stamp) -> bytes:
+    """The body of a response. What is told only on request is left out of what the fixture says, unless it was."""
     (said,) = reply.said
-    results = [_result(place, result) for place, result in enumerate(said.get("results") or ())]
-    body: dict[str, Any] = {
-        "query": shape.query,
-        "follow_up_questions": None,
-        "answer": None,
-        "images": [],
-        **said,
-        "results": results[: shape.max_results],
-        "response_time": said.get("response_time", RESPONSE_TIME),
-        "request_id": said.get("request_id") or stamp.uuid(),
-    }
+    found = [each for each in dicts(said.get("results")) if _is_wanted(each, shape)][: shape.max_results]
+    told = {key: value for key, value in said.items() if key not in ("auto_parameters", "usage")}
+    body = {"query": shape.query, "follow_up_questions": None, **told}
+    body["answer"] = said.get("answer") if shape.answered else None
+    body["images"] = images_of(said.get("images"), shape.described) if shape.images else []
+    body["results"] = [_result(place, each, shape) for place, each in enumerate(found)]
+    body |= closing(said, stamp)
+    if shape.automatic:
+        body["auto_parameters"] = said.get("auto_parameters") or {"topic": shape.topic, "search_depth": shape.depth}
+    if shape.usage:
+        body["usage"] = said.get("usage") or {"credits": 2 if shape.depth == "advanced" else 1}
     return orjson.dumps(body)
 
 
-def _result(place: int, said: Mapping[str, Any]) -> dict[str, Any]:
+def _is_wanted(result: Mapping[str, Any], shape: Shape) -> bool:
+    url = result.get("url")
+    return (not shape.only or is_within(url, shape.only)) and not is_within(url, shape.never)
+
+
+def _result(place: int, said: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    """A result, scored by its place if its fixture does not say how well it fits."""
     score = round(max(0.01, 0.99 - place / 100), 2)
-    return {"url": "", "title": "", "content": "", "score": score, "raw_content": None} | dict(said)
+    result = {"url": "", "title": "", "content": "", "score": score} | dict(said)
+    raw = said.get("raw_content")
+    result["raw_content"] = (result["content"] if raw is None else raw) if shape.raw else None
+    return with_icon(result, shape.icons)
 
 
 def parse(body: bytes) -> Results:
