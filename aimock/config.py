@@ -17,7 +17,7 @@ import attrs
 from aimock.config_keys import KEYS
 from aimock.documents import Filling, located, read_document
 from aimock.mounts import SERVICES, from_config
-from aimock.reading import Read, inside, placed, schema_of, unknown, wrong
+from aimock.reading import Read, inside, schema_of, unknown, wrong
 
 if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.fixtures import Chaos, Fixture, StreamingProfile
@@ -128,7 +128,7 @@ def _config(content: dict[str, Any], directory: Path, filling: Filling) -> Confi
             continue
         attribute, read = _known(key)
         if attribute == "service_fixtures":
-            scripted += _scripted(key, value, directory)
+            scripted += _scripted(key, value, filling)
         else:
             values[attribute] = read(filling.fill(value, schema_of(read), key), key)
     if "fixtures" in values:
@@ -138,10 +138,10 @@ def _config(content: dict[str, Any], directory: Path, filling: Filling) -> Confi
     return Config(**values, services=tuple(services), service_fixtures=tuple(scripted))
 
 
-def _scripted(key: str, value: Any, directory: Path) -> list[Fixture]:
-    from aimock.fixtures.services import section_fixtures  # few config files have any
+def _scripted(key: str, value: Any, filling: Filling) -> list[Fixture]:
+    from aimock.fixtures.services import RERANK_SCHEMA, section_fixtures  # few config files have any
 
-    return placed(lambda section: section_fixtures(key.partition(".")[2], section, directory), value, key)
+    return section_fixtures(key.partition(".")[2], filling.fill(value, RERANK_SCHEMA, key), key)
 
 
 def _flattened(content: Mapping[str, Any], filling: Filling, section: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,9 +1,9 @@
 """Files that say something as JSON or TOML, and the paths of such files in place of what they say.
 
 Wherever a config file takes an object or an array, and no string, a string is a path. A file has the value as it would
-stand there, perhaps under the name of its key (`{"tools": […]}`); in place of an array also one item of it. A folder in
-place of an array has its items in its `*.json` files, in the order of their names; in place of an object each of its
-files and folders is the value of the key that it is named after.
+stand there, perhaps under the name of its key (`{"tools": […]}`); in place of an array perhaps under `fixtures`, or one
+item of it alone. A folder in place of an array has its items in its `*.json` files, in the order of their names; in
+place of an object each of its files and folders is the value of the key that it is named after.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from aimock.reading import array, inside, wrong
 
 _SUFFIXES = (".json", ".toml")
+_ENTRIES = "fixtures"
 _PATH = {"type": "string", "minLength": 1}
 
 
@@ -76,7 +77,7 @@ def listed(value: Any, place: str, directory: Path, key: str) -> Iterator[Placed
         yield from (Placed(f"{place}[{index}]", item) for index, item in enumerate(array(value, place)))
         return
     for file in _files(located(value, directory), place):
-        content, here = _content(file, place, key), f"{place}: {file}"
+        content, here = _content(file, place, key, _ENTRIES), f"{place}: {file}"
         if isinstance(content, dict):
             yield Placed(here, content)
         else:
@@ -98,13 +99,14 @@ def _files(path: Path, place: str) -> Iterator[Path]:
         yield each.path
 
 
-def _content(file: Path, place: str, key: str) -> Any:
-    """What a file has, or of an object what it has under the key."""
+def _content(file: Path, place: str, *keys: str) -> Any:
+    """What a file has, or of an object what it has under the first of the keys that it has."""
     try:
         content = read_document(file)
     except ValueError as error:
         raise wrong(place, f"{file}: {error}") from error
-    return content[key] if isinstance(content, dict) and key in content else content
+    named = next((each for each in keys if isinstance(content, dict) and each in content), None)
+    return content if named is None else content[named]
 
 
 # -- by a schema -------------------------------------------------------------------------------------------------------
@@ -132,6 +134,7 @@ def _inside(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _alternatives(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What `anyOf` lists, which stands beside nothing else in the schemas that come here."""
     return [each for inner in schema["anyOf"] for each in _alternatives(inner)] if "anyOf" in schema else [schema]
 
 
@@ -190,12 +193,14 @@ class Filling:
         path, key = located(given, self._directory), place.rpartition(".")[2].partition("[")[0]
         is_object = _takes(schema, "object")
         if not path.exists():
-            kind = "an object" if is_object else "an array"
-            raise wrong(place, f"expected {kind}, or the path of a file that has it; there is no {path}")
+            kinds = " or ".join(f"an {kind}" for kind in ("object", "array") if _takes(schema, kind))
+            raise wrong(place, f"expected {kinds}, or the path of a file that has it; {path} does not exist")
         if path.is_dir() and is_object:
-            files = sorted(path.iterdir())
-            return {each.stem: str(each.absolute()) for each in files if each.suffix in _SUFFIXES or each.is_dir()}
-        if is_object:
+            files = [each for each in sorted(path.iterdir()) if each.suffix in _SUFFIXES or each.is_dir()]
+            known = {key for each in _alternatives(schema) for key in each.get("properties", ())}
+            if not _takes(schema, "array") or any(each.stem in known for each in files):
+                return {each.stem: str(each.absolute()) for each in files}
+        elif is_object:
             self._origins[place] = f"{place}: {path}"
             return _content(path, place, key)
         items = list(listed(given, place, self._directory, key))

@@ -41,8 +41,8 @@ def config_schema() -> dict[str, Any]:
         "providers": offered_schema(),
         "quota": quota_schema(),
         "record": record_schema(),
-        "serviceFixtures": SECTION_SCHEMA,
-        "rerankFixtures": RERANK_SCHEMA,
+        "serviceFixtures": with_paths(SECTION_SCHEMA),
+        "rerankFixtures": with_paths(RERANK_SCHEMA),
         "tls": tls_schema(),
     }
     return {"$schema": DIALECT, "title": "A config file of aimock", **_closed(top), "$defs": shared}

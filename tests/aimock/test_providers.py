@@ -125,7 +125,7 @@ def test_names() -> None:
 
 
 def test_a_config_file_and_a_flag_say_so(tmp_path: Any) -> None:
-    from aimock.cli import choose
+    from aimock.chosen import choose
 
     file = tmp_path / "aimock.json"
     file.write_text('{"llm": {"providers": ["claude"]}}')

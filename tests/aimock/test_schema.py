@@ -321,7 +321,7 @@ def takes_path(key: str) -> bool:
 def test_field_57_a_config_is_judged_alike(key: str, tmp_path: Path) -> None:
     """field 2.57"""
     for value in [*CONFIG_VALUES, "warn", 65536, 4010]:
-        if isinstance(value, str) and value and takes_path(key):
+        if value and (isinstance(value, str) or value == ["x"]) and takes_path(key):
             continue  # something must be there
         content = functools.reduce(lambda inner, name: {name: inner}, reversed(key.split(".")), value)
         assert CONFIG.is_valid(content) is loads(content, tmp_path / "c.json"), content
