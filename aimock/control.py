@@ -337,7 +337,8 @@ def _query(exchange: Exchange, known: Set[str]) -> dict[str, str]:
             parameters.pop(name, None)  # it has let the request in
     unknown = next((name for name in parameters if name not in known), None)
     if unknown is not None:
-        raise ControlError(f"{unknown}: unknown parameter; expected {' or '.join(sorted(known)) or 'none'}")
+        listed = f"one of {', '.join(sorted(known))}" if known else "none"
+        raise ControlError(f"{unknown}: unknown parameter; expected {listed}")
     return parameters
 
 

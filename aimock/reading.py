@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 T = TypeVar("T")
+Word = TypeVar("Word", bound=str)
 
 Read = Callable[[Any, str], Any]
 Keys = Mapping[str, Read]
@@ -230,6 +231,6 @@ def number(least: float, exclusive: bool = False, expected: str | None = None) -
 milliseconds = number(0, expected="milliseconds, 0 or more")
 
 
-def one_of(*words: str) -> Check[str]:
+def one_of(*words: Word) -> Check[Word]:
     """Checks one of some words."""
     return of_kind(f"one of {', '.join(words)}", {"enum": list(words)}, lambda value: value in words)

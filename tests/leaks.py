@@ -24,7 +24,7 @@ MOST_ENTRIES = 20
 """Of a test, that are looked through."""
 
 _CONFIDENTIAL = re.compile(
-    r"auth|cookie|secret|signature|(?<!page)token|(api|subscription)[-_]?key|^key$|^sig$", re.IGNORECASE
+    r"auth|cookie|secret|signature|(?<!page)(?<!pagination)token|(api|subscription)[-_]?key|^key$|^sig$", re.IGNORECASE
 )
 _PUBLIC = re.compile(r"idempoten|authority|max[-_]?token|Bearer$|Basic$", re.IGNORECASE)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.plan import Plan
 from bench.report import Row
-from bench.rows import cold, cpu, every, fidelity, match, memory, micro, protocols, recording, sockets
+from bench.rows import cold, cpu, every, fidelity, match, memory, micro, protocols, recording, sockets, vector
 
 ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "cpu": cpu.measure,
@@ -17,4 +17,5 @@ ROWS: dict[str, Callable[[Plan], list[Row]]] = {
     "fidelity": fidelity.measure,
     "sockets": sockets.measure,
     "recording": recording.measure,
+    "vector": vector.measure,
 }

@@ -408,5 +408,5 @@ def test_all_texts_without_a_fixture_have_semantic_vectors(semantic: Call) -> No
 
 
 def test_there_is_no_other_manner() -> None:
-    with pytest.raises(ValueError, match=r"^embeddings: expected one of hash, semantic, got 'words'$"):
+    with pytest.raises(ValueError, match=r'^embeddings: expected one of hash, semantic, got "words"$'):
         AIMock(embeddings="words")  # type: ignore[arg-type]

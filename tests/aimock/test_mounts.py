@@ -232,6 +232,8 @@ def test_the_control_api_changes_it(mock: AIMock, echo: Echo) -> None:
     assert httpx.post(f"{control}/echo", json={"say": ["a", "b"]}).json() == {"added": 2}
     listed = {"path": "/echo", "name": "mcp", "health": {"status": "ok", "told": 2}}
     assert httpx.get(control).json() == {"services": [listed]}
+    assert httpx.get(f"{control}/echo").json() == listed
+    assert httpx.get(f"{control}/echo?told=1").json() == {"error": "told: unknown parameter; expected none"}
     assert httpx.post(f"{control}/echo", json={"say": 1}).json() == {"error": "say: expected an array"}
     assert httpx.post(f"{control}/echo/reset").json() == {"reset": True}
     assert echo.told == []
@@ -291,6 +293,10 @@ def from_config(value: Any, directory: Path) -> Echo:
     echo = Echo()
     echo.add(value)
     return echo
+
+
+def config_schema() -> dict[str, Any]:
+    return {"type": "object", "properties": {"say": {"type": "array", "items": {"type": "string"}}}}
 
 
 @pytest.mark.usefixtures("echoes")

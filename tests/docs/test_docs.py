@@ -54,6 +54,7 @@ from aimock.fixtures.findings import CHAOS_KEYS, PROFILE_KEYS
 from aimock.fixtures.options import PROFILES, StreamingProfile
 from aimock.fixtures.recording import RECORDING_KEYS
 from aimock.fixtures.selection import select
+from aimock.flags import CHAOS_FLAGS, parser_of
 from aimock.metrics import Metrics
 from aimock.net.limits import Limits
 from aimock.pytest_plugin import environment
@@ -61,6 +62,8 @@ from aimock.pytest_plugin import settings as pytest_settings
 from aimock.record import prices
 from aimock.record.config import record_schema
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
+from aimock.surfaces.vector import section as vector_section
+from aimock.surfaces.vector import written as vector_written
 from aimock_protocols.bedrock_invoke import families as bedrock_families
 from aimock_protocols.gemini_interactions.platform import CODES
 from aimock_protocols.openai_compatible import PROVIDERS
@@ -480,7 +483,7 @@ def check_chaos_keys() -> None:
     headers = [each for row in TABLES["chaos-keys"] for each in code(row[1]) if each.startswith("x-")]
     assert headers == list(steering._CHAOS)
     flags = [flag for row in TABLES["chaos-keys"] for flag in code(row[2])]
-    assert flags == [f"--chaos-{kind}" for kind in (*cli.CHAOS_FLAGS, "fault", "websocket")]
+    assert flags == [f"--chaos-{kind}" for kind in (*CHAOS_FLAGS, "fault", "websocket")]
 
 
 def check_faults() -> None:
@@ -506,7 +509,20 @@ def check_quota_keys() -> None:
 
 def check_control_routes() -> None:
     routes = [f"{method} /__aimock{path}" for method, path in control._ROUTES]
-    check("control-routes", [*routes, "GET /v1/_requests", "DELETE /v1/_requests"])
+    of_one = [f"{method} /__aimock/services/PATH" for method in control._OF_ONE_SERVICE]
+    check("control-routes", [*routes, *of_one, "GET /v1/_requests", "DELETE /v1/_requests"])
+
+
+def check_vector_keys() -> None:
+    check("vector-keys", vector_section._SECTION)
+
+
+def check_vector_collection_keys() -> None:
+    check("vector-collection-keys", vector_section.COLLECTION)
+
+
+def check_vector_record_keys() -> None:
+    check("vector-record-keys", vector_written.RECORD)
 
 
 def check_journal_filters() -> None:
@@ -514,7 +530,7 @@ def check_journal_filters() -> None:
 
 
 def check_flags() -> None:
-    actions = [action for action in cli._serve_parser()._actions if action.help != argparse.SUPPRESS]
+    actions = [action for action in parser_of()._actions if action.help != argparse.SUPPRESS]
     documented = [each.partition(" ")[0] for each in firsts("flags")]
     assert documented == [option for action in actions for option in action.option_strings]
 

@@ -135,7 +135,7 @@ class Call:
 
     def respond(self, response: WireResponse) -> Whole:
         """The same for an answer that is bytes already, with all its headers."""
-        labels = {"operation": self.operation, "provider": self.dialect.name}
+        labels = {"operation": self.operation, "provider": self.dialect.provider or self.dialect.name}
         entry = self.service.noted(self.exchange, response.status, labels, self._seen())
         fresh = self.exchange.fresh_headers
         return Whole(response.status, response.headers, response.body, fresh, on_end=entry.ended)

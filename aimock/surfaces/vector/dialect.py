@@ -31,6 +31,8 @@ class Dialect(abc.ABC):
     """One provider's API. It has no state: that is all in the store."""
 
     name: ClassVar[str]
+    provider: ClassVar[str] = ""
+    """What metrics call it, if that is another name."""
     routes: Sequence[Route]
 
     @abc.abstractmethod

@@ -12,6 +12,7 @@ import attrs
 
 from aimock import reading
 from aimock.reading import Check, Fields, Keys, inside, keyed, members, reads, unlike, wrong
+from aimock.surfaces.vector.dialects import CLASSES as DIALECTS
 from aimock.surfaces.vector.script import Failure, Script
 from aimock.surfaces.vector.store import Collection, Field, Form, Measure, Record, Store, StoreError
 from aimock.surfaces.vector.written import (
@@ -22,8 +23,6 @@ from aimock.surfaces.vector.written import (
     query_results,
     read_record,
 )
-
-DIALECTS = ("pinecone", "qdrant", "chroma")
 
 METRICS: Mapping[str, Measure] = {
     "cosine": Measure.COSINE,
@@ -203,11 +202,12 @@ def _put(
             added += 1
         for namespace, group in itertools.groupby(records, key=lambda each: each[0]):
             while batch := [record for _, record in itertools.islice(group, _BATCH)]:
-                collection.fields.update(fields)
+                collection.fields = fields | collection.fields
                 collection.namespace(namespace).put(batch)
                 added += len(batch)
-        collection.fields.update(fields)
-        collection.changed()
+        if collection.fields != fields:
+            collection.fields = fields
+            collection.changed()
     except StoreError as error:
         raise wrong(definition.place, str(error)) from None
     return added + _tell(collection, told)
@@ -245,6 +245,7 @@ _limits = Check(
     reading.object_schema({key: read for key, (_, read) in _LIMITS.items()}),
 )
 _SECTION: Keys = {
+    "allowReset": reading.flag,
     "collections": Check(
         lambda value, place: Placed(place, value),
         {"anyOf": [{"type": "string"}, {"type": "array", "items": COLLECTION_SCHEMA}]},
@@ -263,21 +264,23 @@ class Section(NamedTuple):
     store: Mapping[str, Any]
     """Keywords of the store, as far as they are told: its limits, its file."""
     collections: list[Definition]
+    allow_reset: bool = False
+    """Whether Chroma's clients may empty all that they see."""
 
 
 def read_section(value: Any, directory: Path | None, *, is_start: bool = True) -> Section:
     """Paths are relative to the directory; without one, no file is read. What the store and the dialects are can be
     told at the start only. Raises ValueError."""
     told = keyed(value, "", _SECTION)
-    for key in told.keys() - {"collections"} if not is_start else ():
-        raise wrong(key, "can be told at the start only")
+    late = None if is_start else next((key for key in told if key != "collections"), None)
+    if late is not None:
+        raise wrong(late, "can be told at the start only")
     store = dict(told.get("limits", {}))
     if "file" in told:
         store["file"] = (directory or Path()) / told["file"]
     written = told.get("collections", Placed("collections", []))
-    return Section(
-        told.get("dialects", frozenset(DIALECTS)), store, definitions(written.value, written.place, directory)
-    )
+    defined = definitions(written.value, written.place, directory)
+    return Section(told.get("dialects", frozenset(DIALECTS)), store, defined, told.get("allowReset", False))
 
 
 def config_schema() -> dict[str, Any]:

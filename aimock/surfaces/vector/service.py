@@ -40,9 +40,11 @@ class VectorService(Mounted):
     name = "vector"
     shows = shown.PARAMETERS
 
-    def __init__(self, store: Store, dialects: Sequence[Dialect]) -> None:
+    def __init__(self, store: Store, dialects: Sequence[Dialect], *, allow_reset: bool = False) -> None:
+        """`allow_reset`: whether an API that has a call for it may empty what its clients see."""
         super().__init__()
         self.store = store
+        self.allows_reset = allow_reset
         self.threads = trio.CapacityLimiter(THREADS)
         self._dialects = {dialect.name: dialect for dialect in dialects}
         self._routers = {dialect.name: _router(dialect) for dialect in dialects}
@@ -73,7 +75,8 @@ class VectorService(Mounted):
         return prefix + next((label for label in labels if label is not None), "" if inside == "/" else "/{other}")
 
     def claims(self, head: Head) -> bool:
-        return self._spoken(head, head.path) is not None
+        spoken = self._spoken(head, head.path)
+        return spoken is not None and (head.path != "/" or spoken.dialect.means(head))  # the root has a page of ours
 
     async def aclose(self) -> None:
         await super().aclose()

@@ -142,7 +142,7 @@ _VECTORS: Mapping[str, Read] = {
     "vector": Check(_read_vectors, {"type": ["array", "object"]}),
     "sparseValues": Check(_read_sparse, reading.object_schema(_SPARSE, _SPARSE)),
 }
-_RECORD: Keys = {
+RECORD: Keys = {
     "id": identity,
     **_VECTORS,
     "metadata": reading.mapping,
@@ -151,14 +151,14 @@ _RECORD: Keys = {
     "document": reading.text,
     "uri": reading.text,
 }
-RECORD_SCHEMA = {"anyOf": [reading.object_schema(_RECORD), {"type": "string"}]}
+RECORD_SCHEMA = {"anyOf": [reading.object_schema(RECORD), {"type": "string"}]}
 
 
 def read_record(given: Placed, fields: dict[str, Field]) -> Record:
     """A record for a collection with these fields, which learn what they lack from it: a dimension, Pinecone's sparse
     vectors. Where it has no vectors, that of its text follows from it. Raises ValueError that names the place."""
     value, place = given.value, given.place
-    told = keyed({"text": value} if isinstance(value, str) else value, place, _RECORD)
+    told = keyed({"text": value} if isinstance(value, str) else value, place, RECORD)
     text = told.get("text", told.get("document"))
     for one, other in (("metadata", "payload"), ("text", "document"), ("values", "vector")):
         if one in told and other in told:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aimock.config import ConfigError, load_config
 from aimock.surfaces.vector import config_schema, from_config
 from aimock.surfaces.vector.mock import VectorMock
 from aimock.surfaces.vector.script import Asked
+from aimock.surfaces.vector.section import COLLECTION
+from aimock.surfaces.vector.service import VectorService
 from aimock.surfaces.vector.store import Collection, Field, Form, Measure, Record, Sparse
+from aimock.surfaces.vector.written import RECORD
 from aimock_protocols.semantic import semantic_vector_of
 
 Seed = Callable[..., list[Collection]]
@@ -33,6 +39,7 @@ REFERENCE = {
 }
 EVERYTHING = {
     "dialects": ["qdrant", "chroma"],
+    "allowReset": True,
     "limits": {"maxCollections": 5, "maxRecords": 100, "maxBytes": 1_000_000},
     "collections": [
         {
@@ -267,8 +274,8 @@ WRONG: list[tuple[Any, str]] = [
     ({"collections": [{"name": "docs"}, {"name": "docs"}]}, "collections[1].name: 'docs' stands before already"),
     (one(dimension=0), "collections[0].dimension: expected a whole number from 1 to 65536, got 0"),
     (one(metric="cosin"), "collections[0].metric: expected one of cosine, dotproduct, euclidean, manhattan, dot, ip,"),
-    (one(dialects=["milvus"]), "collections[0].dialects[0]: expected one of pinecone, qdrant, chroma"),
-    (one(dialects=[]), "collections[0].dialects: expected one or more of pinecone, qdrant, chroma"),
+    (one(dialects=["milvus"]), "collections[0].dialects[0]: expected one of qdrant, pinecone, chroma"),
+    (one(dialects=[]), "collections[0].dialects: expected one or more of qdrant, pinecone, chroma"),
     (one(fields={"a": {"form": "thick"}}), "collections[0].fields.a.form: expected one of dense, sparse, multi"),
     (one(namespaces=[]), "collections[0].namespaces: expected an object, got []"),
     (one(namespaces={"eu": 5}), "collections[0].namespaces.eu: expected an array, got 5"),
@@ -348,6 +355,30 @@ def test_a_config_file_says_which_key_is_wrong(tmp_path: Path) -> None:
         load_config(path)
 
 
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from(["docs", "dot"])
+)
+KEYS = st.sampled_from([*RECORD, "indices", "results", "sequenceIndex", "score", "form", "status", "times"])
+JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3))
+
+
+def _of(keys: Iterable[str]) -> st.SearchStrategy[Any]:
+    return st.dictionaries(st.sampled_from([*keys]), JSON | st.lists(st.lists(st.floats(width=32))), max_size=5)
+
+
+@given(
+    st.lists(_of(COLLECTION).map(lambda told: {"name": "docs", **told}), max_size=2),
+    st.lists(_of(RECORD).map(lambda told: {"id": "a", "values": [1.5], **told}), max_size=3),
+)
+def test_anything_is_either_taken_or_refused_in_words(collections: list[Any], records: list[Any]) -> None:
+    for each in collections[:1]:
+        each["vectors"] = records
+    mock = VectorMock()
+    with contextlib.suppress(ValueError):
+        mock.add({"collections": collections})
+        assert len(mock.service.store) == len(collections)
+
+
 # -- adding ----------------------------------------------------------------------------------------------------------
 
 
@@ -393,8 +424,35 @@ def test_a_name_that_several_have_needs_the_dialect() -> None:
     assert [len(each) for each in mock.service.store] == [0, 1]
 
 
-@pytest.mark.parametrize("key", ["file", "limits", "dialects"])
+@pytest.mark.parametrize("key", ["file", "limits", "dialects", "allowReset"])
 def test_what_the_store_is_can_be_told_at_the_start_only(key: str) -> None:
-    told = {"file": "x.db", "limits": {}, "dialects": ["qdrant"]}[key]
+    told = {"file": "x.db", "limits": {}, "dialects": ["qdrant"], "allowReset": True}[key]
     with pytest.raises(ValueError, match=f"^{key}: can be told at the start only$"):
         VectorMock().add({key: told})
+
+
+# -- a store that is kept --------------------------------------------------------------------------------------------
+
+
+def test_what_is_kept_outranks_what_a_section_begins_with(tmp_path: Path) -> None:
+    def begin(*documents: str) -> VectorService:
+        collection = {"name": "docs", "dimension": 4, "documents": [*documents], "queryResults": []}
+        return from_config({"file": "kept.db", "collections": [collection, {"name": "empty"}]}, tmp_path)
+
+    first = begin("one", "two")
+    (docs, _) = first.store
+    docs.namespace().delete([next(iter(docs.namespace())).id])
+    first.store.close()
+    again = begin("one", "two", "three")
+    (docs, _) = again.store
+    assert [record.document for record in docs.namespace()] == ["two"]
+    assert docs.script is not None
+    again.store.close()
+    with pytest.raises(ValueError, match=r"^collections\[0\]: the collection has vectors of dimension 4, cosine$"):
+        from_config({"file": "kept.db", "collections": [{"name": "docs", "dimension": 5}]}, tmp_path)
+
+
+def test_a_file_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kept.db").write_text("something else, of no short length, that is not a database" * 20)
+    with pytest.raises(ValueError, match=r"^file: .*kept\.db"):
+        from_config({"file": "kept.db"}, tmp_path)

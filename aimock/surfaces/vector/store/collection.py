@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence, Set
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aimock.surfaces.vector.store.namespace import Namespace
 from aimock.surfaces.vector.store.values import Field, Id, Record
@@ -12,6 +12,19 @@ from aimock.surfaces.vector.store.values import Field, Id, Record
 if TYPE_CHECKING:
     from aimock.surfaces.vector.script import Script
     from aimock.surfaces.vector.store.store import Store
+
+
+class About(NamedTuple):
+    """A collection without its records."""
+
+    id: str
+    name: str
+    scope: str
+    dialects: frozenset[str]
+    fields: dict[str, Field]
+    metadata: dict[str, Any]
+    created: float
+    operations: int
 
 
 class Collection:
@@ -47,6 +60,21 @@ class Collection:
         self._known: weakref.WeakValueDictionary[str, Namespace] = weakref.WeakValueDictionary()
         self._holding: dict[str, Namespace] = {}
 
+    @classmethod
+    def told(cls, about: About) -> Collection:
+        """As it was, without its records."""
+        collection = cls(
+            about.name,
+            id=about.id,
+            dialects=about.dialects,
+            fields=about.fields,
+            scope=about.scope,
+            metadata=about.metadata,
+            created=about.created,
+        )
+        collection.operations = about.operations
+        return collection
+
     def __len__(self) -> int:
         """Its records."""
         return sum(map(len, self._holding.values()))
@@ -58,8 +86,8 @@ class Collection:
 
     @property
     def namespaces(self) -> Mapping[str, Namespace]:
-        """Those that hold something, in the order in which they began to."""
-        return dict(self._holding)
+        """Those that hold something, by their names' order."""
+        return {name: self._holding[name] for name in sorted(self._holding)}
 
     def namespace(self, name: str = "") -> Namespace:
         """Comes to be with its first record, and is no more when its last has gone."""
@@ -69,29 +97,37 @@ class Collection:
         return namespace
 
     def changed(self) -> None:
-        """To be called when its fields or its metadata were changed: they are kept."""
+        """To be called when its fields or its metadata were changed: they are kept. Raises FileError."""
+        if self.store is not None:
+            self.store.keep(self.about())
+
+    def about(self) -> About:
+        return About(
+            self.id, self.name, self.scope, self.dialects, self.fields, self.metadata, self.created, self.operations
+        )
 
     # -- what its namespaces tell it --------------------------------------------------------------------------------
 
     def writing(
-        self, namespace: Namespace, new: int, size: int, records: Sequence[Record], fields: dict[str, Field]
+        self, namespace: Namespace, records: Sequence[Record], fields: Mapping[str, Field], new: int, size: int
     ) -> None:
-        """Records are about to be put there, `new` more than before, that take `size` bytes more. Raises Full."""
+        """Records are about to be put there, `new` more than before, that take `size` bytes more. Raises Full,
+        FileError."""
         if self.store is not None:
-            self.store.make_room(new, size)
+            about = self.about()._replace(fields={**self.fields, **fields}, operations=self.operations + 1)
+            self.store.writing(about, namespace.name, records, new, size)
         self.fields.update(fields)
         self.operations += 1
-        namespace.size += size
-        self._holding[namespace.name] = namespace
+        self.holds(namespace)
 
     def deleting(self, namespace: Namespace, ids: Sequence[Id], size: int) -> None:
-        """Records are about to go that take so many bytes."""
+        """Records are about to go that take so many bytes. Raises FileError."""
         if self.store is not None:
-            self.store.make_room(-len(ids), -size)
+            about = self.about()._replace(operations=self.operations + 1)
+            self.store.deleting(about, namespace.name, ids, size)
         self.operations += 1
-        namespace.size -= size
+        if len(ids) == len(namespace):
+            del self._holding[namespace.name]
 
-    def settled(self, namespace: Namespace) -> None:
-        """Records have gone."""
-        if not namespace:
-            self._holding.pop(namespace.name, None)
+    def holds(self, namespace: Namespace) -> None:
+        self._holding[namespace.name] = namespace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -34,6 +34,8 @@ class Namespace:
         self._columns: dict[str, Column] = {}
         self._next_place = 0
         self._readers: weakref.WeakSet[Snapshot] = weakref.WeakSet()
+        self._is_lent = False
+        """A snapshot was taken of the records as they are."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -51,8 +53,10 @@ class Namespace:
     def snapshot(self) -> Snapshot:
         """What it holds now; takes no time."""
         blocks = {name: (*column.blocks,) for name, column in self._columns.items()}
-        taken = Snapshot(self._records, dict(self._collection.fields), blocks, self._collection.operations)
+        fields = dict(self._collection.fields)
+        taken = Snapshot(self._records, fields, blocks, self._collection.operations, self.size)
         self._readers.add(taken)
+        self._is_lent = True
         return taken
 
     def put(self, records: Iterable[Record]) -> None:
@@ -64,57 +68,87 @@ class Namespace:
         for record in records:
             for name, vector in record.vectors.items():
                 fields[name] = _learned(name, fields, vector)
-            coming[record.id] = attrs.evolve(record, size=_size(record))
+            coming[record.id] = record
         if not coming:
             return
-        place = self._next_place
+        sizes = {id: _size(record) for id, record in coming.items()}
+        new = sum(id not in self._records for id in coming)
+        more = sum(sizes.values()) - self._size_of(coming)
         at = self._collection.operations + 1
+        self._collection.writing(self, [*coming.values()], fields, new, more)
+        self.size += more
+        self._change()
         for id, record in coming.items():
             before = self._records.get(id)
-            coming[id] = attrs.evolve(record, version=at, place=place if before is None else before.place)
-            place += before is None
-        new = place - self._next_place
-        size = sum(each.size for each in coming.values()) - self._size_of(coming)
-        self._collection.writing(self, new, size, [*coming.values()], fields)
-        self._next_place = place
-        self._change()
-        for record in coming.values():
-            self._replace(record, at)
+            self._place(record, at, sizes[id], self._new_place() if before is None else before.place)
+        self._clean(at)
 
     def delete(self, ids: Iterable[Id]) -> int:
-        """How many there were."""
+        """How many there were. Raises FileError: then nothing has been changed."""
         going = [id for id in dict.fromkeys(ids) if id in self._records]
         if going:
-            self._collection.deleting(self, going, self._size_of(going))
+            at = self._collection.operations + 1
+            size = self._size_of(going)
+            self._collection.deleting(self, going, size)
+            self.size -= size
+            if len(going) == len(self._records):
+                self._records, self._columns = {}, {}
+                return len(going)
             self._change()
             for id in going:
-                for column in self._columns.values():
-                    column.remove(id, self._collection.operations)
                 del self._records[id]
-            self._collection.settled(self)
+                for column in self._columns.values():
+                    column.remove(id, at, bool(self._readers))
+            self._clean(at)
         return len(going)
 
     def clear(self) -> None:
         self.delete([*self._records])
+
+    def restore(self, record: Record) -> None:
+        """Puts back what was read from a file; in order. Raises DimensionError, VectorError."""
+        for name, vector in record.vectors.items():
+            _learned(name, self._collection.fields, vector)
+        size = _size(record)
+        self.size += size
+        self._place(record, record.version, size, self._new_place())
+        self._collection.holds(self)
 
     def _size_of(self, ids: Iterable[Id]) -> int:
         return sum(self._records[id].size for id in ids if id in self._records)
 
     def _change(self) -> None:
         """Before the records change: a snapshot that somebody reads keeps them as they are."""
-        if self._readers:
+        if self._is_lent and self._readers:
             self._records = dict(self._records)
-            self._readers.clear()
+        self._is_lent = False
 
-    def _replace(self, record: Record, at: int) -> None:
-        for column in self._columns.values():
-            column.remove(record.id, at)
-        columns = [self._column(name) for name in record.vectors]
-        written = [column.write(vector) for column, vector in zip(columns, record.vectors.values(), strict=True)]
-        kept = attrs.evolve(record, vectors=dict(zip(record.vectors, written, strict=True)))
-        for column in columns:
-            column.add(kept, at)
-        self._records[kept.id] = kept
+    def _new_place(self) -> int:
+        self._next_place += 1
+        return self._next_place
+
+    def _place(self, record: Record, version: int, size: int, place: int) -> None:
+        """Puts it there, its vectors into their columns."""
+        if record.id in self._records:
+            for column in self._columns.values():
+                column.remove(record.id, version, bool(self._readers))
+        columns = {name: self._column(name) for name in record.vectors}
+        vectors = {name: column.write(record.vectors[name]) for name, column in columns.items()}
+        placed = Record(record.id, vectors, record.metadata, record.document, record.uri, version, place, size)
+        for column in columns.values():
+            column.add(placed, version)
+        self._records[placed.id] = placed
+
+    def _clean(self, at: int) -> None:
+        """Lets go of some of the blocks that are mostly dead. Whoever reads them has them still."""
+        for name, column in self._columns.items():
+            for record in column.stragglers():
+                column.remove(record.id, at, bool(self._readers))
+                moved = attrs.evolve(record, vectors={**record.vectors, name: column.write(record.vectors[name])})
+                column.add(moved, at)
+                self._records[moved.id] = moved
+                for other in self._columns.values():
+                    other.repoint(moved)
 
     def _column(self, name: str) -> Column:
         column = self._columns.get(name)
@@ -123,7 +157,7 @@ class Namespace:
         return column
 
 
-def _learned(name: str, fields: dict[str, Field], vector: Vector) -> Field:
+def _learned(name: str, fields: Mapping[str, Field], vector: Vector) -> Field:
     """The field, which has the dimension of its first vector."""
     field = fields.get(name)
     if field is None:
@@ -135,12 +169,9 @@ def _learned(name: str, fields: dict[str, Field], vector: Vector) -> Field:
 
 
 def _size(record: Record) -> int:
-    size = _OVERHEAD + len(record.document or "") + len(record.uri or "")
-    for vector in record.vectors.values():
-        size += vector.indices.nbytes + vector.values.nbytes if isinstance(vector, Sparse) else vector.nbytes
-    if record.metadata:
-        try:
-            size += len(orjson.dumps(record.metadata))
-        except (TypeError, ValueError) as error:
-            raise StoreError(f"the metadata of {record.id!r} is not JSON: {error}") from error
-    return size
+    """Raises StoreError for what is not JSON."""
+    try:
+        told = orjson.dumps([record.id, record.metadata, record.document, record.uri])
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"the metadata of {record.id!r} is not JSON: {error}") from error
+    return _OVERHEAD + len(told) + sum(vector.nbytes for vector in record.vectors.values())

@@ -61,6 +61,10 @@ class Sparse:
     indices: Indices
     values: Floats
 
+    @property
+    def nbytes(self) -> int:
+        return self.indices.nbytes + self.values.nbytes
+
 
 Vector = Floats | Sparse
 """Of one dimension: dense. Of two: several, each a row."""

@@ -1,0 +1,7 @@
+"""Pinecone's API as pure values: what its clients send, read and checked, and what they are answered.
+
+Sources: the types of the official SDK (pinecone 10.2), Pinecone's published OpenAPI documents (2025-04 to 2026-07), and
+wire-vector §1. `versions` and `errors` are used throughout; `reading` reads JSON values; `filters` and `text` say what
+matches; `indexes` and `snapshots` are the control plane, `vectors`, `namespaces`, `records` and `documents` the data
+plane, `inference` the models.
+"""
