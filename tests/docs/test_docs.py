@@ -410,6 +410,14 @@ def check_bedrock_families() -> None:
     check("bedrock-families", bedrock_families.FAMILIES)
 
 
+def check_rerank_routes() -> None:
+    check("rerank-routes", routes_of("rerank"))
+
+
+def check_moderation_routes() -> None:
+    check("moderation-routes", routes_of("moderation"))
+
+
 def check_gemini_routes() -> None:
     in_every_version("gemini-routes", "gemini")
 
