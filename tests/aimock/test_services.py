@@ -34,6 +34,8 @@ ASKED: Mapping[str, tuple[str, dict[str, Any]]] = {
     "crawl": ("/crawl", {"url": "https://weather.org"}),
     "map": ("/map", {"url": "https://weather.org"}),
     "research": ("/research", {"input": "The weather, why?"}),
+    "rerank": ("/v2/rerank", {"model": "m", "query": "Weather today", "documents": ["Sun", "Rain"]}),
+    "moderation": ("/v1/moderations", {"input": "Weather today"}),
 }
 
 
@@ -378,7 +380,8 @@ def test_a_config_has_fixtures_for_services(tmp_path: Path, section: Any) -> Non
 @pytest.mark.parametrize("name", SECTIONS)
 def test_true_is_nothing_found_and_false_is_nothing(tmp_path: Path, name: str) -> None:
     (fixture,) = configured(tmp_path, {name: True}).service_fixtures
-    assert (fixture.match.endpoint, fixture.response.raw) == (SECTIONS[name], {})
+    nothing = {"ranking": "empty"} if name == "rerank" else {}
+    assert (fixture.match.endpoint, fixture.response.raw) == (SECTIONS[name], nothing)
     assert configured(tmp_path, {name: False}).service_fixtures == ()
 
 
