@@ -19,6 +19,7 @@ from aimock_protocols.semantic import semantic_vector_of
 _MEAN_WORDS = 256
 """Words of a text of usual length."""
 
+
 def inferred(told: Inferred, form: str, size: int) -> Vector:
     """The vector of a text, or of an image or object by its JSON. `form`: `dense`, `multi` or `sparse`."""
     text = told.content if isinstance(told.content, str) else orjson.dumps(told.content).decode()
