@@ -55,8 +55,8 @@ def test_a_vector_as_it_came() -> None:
         ({"id": "a", "sparseValues": {"indices": [-1], "values": [1]}}, "between 0 and 4294967295"),
         ({"id": "a", "sparseValues": {"indices": [*range(2049)], "values": [1] * 2049}}, "at most 2048"),
         ({"id": "a", "metadata": []}, "metadata must be an object"),
-        ({"id": "a", "metadata": {"x": {"y": 10}}}, """got '{"y":10.0}' for field 'x'"""),
-        ({"id": "a", "metadata": {"x": ["a", 1]}}, """got '["a",1.0]' for field 'x'"""),
+        ({"id": "a", "metadata": {"x": {"y": 10}}}, """got '{"y":10}' for field 'x'"""),
+        ({"id": "a", "metadata": {"x": ["a", 1]}}, """got '["a",1]' for field 'x'"""),
         ({"id": "a", "metadata": {"x": {"long": "y" * 99}}}, """got '{"long":"yyyyyyy...' for field 'x'"""),
     ],
 )
@@ -154,7 +154,6 @@ def test_records_a_line() -> None:
         (b'{"t": "x"}', "either '_id' or 'id'"),
         (b'{"_id": "a", "id": "a", "t": "x"}', "either '_id' or 'id'"),
         (b'{"_id": "a", "t": " "}', "Missing or invalid field 't'"),
-        (b'{"_id": "a", "t": "x"}\n{"_id": "a", "t": "x"}', "unique"),
         (b"", "between 1 and 96"),
         (b" " * (vectors.MAX_BYTES + 1), "exceeds the limit"),
     ):

@@ -26,7 +26,7 @@ from aimock_protocols.pinecone.reading import (
     texts,
     within,
 )
-from aimock_protocols.pinecone.text import TEXT, words_of
+from aimock_protocols.pinecone.text import TEXT, tokens_of
 from aimock_protocols.pinecone.vectors import (
     MAX_BATCH,
     MAX_BYTES,
@@ -375,7 +375,7 @@ def _words(clause: Mapping[str, Any], kind: str, searched: Sequence[str]) -> luc
     for name in names:
         if name not in searched:
             raise refusal(f"Field '{name}' is not declared with full_text_search")
-    words = words_of(query)
+    words = dict.fromkeys(tokens_of(query))
     if not words:
         raise refusal("score_by.query must have at least one word")
     return lucene.Clauses(should=tuple(lucene.Phrase(tuple(dict.fromkeys(names)), (word,)) for word in words))

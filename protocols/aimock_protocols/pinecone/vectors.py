@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import attrs
 import orjson
 
+from aimock_protocols.json_bodies import dumped
 from aimock_protocols.pinecone.errors import refusal
 from aimock_protocols.pinecone.filters import Predicate, compiled
 from aimock_protocols.pinecone.namespaces import valid_namespace
@@ -129,7 +130,7 @@ def namespace_asked(query: Mapping[str, Sequence[str]]) -> str:
 
 
 def read_upsert(body: Any) -> Sequence[Vector]:
-    """Raises WireError for what Pinecone refuses of any index."""
+    """Of several with one id the last counts. Raises WireError for what Pinecone refuses of any index."""
     fields = fields_of(body)
     given = required(fields, "vectors", listed)
     if not 1 <= len(given) <= MAX_BATCH:
@@ -138,11 +139,6 @@ def read_upsert(body: Any) -> Sequence[Vector]:
     size = sum(map(_size, vectors))
     if size > MAX_BYTES:
         raise refusal(f"Error, message length too large: found {size} bytes, the limit is: {MAX_BYTES} bytes", 413)
-    seen: set[str] = set()
-    for vector in vectors:
-        if vector.id in seen:
-            raise refusal(f"Duplicate vector ID {vector.id!r} in upsert request")
-        seen.add(vector.id)
     return vectors
 
 
@@ -340,17 +336,8 @@ def check_metadata(key: str, value: Any) -> None:
 
 
 def _abridged(value: Any) -> str:
-    """JSON of which all numbers are floats, as gRPC has them, cut to what is shown of it."""
-    written = orjson.dumps(_with_floats(value))
+    written = dumped(value, otherwise=b"...")
     return written.decode() if len(written) <= _SHOWN_BYTES else written[:_SHOWN_BYTES].decode(errors="ignore") + "..."
-
-
-def _with_floats(value: Any) -> Any:
-    if type(value) is dict:
-        return {key: _with_floats(each) for key, each in value.items()}
-    if type(value) is list:
-        return [_with_floats(each) for each in value]
-    return float(value) if type(value) is int else value
 
 
 def valid_id(value: Any, what: str) -> str:

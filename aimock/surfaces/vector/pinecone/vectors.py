@@ -25,7 +25,7 @@ from aimock_protocols.pinecone.pages import Page, page
 from aimock_protocols.pinecone.reading import fields_of, member, text
 from aimock_protocols.pinecone.versions import version_of
 
-_READ_COST = 1e-8
+READ_COST = 1e-8
 """Seconds that it takes to read a byte of vectors in JSON, about."""
 _FETCHED_A_UNIT = 10
 """Records that are fetched for one read unit."""
@@ -45,7 +45,7 @@ def _upsert(call: Call) -> Answer:
         place.put([attrs.evolve(each, id=place.key(str(each.id))) for each in records])
         return call.reply(200, {"upsertedCount": len(records)})
 
-    return call.computed(len(call.exchange.request.body) * _READ_COST, read, then)
+    return call.computed(len(call.exchange.request.body) * READ_COST, read, then)
 
 
 def _query(call: Call) -> Answer:
