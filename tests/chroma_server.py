@@ -25,9 +25,9 @@ SECONDS = 30
 """In which the real server starts."""
 
 
-def chroma_mock(**options: Any) -> ServiceMock[VectorService]:
+def chroma_mock(store: Store | None = None, **options: Any) -> ServiceMock[VectorService]:
     """A mock that speaks Chroma alone. `options`: those of its server."""
-    return ServiceMock(VectorService(Store(), [Chroma()], allow_reset=True), **options)
+    return ServiceMock(VectorService(Store() if store is None else store, [Chroma()], allow_reset=True), **options)
 
 
 @contextlib.contextmanager

@@ -54,6 +54,7 @@ from aimock.fixtures.findings import CHAOS_KEYS, PROFILE_KEYS
 from aimock.fixtures.options import PROFILES, StreamingProfile
 from aimock.fixtures.recording import RECORDING_KEYS
 from aimock.fixtures.selection import select
+from aimock.flags import CHAOS_FLAGS, parser_of
 from aimock.metrics import Metrics
 from aimock.net.limits import Limits
 from aimock.pytest_plugin import environment
@@ -474,7 +475,7 @@ def check_chaos_keys() -> None:
     headers = [each for row in TABLES["chaos-keys"] for each in code(row[1]) if each.startswith("x-")]
     assert headers == list(steering._CHAOS)
     flags = [flag for row in TABLES["chaos-keys"] for flag in code(row[2])]
-    assert flags == [f"--chaos-{kind}" for kind in (*cli.CHAOS_FLAGS, "fault", "websocket")]
+    assert flags == [f"--chaos-{kind}" for kind in (*CHAOS_FLAGS, "fault", "websocket")]
 
 
 def check_faults() -> None:
@@ -521,7 +522,7 @@ def check_journal_filters() -> None:
 
 
 def check_flags() -> None:
-    actions = [action for action in cli._serve_parser()._actions if action.help != argparse.SUPPRESS]
+    actions = [action for action in parser_of()._actions if action.help != argparse.SUPPRESS]
     documented = [each.partition(" ")[0] for each in firsts("flags")]
     assert documented == [option for action in actions for option in action.option_strings]
 

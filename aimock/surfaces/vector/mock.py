@@ -40,8 +40,7 @@ class VectorMock(ServiceMock[VectorService]):
     ) -> None:
         """`file`: where the store is kept from one run to the next (sqlite). `dialects`: the APIs that are answered;
         None is all. `limits`: as in a config file. `allow_reset`: whether Chroma's clients may empty all that they
-        see. `options`: those of `AIMock`, for a server of its own. Raises
-        ValueError."""
+        see. `options`: those of `AIMock`, for a server of its own. Raises ValueError."""
         section = {"file": file and str(file), "dialects": dialects, "limits": limits, "allowReset": allow_reset}
         super().__init__(from_config(section, Path()), **options)
 

@@ -12,6 +12,7 @@ import attrs
 
 from aimock import reading
 from aimock.reading import Check, Fields, Keys, inside, keyed, members, reads, unlike, wrong
+from aimock.surfaces.vector.dialects import CLASSES as DIALECTS
 from aimock.surfaces.vector.script import Failure, Script
 from aimock.surfaces.vector.store import Collection, Field, Form, Measure, Record, Store, StoreError
 from aimock.surfaces.vector.written import (
@@ -22,8 +23,6 @@ from aimock.surfaces.vector.written import (
     query_results,
     read_record,
 )
-
-DIALECTS = ("pinecone", "qdrant", "chroma")
 
 METRICS: Mapping[str, Measure] = {
     "cosine": Measure.COSINE,
@@ -273,8 +272,9 @@ def read_section(value: Any, directory: Path | None, *, is_start: bool = True) -
     """Paths are relative to the directory; without one, no file is read. What the store and the dialects are can be
     told at the start only. Raises ValueError."""
     told = keyed(value, "", _SECTION)
-    for key in told.keys() - {"collections"} if not is_start else ():
-        raise wrong(key, "can be told at the start only")
+    late = None if is_start else next((key for key in told if key != "collections"), None)
+    if late is not None:
+        raise wrong(late, "can be told at the start only")
     store = dict(told.get("limits", {}))
     if "file" in told:
         store["file"] = (directory or Path()) / told["file"]

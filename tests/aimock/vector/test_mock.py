@@ -87,6 +87,7 @@ def test_threads_may_change_it_at_once(mock: VectorMock, ask: Ask) -> None:
     assert len(docs) == 82
 
 
+@pytest.mark.usefixtures("plain")
 def test_it_is_part_of_a_suite() -> None:
     with create_mock_suite(vector={"collections": [{"name": "docs", "vectors": RECORDS}]}) as suite:
         assert suite.vector is not None
@@ -97,6 +98,7 @@ def test_it_is_part_of_a_suite() -> None:
         assert httpx.get(f"{suite.url}/vector/of/docs").status_code == 404
 
 
+@pytest.mark.usefixtures("plain")
 def test_it_is_mounted_where_one_wants() -> None:
     with AIMock() as server:
         mock = VectorMock()
@@ -131,6 +133,18 @@ def test_chaos_comes_before_what_was_told(mock: VectorMock) -> None:
     url = f"{mock.url}/of/docs"
     statuses = [httpx.get(url, headers=headers).status_code for headers in ({"x-aimock-fault": "overloaded"}, {}, {})]
     assert statuses == [529, 503, 200]
+
+
+def test_paths_are_counted_by_what_says_most_of_them() -> None:
+    with VectorMock(metrics=True) as mock:
+        mock.upsert("docs", RECORDS)
+        for path in ("/collections/docs/points/search", "/chroma/api/v1/collections/docs/query"):
+            httpx.post(mock.url + path, json={"vector": [1, 0], "limit": 1, "query_embeddings": [[1, 0]]})
+        assert mock._server is not None
+        told = httpx.get(f"{mock._server.url}/metrics").text
+    assert 'path="/vector/collections/{collection}/points/search"' in told
+    assert 'path="/vector/chroma/api/v1/collections/{collection}/query"' in told
+    assert 'aimock_vector_requests_total{operation="query",provider="chromadb"} 1' in told
 
 
 # -- the control API ------------------------------------------------------------------------------------------------

@@ -237,6 +237,14 @@ def test_told_failures_come_first(mock: VectorMock, ask: Callable[..., httpx.Res
     assert again.status_code == 200
 
 
+def test_told_failures_come_before_large_bodies_are_read(mock: VectorMock, ask: Callable[..., httpx.Response]) -> None:
+    mock.add_collection("docs", dimension=1000, error={"op": "upsert", "status": 418, "body": {"any": "thing"}})
+    body = {"vectors": [{"id": str(number), "values": [0.5] * 1000} for number in range(60)], "namespace": "docs"}
+    for path in ("/i/docs/vectors/upsert", "/vectors/upsert"):
+        failed = ask("POST", path, body)
+        assert (failed.status_code, failed.json()) == (418, {"any": "thing"})
+
+
 # -- what is noted -----------------------------------------------------------------------------------------------------
 
 

@@ -151,6 +151,7 @@ def test_a_failure_without_times_stays_until_it_is_taken_away(mock: VectorMock, 
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("plain")
 async def test_answers_are_late_if_that_was_told(memory: Callable[..., Any], autojump_clock: Any) -> None:
     server = memory(replay_speed=2)
     await trio.testing.wait_all_tasks_blocked()
@@ -167,6 +168,7 @@ async def test_answers_are_late_if_that_was_told(memory: Callable[..., Any], aut
     assert await seconds("docs") == pytest.approx(0)
 
 
+@pytest.mark.usefixtures("plain")
 async def test_a_client_that_leaves_a_late_answer_is_noted(memory: Callable[..., Any], autojump_clock: Any) -> None:
     server = memory()
     await trio.testing.wait_all_tasks_blocked()

@@ -70,6 +70,7 @@ _ROUTES = (
 
 class Chroma(Dialect):
     name: ClassVar[str] = NAME
+    provider: ClassVar[str] = "chromadb"
 
     routes = _ROUTES
 

@@ -22,7 +22,8 @@ class Patterns:
     """Those of one call."""
 
     is_used: bool = False
-    _left: float = SECONDS
+    left: float = SECONDS
+    """Seconds that searches may still take."""
 
     def searcher(self, source: str) -> Callable[[str], bool]:
         """Raises WireError if the pattern is none; what it gives raises it if time is up."""
@@ -39,10 +40,10 @@ class Patterns:
         def found(text: str) -> bool:
             begun = time.perf_counter()
             try:
-                return compiled.search(text, timeout=self._left, concurrent=True) is not None
+                return compiled.search(text, timeout=self.left, concurrent=True) is not None
             except TimeoutError:
                 raise failed(f"The regular expression {source} took more than {SECONDS:g} s") from None
             finally:
-                self._left = max(0.001, self._left - (time.perf_counter() - begun))
+                self.left = max(0.001, self.left - (time.perf_counter() - begun))
 
         return found

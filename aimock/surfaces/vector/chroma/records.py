@@ -18,6 +18,8 @@ from aimock.surfaces.vector.chroma.patterns import Patterns
 from aimock.surfaces.vector.script import Asked
 from aimock.surfaces.vector.store import (
     Collection,
+    Field,
+    Form,
     Full,
     Hit,
     Id,
@@ -25,7 +27,6 @@ from aimock.surfaces.vector.store import (
     Namespace,
     Record,
     Snapshot,
-    StoreError,
     VectorError,
     dense,
 )
@@ -85,7 +86,7 @@ def write(find: Callable[[Call], Collection], call: Call, writing: Writing) -> N
         namespace.put(_written(namespace, changes))
     except Full as error:
         raise over_quota(str(error)) from error
-    except StoreError as error:
+    except VectorError as error:
         raise refused(str(error)) from error
     _learn(collection, changes)
 
@@ -126,10 +127,18 @@ def _changed(record: Record, change: records.Change) -> Record:
 
 def _settle(collection: Collection, dimension: int | None) -> None:
     """The dimension of its vectors: even by an update of unknown records, or a batch that is refused for its sizes."""
-    field = collection.fields[FIELD]
+    field = _field(collection)
     if field.dimension != dimension:
         collection.fields[FIELD] = attrs.evolve(field, dimension=dimension)
         collection.changed()
+
+
+def _field(collection: Collection) -> Field:
+    """That of the embeddings. Raises WireError for collections that have others, which clients did not make."""
+    field = collection.fields.get(FIELD)
+    if field is None or field.form is not Form.DENSE:
+        raise refused(f"Collection [{collection.name}] has no embeddings")
+    return field
 
 
 def _learn(collection: Collection, changes: Sequence[records.Change]) -> None:
@@ -200,7 +209,7 @@ def queried(call: Call, collection: Collection) -> Answer:
     sought = _sought(collection, asked.filters)
     records.check_dimensions(asked.embeddings, dimension_of(collection))
     told = [_scripted(call, collection, vector, asked) for vector in asked.embeddings]
-    field, snapshot = collection.fields[FIELD], sought.snapshot
+    field, snapshot = _field(collection), sought.snapshot
 
     def rows(vector: Sequence[float]) -> list[records.Row]:
         if field.dimension is None:  # nothing was ever written

@@ -78,13 +78,12 @@ class Place:
         self._learn_sparse()
         put(self.namespace, records)
 
-    def delete(self, ids: Iterable[Id]) -> int:
+    def delete(self, ids: Iterable[Id]) -> None:
         """The namespace stays, though it be empty."""
         namespace = self.namespace
-        gone = namespace.delete(ids)
+        namespace.delete(ids)
         if self.name and not len(namespace):
             keep_namespace(self.collection, self.name, None)
-        return gone
 
     def served_by(self, *kinds: Kind) -> Place:
         """Itself, if it is an index of these kinds. Raises WireError."""
