@@ -24,7 +24,7 @@ from aimock.surfaces.vector.store import (
     dense,
     sparse,
 )
-from aimock_protocols.canonical import WireResponse
+from aimock_protocols.canonical import WireError, WireResponse
 from aimock_protocols.pinecone.errors import not_found, refusal
 from aimock_protocols.pinecone.indexes import Index, Kind, VectorField, schema_of
 from aimock_protocols.pinecone.namespaces import stored
@@ -164,14 +164,20 @@ def created(call: Call, index: Index, kind: str = "index", scope: str = "") -> C
     return collection
 
 
-def copied(source: Collection, target: Collection) -> None:
-    """Puts into one collection what another holds. Raises WireError if there is no room."""
-    target.fields.update(source.fields)
-    for name, namespace in source.namespaces.items():
-        put(target.namespace(name), namespace)
+def copied(call: Call, source: Collection, index: Index, kind: str = "index", scope: str = "") -> Collection:
+    """The same with all that another collection holds. Raises WireError if there is no room: then none was made."""
+    made = created(call, index, kind, scope)
+    made.fields.update(source.fields)
+    try:
+        for name, namespace in source.namespaces.items():
+            put(made.namespace(name), namespace)
+    except WireError:
+        call.store.drop(made)
+        raise
     if NAMESPACES in source.metadata:
-        target.metadata[NAMESPACES] = source.metadata[NAMESPACES]
-    target.changed()
+        made.metadata[NAMESPACES] = source.metadata[NAMESPACES]
+    made.changed()
+    return made
 
 
 def _field(field: VectorField) -> Field:
