@@ -25,7 +25,7 @@ from aimock_protocols.pinecone.reading import (
     text,
     within,
 )
-from aimock_protocols.pinecone.vectors import MAX_DIMENSION
+from aimock_protocols.pinecone.values import MAX_DIMENSION
 
 _METRICS = ("cosine", "euclidean", "dotproduct")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,43}[a-z0-9])?")

@@ -28,7 +28,7 @@ from aimock_protocols.canonical import WireError, WireResponse
 from aimock_protocols.pinecone.errors import not_found, refusal
 from aimock_protocols.pinecone.indexes import Index, Kind, VectorField, schema_of
 from aimock_protocols.pinecone.namespaces import stored
-from aimock_protocols.pinecone.vectors import SparseValues
+from aimock_protocols.pinecone.values import SparseValues
 
 DIALECT = "pinecone"
 SETTINGS = "pinecone"
