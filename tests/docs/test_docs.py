@@ -64,6 +64,7 @@ from aimock.record.config import record_schema
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock.surfaces.vector import section as vector_section
 from aimock.surfaces.vector import written as vector_written
+from aimock.surfaces.vector.qdrant import Qdrant
 from aimock_protocols.bedrock_invoke import families as bedrock_families
 from aimock_protocols.gemini_interactions.platform import CODES
 from aimock_protocols.openai_compatible import PROVIDERS
@@ -410,6 +411,14 @@ def check_bedrock_families() -> None:
     check("bedrock-families", bedrock_families.FAMILIES)
 
 
+def check_rerank_routes() -> None:
+    check("rerank-routes", routes_of("rerank"))
+
+
+def check_moderation_routes() -> None:
+    check("moderation-routes", routes_of("moderation"))
+
+
 def check_gemini_routes() -> None:
     in_every_version("gemini-routes", "gemini")
 
@@ -511,6 +520,10 @@ def check_vector_keys() -> None:
 
 def check_vector_collection_keys() -> None:
     check("vector-collection-keys", vector_section.COLLECTION)
+
+
+def check_qdrant_routes() -> None:
+    check("qdrant-routes", [f"{route.method} {route.template}" for route in Qdrant.routes])
 
 
 def check_vector_record_keys() -> None:

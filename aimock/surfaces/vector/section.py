@@ -196,8 +196,8 @@ def _put(
     told, added = definition.told, 0
     try:
         if collection is None:
-            own_id = uuid.uuid5(_IDS, "/".join([told["name"], *sorted(definition.seen_by)]))
-            collection = Collection(told["name"], id=str(own_id), dialects=definition.seen_by, fields=fields)
+            own_id = _new_id(store, definition)
+            collection = Collection(told["name"], id=own_id, dialects=definition.seen_by, fields=fields)
             store.create(collection)
             added += 1
         for namespace, group in itertools.groupby(records, key=lambda each: each[0]):
@@ -211,6 +211,14 @@ def _put(
     except StoreError as error:
         raise wrong(definition.place, str(error)) from None
     return added + _tell(collection, told)
+
+
+def _new_id(store: Store, definition: Definition) -> str:
+    """One that follows from the name, unless a collection that is called otherwise by now has it."""
+    taken = {each.id for each in store}
+    named = "/".join([definition.told["name"], *sorted(definition.seen_by)])
+    ids = (str(uuid.uuid5(_IDS, f"{named}/{number}")) for number in itertools.count())
+    return next(each for each in ids if each not in taken)
 
 
 def _tell(collection: Collection, told: Mapping[str, Any]) -> int:

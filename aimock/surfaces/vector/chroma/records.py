@@ -39,6 +39,8 @@ _PATTERN_COST = 1.0
 """Seconds that a search by a pattern is taken for: as long as it may keep no stream waiting."""
 _ROW_COST, _NUMBER_COST = 1e-6, 5e-8
 """Seconds for a record in an answer, and for each number in it."""
+_DIGITS = 20
+"""Of the largest number that an id is anywhere."""
 
 
 class Writing(enum.Enum):
@@ -299,6 +301,6 @@ def _answer_cost(snapshot: Snapshot, rows: int, include: Sequence[str]) -> float
 
 def _kept_id(namespace: Namespace, id: str) -> Id:
     """The id as the namespace has it: those of collections for all dialects may be numbers, which texts are here."""
-    if id not in namespace and id.isdecimal() and int(id) in namespace:
+    if id not in namespace and id.isascii() and id.isdecimal() and len(id) <= _DIGITS and int(id) in namespace:
         return int(id)
     return id
