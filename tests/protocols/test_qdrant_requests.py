@@ -294,6 +294,7 @@ def test_formulas(expression: Any, expected: float) -> None:
         ({"exp": 1000}, "non-finite"),
         ({"pow": {"base": -1, "exponent": 0.5}}, "non-finite"),
         ({"pow": {"base": 10, "exponent": 999}}, "non-finite"),
+        ({"pow": {"base": 10, "exponent": 39}}, "as f32 produced a non-finite"),
         ({"max": []}, "needs at least one operand"),
         ({"datetime_key": "s"}, "Expected datetime for s"),
         ({"datetime": "soon"}, "date/time format"),

@@ -19,6 +19,9 @@ from aimock_protocols.qdrant.moments import microseconds_of
 from aimock_protocols.qdrant.paths import Path, items, parsed, path
 from aimock_protocols.qdrant.reading import Fields, listed, number, struct, text
 
+_GREATEST = 3.4028234663852886e38
+"""As a float of 32 bits."""
+
 
 @attrs.frozen
 class Given:
@@ -42,7 +45,8 @@ class Formula:
 
     def score(self, point: Point, scores: Sequence[Mapping[PointId, float]]) -> float:
         """Raises WireError if it is no finite number."""
-        return _finite(self.expression(Given(point, scores, self.defaults)), "formula")
+        score = self.expression(Given(point, scores, self.defaults))
+        return _finite(score if abs(score) <= _GREATEST else math.inf, f"{score} as f32")
 
 
 def formula(filters: Filters, fields: Fields) -> Formula:
