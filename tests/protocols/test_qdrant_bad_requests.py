@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from aimock_protocols.canonical import ErrorReply, WireError
 from aimock_protocols.qdrant import asking, collections, older, operations
-from aimock_protocols.qdrant.filters import FILTERS
+from aimock_protocols.qdrant.filters import Filters
 from aimock_protocols.qdrant.reading import Fields
+
+FILTERS = Filters({})
+"""Of a collection without text indexes."""
 
 FILTER = {
     "must": [
