@@ -197,7 +197,7 @@ def _alias_action(value: Any, place: str) -> AliasAction:
     fields = Fields(value, place)
     for kind, names in _ALIAS_ACTIONS.items():
         if f"{kind}_alias" in fields:
-            told = Fields(fields.value[f"{kind}_alias"], fields.place(f"{kind}_alias"))
+            told = fields.within(f"{kind}_alias")
             return AliasAction(kind, *(told.need(name, text) for name in names))
     raise malformed(f"{place}: data did not match any variant of untagged enum AliasOperations: {shown(value)}")
 

@@ -182,6 +182,10 @@ class Fields:
             raise malformed(f"{self.place(name)}: missing field `{name}`")
         return read(found, self.place(name))
 
+    def within(self, name: str) -> Fields:
+        """The object in a field. Raises WireError where there is none."""
+        return Fields(self.need(name, struct), self.place(name))
+
     def only(self, names: Sequence[str]) -> None:
         """Raises WireError for fields of any other name."""
         for name in self.value:
