@@ -10,11 +10,12 @@ import functools
 import importlib
 import logging
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
+from aimock import probes
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
 from aimock.net.exchange import Answer, Handler, Head, Headers, Refusal, Request, Task, Whole
@@ -50,6 +51,8 @@ class Target(NamedTuple):
     """Whether the exchange belongs to a test: then its randomness is counted under the test id."""
     service: str | None = None
     """What the journal calls the service that it is a part of, if it is one's."""
+    protocol: str | None = None
+    """That of a model's API, by its name in the registry."""
 
 
 class _Claim(NamedTuple):
@@ -78,9 +81,9 @@ class App:
         """Headers and query keys by which clients are known: how their values begin, and whose claim that is."""
         self._templates: list[str] = []
         for method, path, target in (
-            ("GET", "/", Target(_root, _refuse)),
-            ("GET", "/health", Target(_health, _refuse)),
-            ("GET", "/ready", Target(_ready, _refuse)),
+            ("GET", "/", Target(probes.root, _refuse)),
+            ("GET", "/health", Target(probes.health, _refuse)),
+            ("GET", "/ready", Target(probes.ready, _refuse)),
             ("GET", "/v1/_requests", Target(_deferred("aimock.control", "list_requests"), _refuse)),
             ("DELETE", "/v1/_requests", Target(_deferred("aimock.control", "clear_requests"), _refuse)),
         ):
@@ -109,7 +112,7 @@ class App:
         ) -> list[tuple[str, str, Callable[[], Target]]]:
             """Side routes come first: theirs are the special cases of what a chat route's template takes in."""
             beside = [
-                (method, template, functools.partial(_side_target, sides, function))
+                (method, template, functools.partial(_side_target, registered, sides, function))
                 for method, template, function in side_routes
             ]
             return beside + [(*route, chat) for route in routes]
@@ -153,11 +156,23 @@ class App:
         if plan is None or plan.edition is not self._state.mounts.edition:
             plan = self._plan(request.head)
         exchange = Exchange(request, plan, self._state)
+        offered = self._state.settings.providers
         try:
-            answer = plan.answer(exchange)
+            answer = plan.answer(exchange) if offered is None else self._offered(exchange, offered)
         except Exception as error:
             return _failed(exchange, error)
         return Task(functools.partial(_guarded, answer, exchange)) if isinstance(answer, Task) else answer
+
+    def _offered(self, exchange: Exchange, offered: Container[str]) -> Answer:
+        """The answer of a server that has some providers' APIs only."""
+        plan, head = exchange.plan, exchange.head
+        if plan.protocol is not None:
+            from aimock.providers import owner_of  # most servers have all
+
+            owner = owner_of(plan.protocol, head)
+            if owner not in offered:
+                return self._no_route(self._claim(head), exchange, withheld=owner)
+        return plan.answer(exchange)
 
     def refuse(self, head: Head | None, refusal: Refusal) -> Whole:
         """The answer to a request that net could not read."""
@@ -208,7 +223,17 @@ class App:
             label = located.label
         else:
             label = resolved.label if resolved is not None else self._label(head.path)
-        plan = Plan(target.answer, target.refuse, params, steering, scope, label, mounts.edition, target.service)
+        plan = Plan(
+            target.answer,
+            target.refuse,
+            params,
+            steering,
+            scope,
+            label,
+            mounts.edition,
+            target.service,
+            target.protocol if target.service is None else None,
+        )
         head.memo = plan
         return plan
 
@@ -238,15 +263,15 @@ class App:
             return path if path in PATHS else _UNKNOWN_CONTROL_PATH
         return self._router.label(path) or _UNKNOWN_PATH
 
-    def _no_route(self, claim: _Claim | None, exchange: Exchange) -> Whole:
+    def _no_route(self, claim: _Claim | None, exchange: Exchange, withheld: str | None = None) -> Whole:
         """404, or 405 if only the method is wrong: in the words of the API that the client is known to speak, else in
-        OpenAI's where the path looks like OpenAI's."""
+        OpenAI's where the path looks like OpenAI's. `withheld`: the provider who has the path, but not here."""
         method, path = exchange.head.method, exchange.head.path
         routers = [self._router] if claim is None else [self._router, claim.router]
-        if asks_for_websocket(exchange.head):
-            routers = []  # no method would do: nobody speaks WebSocket here
+        if withheld is not None or asks_for_websocket(exchange.head):
+            routers = []  # no method would do
         allowed = frozenset(method for router in routers for method in router.methods(path))
-        nearest = self._nearest(path)
+        nearest = self._nearest(path) if withheld is None else {"hint": f"llm.providers does not name {withheld}"}
         headers: Headers = (("allow", ", ".join(sorted(allowed))),) if allowed else ()
         exchange.unexpected(f"{method} is not allowed" if allowed else nearest.get("hint", "no route has this path"))
         if claim is not None:
@@ -314,14 +339,14 @@ def _chat_target(registered: Registered) -> Target:
         from aimock.surfaces.shared import SharedSurface
 
         surface = SharedSurface(among)
-    return Target(surface.answer, surface.refuse, scoped=True, service=registered.service)
+    return Target(surface.answer, surface.refuse, scoped=True, service=registered.service, protocol=registered.name)
 
 
 def _socket_target(registered: Registered) -> Target:
     from aimock.surfaces.sockets import SocketSurface
 
     surface = SocketSurface(registered.load_socket())
-    return Target(surface.answer, surface.refuse, scoped=True)
+    return Target(surface.answer, surface.refuse, scoped=True, protocol=registered.name)
 
 
 def _side_surface(registered: Registered) -> SideSurface:
@@ -330,33 +355,18 @@ def _side_surface(registered: Registered) -> SideSurface:
     return SideSurface(registered.load())
 
 
-def _side_target(sides: Callable[[], SideSurface], function: str) -> Target:
+def _side_target(registered: Registered, sides: Callable[[], SideSurface], function: str) -> Target:
     surface = sides()
 
     def refuse(exchange: Exchange, status: int, message: str) -> Whole:
         return surface.refuse(exchange, ErrorReply(message, "invalid_request_error", status=status))
 
-    return Target(lambda exchange: surface.answer(exchange, function), refuse)
-
-
-def _root(exchange: Exchange) -> Whole:
-    """Clients look here whether anybody is there."""
-    return Whole(
-        200, (("content-type", "text/plain; charset=utf-8"), *CORS), b"aimock is running", exchange.fresh_headers
+    return Target(
+        lambda exchange: surface.answer(exchange, function),
+        refuse,
+        service=registered.service,
+        protocol=registered.name,
     )
-
-
-def _health(exchange: Exchange) -> Whole:
-    mounts = exchange.state.mounts
-    if not len(mounts):
-        return exchange.json(200, {"status": "ok"})
-    services = {"llm": {"status": "ok", "fixtures": len(exchange.state.book)}}
-    services |= {path.lstrip("/"): service.health() for path, service in mounts}
-    return exchange.json(200, {"status": "ok", "services": services})
-
-
-def _ready(exchange: Exchange) -> Whole:
-    return exchange.json(200, {"status": "ready"})
 
 
 def _refuse(exchange: Exchange, status: int, message: str) -> Whole:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import sniffio
 import trio
 
-from aimock import cli, logs
+from aimock import chosen, logs
 from aimock.app import App
 from aimock.config import ConfigError, Failure
 from aimock.net.asgi import Application, Receive, Scope, Send
@@ -98,7 +98,7 @@ def app_of(state: State, limits: Limits | None, live: Callable[[], Awaitable[Non
 
 
 async def _build(options: Sequence[str]) -> Built:
-    choice = cli.choose(options)
+    choice = chosen.choose(options)
     logs.show(choice.log_level or "info")
     from aimock import sources, startup
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aimock.config_keys import api_keys, chaos, profile, quota, record
+from aimock.config_keys import api_keys, chaos, profile, providers, quota, record
 from aimock.config_keys import tls as checked_tls
 from aimock.reading import Read
 from aimock.tls import TLS
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _CHECKS: dict[str, Read] = {
     "streaming_profile": profile,
     "chaos": chaos,
+    "providers": providers,
     "quota": quota,
     "tls": checked_tls,
     "record": record,

@@ -1,21 +1,23 @@
 """The config file: every key is honoured or refused, with its path and the nearest key that exists.
 
-Relative paths in it are taken from the working directory, and where nothing lies there, from the file's own.
+It is JSON, or TOML if its name ends so. Keys that begin with an underscore are comments. A path may stand in place of
+an object or an array (`documents`); relative ones are taken from the working directory, and where nothing lies there,
+from the file's own.
 """
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from aimock.config_keys import KEYS
+from aimock.documents import Filling, located, read_document
 from aimock.mounts import SERVICES, from_config
-from aimock.reading import Read, placed, unknown, wrong
+from aimock.reading import Read, inside, schema_of, unknown, wrong
 
 if TYPE_CHECKING:  # flags are judged before any of these is imported
     from aimock.fixtures import Chaos, Fixture, StreamingProfile
@@ -50,6 +52,8 @@ class Config:
     seed: int | None = None
     frozen_time: float | None = None
     fixtures: tuple[str, ...] | None = None
+    providers: frozenset[str] | None = None
+    """Those whose APIs are answered; None: all."""
     latency: float | None = None
     streaming_profile: StreamingProfile | None = None
     chaos: Chaos | None = None
@@ -98,80 +102,76 @@ class Config:
         return time.time if now is None else lambda: now
 
 
-NOT_YET = frozenset({"mcp", "a2a", "agui", "vector"} - set(SERVICES))
-"""Keys of the reference that this version does not honour, and therefore refuses."""
-
-
 def load_config(path: Path) -> Config:
     """Raises ConfigError, naming the file and the key."""
-    import orjson  # a start without a config file does without it for now
-
     try:
-        content = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path.absolute()}: {error.strerror}") from error
-    except orjson.JSONDecodeError as error:
-        raise ConfigError(f"{path.absolute()}: not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path.absolute()}: expected a JSON object")
-    try:
-        return _config(content, path.parent)
+        content = read_document(path)
     except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{path.absolute()}: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path.absolute()}: expected an object")
+    filling = Filling(path.parent)
+    try:
+        return _config(content, path.parent, filling)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {filling.explained(error)}") from error
 
 
-def _config(content: dict[str, Any], directory: Path) -> Config:
+def _config(content: dict[str, Any], directory: Path, filling: Filling) -> Config:
     """Raises ValueError that begins with the key."""
     values: dict[str, Any] = {}
-    content.pop("$schema", None)  # what editors go by
     services: list[tuple[str, Mounted]] = []
     scripted: list[Fixture] = []
-    for key, value in _flattened(content).items():
+    for key, value in _flattened(content, filling):
         if key in SERVICES:
             services += from_config(key, value, directory)
             continue
         attribute, read = _known(key)
         if attribute == "service_fixtures":
-            scripted += placed(functools.partial(_scripted, key, directory), value, key)
+            scripted += _scripted(key, value, filling)
         else:
-            values[attribute] = read(value, key)
+            values[attribute] = read(filling.fill(value, schema_of(read), key), key)
     if "fixtures" in values:
-        values["fixtures"] = tuple(_located(source, directory) for source in values["fixtures"])
+        values["fixtures"] = tuple(_source(each, directory) for each in values["fixtures"])
     if "tls" in values:
-        values["tls"] = values["tls"].located(lambda file: _located(file, directory))
+        values["tls"] = values["tls"].located(lambda file: str(located(file, directory)))
     return Config(**values, services=tuple(services), service_fixtures=tuple(scripted))
 
 
-def _scripted(key: str, directory: Path, value: Any) -> list[Fixture]:
-    from aimock.fixtures.services import section_fixtures  # few config files have any
+def _scripted(key: str, value: Any, filling: Filling) -> list[Fixture]:
+    from aimock.fixtures.services import RERANK_SCHEMA, section_fixtures  # few config files have any
 
-    return section_fixtures(key.partition(".")[2], value, directory)
+    return section_fixtures(key.partition(".")[2], filling.fill(value, RERANK_SCHEMA, key), key)
 
 
-def _flattened(content: dict[str, Any], section: str = "") -> dict[str, Any]:
-    """Keys of the sections joined to their section by a dot; sections are those that have keys in the table."""
-    flat: dict[str, Any] = {}
+def _flattened(content: Mapping[str, Any], filling: Filling, section: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by their keys, with those of their sections before them; what is no comment, nor tells editors the
+    schema."""
     for key, value in content.items():
-        place = section + key
-        if isinstance(value, dict) and any(known.startswith(f"{place}.") for known in KEYS):
-            flat |= _flattened(value, f"{place}.")
+        place = inside(section, key)
+        if key.startswith("_") or place == "$schema":
+            continue
+        if not any(known.startswith(f"{place}.") for known in KEYS):
+            yield place, value
+            continue
+        if place != SECRET:
+            value = filling.fill(value, _SECTION, place)
+        if isinstance(value, dict):
+            yield from _flattened(value, filling, place)
         else:
-            flat[place] = value
-    return flat
+            raise wrong(place, "expected an object")  # and nothing of what is there: it may be a secret
+
+
+_SECTION = {"type": "object"}
+SECRET = "auth"
+"""The section in which no string is looked up as a path."""
 
 
 def _known(key: str) -> tuple[str, Read]:
     if key in KEYS:
         return KEYS[key]
-    if key in NOT_YET:
-        raise wrong(key, "this version does not support it")
-    if any(known.startswith(f"{key}.") for known in KEYS):
-        raise wrong(key, "expected an object")  # and nothing of what is there: it may be a secret
     raise unknown("", key, [*KEYS, *SERVICES])
 
 
-def _located(source: str, directory: Path) -> str:
-    if "://" in source:
-        return source
-    beside = directory / source
-    return str(beside) if not Path(source).exists() and beside.exists() else source
+def _source(name: str, directory: Path) -> str:
+    return name if "://" in name else str(located(name, directory))

@@ -75,7 +75,7 @@ def profile(value: Any, place: str) -> StreamingProfile:
     return checked.streaming_profile
 
 
-@reads({"$ref": "#/$defs/chaos"})
+@reads({"type": "object", "$ref": "#/$defs/chaos"})
 def chaos(value: Any, place: str) -> Chaos:
     """The server's chaos, an object as in a fixture."""
     from aimock.chaos import chaos_from_json
@@ -83,7 +83,7 @@ def chaos(value: Any, place: str) -> Chaos:
     return chaos_from_json(value, place)
 
 
-@reads({"$ref": "#/$defs/quota"})
+@reads({"type": "object", "$ref": "#/$defs/quota"})
 def quota(value: Any, place: str) -> Quota:
     """A quota: `{"requestsPerMinute": …, "tokensPerMinute": …, "per": "key"}`."""
     from aimock.quotas import quota_from_json
@@ -91,7 +91,15 @@ def quota(value: Any, place: str) -> Quota:
     return quota_from_json(value, place)
 
 
-@reads({"$ref": "#/$defs/record"})
+@reads({"$ref": "#/$defs/providers"})
+def providers(value: Any, place: str) -> frozenset[str]:
+    """The providers whose APIs are answered."""
+    from aimock.providers import read_offered  # most servers answer for all
+
+    return read_offered(value, place)
+
+
+@reads({"type": "object", "$ref": "#/$defs/record"})
 def record(value: Any, place: str) -> RecordConfig:
     """What recording is told."""
     from aimock.record.config import RecordConfig, record_config
@@ -99,7 +107,7 @@ def record(value: Any, place: str) -> RecordConfig:
     return value if isinstance(value, RecordConfig) else record_config(value, place)
 
 
-@reads({"$ref": "#/$defs/tls"})
+@reads({"type": "object", "$ref": "#/$defs/tls"})
 def tls(value: Any, place: str) -> TLS:
     """`{"cert": FILE, "key": FILE}` or `{"selfSigned": true, "caFile": FILE}`."""
     from aimock.tls import tls_from_json
@@ -116,7 +124,7 @@ def sources(value: Any, place: str) -> tuple[str, ...]:
     return tuple(paths)
 
 
-@reads({"type": "array", "items": filled.schema, "minItems": 1})
+@reads({"type": "array", "items": filled.schema, "minItems": 1, "writeOnly": True})
 def api_keys(value: Any, place: str) -> tuple[str, ...]:
     """API keys, without the blanks at their ends, as HTTP has them. What is wrong is said without showing any."""
     if not isinstance(value, list | tuple) or not value:
@@ -147,6 +155,7 @@ KEYS: Fields = {
     "seed": ("seed", integer),
     "frozenTime": ("frozen_time", moment),
     "llm.fixtures": ("fixtures", sources),
+    "llm.providers": ("providers", providers),
     "llm.latency": ("latency", number(0)),
     "llm.streamingProfile": ("streaming_profile", profile),
     "llm.chaos": ("chaos", chaos),

@@ -46,6 +46,8 @@ class Plan:
     """Of the mounts for which it holds."""
     service: str | None = None
     """The kind of service that the request is for, if it is for one."""
+    protocol: str | None = None
+    """That of a model's API, by its name in the registry, if the request is for one."""
 
 
 @attrs.define(eq=False)

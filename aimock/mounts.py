@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aimock.documents import Filling
 from aimock.reading import mapping, text, unlike
 
 if TYPE_CHECKING:
@@ -98,25 +99,32 @@ class Mounts:
 
 
 def from_config(name: str, value: Any, directory: Path) -> list[tuple[str, Mounted]]:
-    """The services of a config file's section, or of its sections if it is an array, with their paths. Paths to files
-    in it are relative to the directory. Raises ValueError that names the key and what was expected."""
+    """The services of a config file's section, or of its sections if it is an array, with their paths. The config file
+    is in the directory. Raises ValueError that names the key and what was expected."""
+    filling = Filling(directory)
+    value = filling.fill(value, config_schema(name), name)
     sections = value if isinstance(value, list) else [value]
     if not sections:
         raise unlike(name, "an object, or an array of one or more", value)
-    made = importlib.import_module(SERVICES[name].package).from_config
-    mounted = []
-    for index, section in enumerate(sections):
-        place = f"{name}[{index}]" if isinstance(value, list) else name
-        told = mapping(section, place)
-        path = text(told.pop("path", f"/{name}"), f"{place}.path")
-        try:
-            guard = _guard(told.pop("auth", None))
-            service = made(told, directory)
-        except ValueError as error:  # whose place is inside the section
-            raise ValueError(f"{place}.{error}") from error
-        service.guard = guard
-        mounted.append((path, service))
-    return mounted
+    try:
+        return [
+            _service(name, section, f"{name}[{index}]" if isinstance(value, list) else name, directory)
+            for index, section in enumerate(sections)
+        ]
+    except ValueError as error:
+        raise ValueError(filling.explained(error)) from error
+
+
+def _service(name: str, section: Any, place: str, directory: Path) -> tuple[str, Mounted]:
+    told = mapping(section, place)
+    path = text(told.pop("path", f"/{name}"), f"{place}.path")
+    try:
+        guard = _guard(told.pop("auth", None))
+        service: Mounted = importlib.import_module(SERVICES[name].package).from_config(told, directory)
+    except ValueError as error:  # whose place is inside the section
+        raise ValueError(f"{place}.{error}") from error
+    service.guard = guard
+    return path, service
 
 
 def _guard(value: Any) -> Guard | None:

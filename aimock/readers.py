@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
+from aimock import config_keys
 from aimock.config import Failure
-from aimock.config_keys import moment
 from aimock.reading import Check
 
 T = TypeVar("T")
@@ -40,7 +40,12 @@ def named(names: Sequence[str]) -> Callable[[str], str]:
 
 def time(given: str) -> float:
     """For a time, as the config file may have it."""
-    return _checked(moment, float(given) if given.replace(".", "", 1).isdecimal() else given)
+    return _checked(config_keys.moment, float(given) if given.replace(".", "", 1).isdecimal() else given)
+
+
+def providers(given: str) -> frozenset[str]:
+    """For names of providers with commas between them."""
+    return _checked(config_keys.providers, given.split(","))
 
 
 def whole(check: Check[int]) -> Callable[[str], int]:

@@ -114,10 +114,10 @@ class Router(Generic[T]):
         )
 
     def label(self, path: str) -> str | None:
-        """What metrics call the path, whatever the method; None if it is unknown."""
-        return next(
-            (_label(known.template) for each in self._looked_up(path) for known, _ in self._with_path(each)), None
-        )
+        """What metrics call the path, whatever the method: of several templates that one which says most of it. None if
+        it is unknown."""
+        templates = [known.template for each in self._looked_up(path) for known, _ in self._with_path(each)]
+        return _label(min(templates, key=lambda template: template.count("{"))) if templates else None
 
     def _with_path(self, path: str) -> Iterable[tuple[_Path[T], Mapping[str, str]]]:
         if path in self._exact:

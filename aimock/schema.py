@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from aimock import config_keys, mounts
+from aimock.config import SECRET
+from aimock.documents import with_paths
 from aimock.fixtures.schema import DIALECT, fixtures_schema
 from aimock.fixtures.services import RERANK_SCHEMA, SECTION_SCHEMA
 from aimock.fixtures.values import PROFILE
+from aimock.providers import offered_schema
 from aimock.quotas import quota_schema
 from aimock.reading import COMMENTS, schema_of
 from aimock.record.config import record_schema
@@ -25,6 +28,7 @@ def config_schema() -> dict[str, Any]:
             keys = keys.setdefault(section, _closed({}))["properties"]
         keys[name] = schema_of(read)
     top |= {name: mounts.config_schema(name) for name in mounts.SERVICES}
+    top = {name: told if name == SECRET else with_paths(told) for name, told in top.items()}
     entry = fixtures_schema()["$defs"]["fixture"]["properties"]
     shared = {
         "streamingProfile": {
@@ -34,10 +38,11 @@ def config_schema() -> dict[str, Any]:
             "additionalProperties": False,
         },
         "chaos": _closed(entry["chaos"]["properties"]),
+        "providers": offered_schema(),
         "quota": quota_schema(),
         "record": record_schema(),
-        "serviceFixtures": SECTION_SCHEMA,
-        "rerankFixtures": RERANK_SCHEMA,
+        "serviceFixtures": with_paths(SECTION_SCHEMA),
+        "rerankFixtures": with_paths(RERANK_SCHEMA),
         "tls": tls_schema(),
     }
     return {"$schema": DIALECT, "title": "A config file of aimock", **_closed(top), "$defs": shared}

@@ -70,6 +70,7 @@ class AIMock(Programmed):
         streaming_profile: str | Mapping[str, Any] | StreamingProfile | None = None,
         chaos: Mapping[str, Any] | Chaos | None = None,
         quota: Mapping[str, Any] | Quota | None = None,
+        providers: str | Sequence[str] | None = None,
         strict: bool = False,
         log_level: str | None = None,
         journal_max_entries: int = 1000,
@@ -91,8 +92,9 @@ class AIMock(Programmed):
         `log_level` (`silent`, `warn`, `info`, `debug`) prints as the command line does, for the whole process; None
         leaves the logger `aimock` to the program. `streaming_profile` (a name or an object) and `chaos` are as in
         fixtures. `embeddings`: `hash`, or `semantic`, by which related texts have near vectors. `rewrite_ids`:
-        recordings are answered with fresh ids. `sessions`: what clients by WebSocket may expect. `record`: as for
-        `enable_recording`. Raises ValueError on what the command line or a config file would refuse.
+        recordings are answered with fresh ids. `sessions`: what clients by WebSocket may expect. `providers`: whose
+        APIs are answered (`openai`, `claude`, …). `record`: as for `enable_recording`. Raises ValueError on what the
+        command line or a config file would refuse.
         """
         if log_level is not None:
             logs.show(log_level)
@@ -113,6 +115,7 @@ class AIMock(Programmed):
                 else choices.given("streaming_profile", streaming_profile),
                 chaos=choices.given("chaos", {} if chaos is None else chaos),
                 quota=choices.given("quota", quota),
+                providers=choices.given("providers", providers),
                 strict=strict,
                 request_transform=request_transform,
                 journal_max_entries=count(journal_max_entries, "journal_max_entries"),

@@ -34,6 +34,8 @@ class Settings:
     """Divides every delay."""
     strict: bool = False
     """Whether a request that no fixture matches is answered 503 rather than 404."""
+    providers: frozenset[str] | None = None
+    """Those whose APIs are answered (`providers.NAMES`); None: all."""
     request_transform: Transform | None = None
     """Normalises a request body before it is matched; literals are then compared whole."""
     journal_max_entries: int = 1000

@@ -30,6 +30,7 @@ def build(choice: Config) -> App:
             embeddings=choice.embeddings or "hash",
             rewrite_ids=bool(choice.rewrite_ids),
             strict=bool(choice.strict),
+            providers=choice.providers,
             journal_max_entries=choice.journal_max or 0,
             fixture_counts_max_test_ids=choice.fixture_counts_max or 0,
             seed=choice.seed,

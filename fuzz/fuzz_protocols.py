@@ -26,9 +26,10 @@ with atheris.instrument_imports(include=["aimock", "aimock_protocols"]):
 
     from aimock.fixtures.question import FACTS
     from aimock.net.exchange import Head
-    from aimock_protocols.canonical import ChatRequest, Reply, Stamp, Text, ToolCall, Vectors, WireError
+    from aimock_protocols.canonical import ChatRequest, Reply, Results, Stamp, Text, ToolCall, Vectors, WireError
     from aimock_protocols.registry import PROTOCOLS
-    from protocol_cases import EVERY, Case
+    from aimock_protocols.services import texts_of
+    from protocol_cases import EVERY, Case, ServiceCase
 
     for registered in PROTOCOLS:
         registered.load()
@@ -48,11 +49,15 @@ class Target:
         self.head = Head("POST", path, path.partition("?")[0], path.partition("?")[2], {}, ())
         self.request = orjson.dumps(asked)
         shape = self.protocol.shape(self.decode(self.request))
-        reply = REPLY if isinstance(self.case, Case) else Vectors((None, (1.0, 2.5))[: len(self.case.texts)])
-        self.answer = self.protocol.encode(reply, shape, STAMP)
+        self.answer = self.protocol.encode(self.reply(), shape, STAMP)
         self.stream = b""
         if self.streams:
             self.stream = b"".join(frame.data for frame in self.protocol.frames(REPLY, shape, STAMP, 3))
+
+    def reply(self) -> Reply | Vectors | Results:
+        if isinstance(self.case, ServiceCase):
+            return Results()
+        return REPLY if isinstance(self.case, Case) else Vectors((None, (1.0, 2.5))[: len(self.case.texts)])
 
     def decode(self, body: bytes) -> ChatRequest:
         request: ChatRequest = self.protocol.decode(self.head, dict(self.case.params), body)
@@ -75,6 +80,9 @@ class Target:
             whole = self.protocol.parse(self.protocol.encode(REPLY, shape, STAMP))
             streamed = self.protocol.collapse(frame.data for frame in self.protocol.frames(REPLY, shape, STAMP, 3))
             assert (whole.id, whole.text) == (streamed.id, streamed.text)
+        elif isinstance(self.case, ServiceCase):
+            assert texts_of(request.endpoint, request.body)
+            self.protocol.parse(self.protocol.encode(Results(), shape, STAMP))
         else:
             assert all(isinstance(text, str) for text in request.body["input"])
             self.protocol.encode(Vectors((None,) * len(request.body["input"])), shape, STAMP)

@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from aimock.net.exchange import Head
+from aimock.providers import compatible, owner_of
 from aimock_protocols.openai_compatible import PROVIDERS
 
 
@@ -22,9 +23,6 @@ class Scheme(NamedTuple):
 
 _BEARER = Scheme("authorization", "Bearer ")
 _GOOGLE = Scheme("x-goog-api-key", also=("authorization",), in_query=True)
-
-_COMPATIBLE = {"xai": "grok"}
-"""Providers that speak OpenAI's chat and are known here by the reference's names."""
 
 SCHEMES: Mapping[str, Scheme | None] = {
     "openai": _BEARER,
@@ -45,54 +43,11 @@ SCHEMES: Mapping[str, Scheme | None] = {
     "tavily": _BEARER,
     "jina": _BEARER,
     "voyage": _BEARER,
-} | {_COMPATIBLE.get(each.name, each.name): _BEARER for each in PROVIDERS if each.name not in ("gemini", "ollama")}
+} | {compatible(each.name): _BEARER for each in PROVIDERS if each.name not in ("gemini", "ollama")}
 """By provider; None: it takes no key that could be configured (Vertex AI has tokens, Bedrock signatures)."""
 
 _SHARES = {"gemini-interactions": "gemini"}
 """Providers whose recordings have a name of their own, but whose URL and key are another's."""
-
-_OWNERS: Mapping[str, str] = {
-    "openai_chat": "openai",
-    "openai_completions": "openai",
-    "openai_responses": "openai",
-    "openai_realtime": "openai",
-    "openai_embeddings": "openai",
-    "anthropic_messages": "anthropic",
-    "anthropic_messages.vertex": "vertexai",
-    "bedrock_invoke": "bedrock",
-    "bedrock_converse": "bedrock",
-    "ollama.chat": "ollama",
-    "ollama.generate": "ollama",
-    "ollama.embed": "ollama",
-    "ollama.embeddings": "ollama",
-    "cohere": "cohere",
-    "cohere.v1": "cohere",
-    "cohere.embed": "cohere",
-    "cohere.embed.v1": "cohere",
-    "gemini": "gemini",
-    "gemini.vertex": "vertexai",
-    "gemini.embeddings:embed_content": "gemini",
-    "gemini.embeddings:batch_embed_contents": "gemini",
-    "gemini.embeddings:predict": "vertexai",
-    "gemini_interactions": "gemini-interactions",
-    "gemini_live": "gemini",
-    "azure_openai:chat": "azure",
-    "openrouter": "openrouter",
-    "openrouter.completions": "openrouter",
-    **{f"tavily.{endpoint}": "tavily" for endpoint in ("search", "extract", "crawl", "map", "research")},
-    "rerank.cohere:v1": "cohere",
-    "rerank.cohere:v2": "cohere",
-    "rerank.details:jina": "jina",
-    "rerank.details:voyage": "voyage",
-    "rerank.bedrock_agent:api": "bedrock",
-    "moderation.openai": "openai",
-    "moderation.mistral:texts": "mistral",
-    "moderation.mistral:conversations": "mistral",
-}
-"""By the protocol's name in the registry."""
-
-_AZURE = "/openai/deployments/"
-_VERTEX = ("/projects/", "/publishers/", "/ws/google.cloud.aiplatform.")
 
 
 def provider_of(protocol_name: str, head: Head, providers: Container[str]) -> str | None:
@@ -101,20 +56,9 @@ def provider_of(protocol_name: str, head: Head, providers: Container[str]) -> st
     A provider that speaks OpenAI's chat and has no URL is looked for at OpenAI's, which is where its clients were sent
     before it had a name here.
     """
-    owners = _owners(protocol_name, head)
+    owner = owner_of(protocol_name, head)
+    owners = (owner, "openai") if protocol_name.startswith("openai_compatible:") else (owner,)
     return next((each for each in owners if url_key(each, providers) is not None), None)
-
-
-def _owners(protocol_name: str, head: Head) -> tuple[str, ...]:
-    module, _, member = protocol_name.partition(":")
-    if module == "openai_compatible":
-        return (_COMPATIBLE.get(member, member), "openai")
-    owner, path = _OWNERS[protocol_name], head.path
-    if owner == "openai" and path.startswith(_AZURE if "api-key" not in head.headers else "/openai/"):
-        return ("azure",)
-    if owner.startswith("gemini") and any(part in path for part in _VERTEX):
-        return ("vertexai",)
-    return (owner,)
 
 
 def url_key(provider: str, providers: Container[str]) -> str | None:

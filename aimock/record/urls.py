@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -69,13 +69,21 @@ def read_base(text: str) -> Base:
     return Base(scheme, host.lower(), port or _PORTS[scheme], _printable(parts.path.rstrip("/")))
 
 
+_CHOSEN: Mapping[str, tuple[str, ...]] = {provider.name: provider.bases for provider in PROVIDERS} | {
+    "jina": ("/v1",),
+    "voyage": ("/v1",),
+    "bedrock-agent-runtime": ("",),
+}
+"""Providers by the segment with which clients choose them, and what follows it."""
+
+
 def split_target(target: str) -> tuple[str, str]:
     """Path and query of a request target, as sent, without what was only meant for this server: a host, `testId`, and
-    the segment by which a client chooses a compatible provider (`/groq/openai/v1/…`)."""
+    the segment by which a client chooses one of several providers on a path (`/groq/openai/v1/…`)."""
     path, _, query = _AUTHORITY.sub("", target, count=1).partition("?")
-    for provider in PROVIDERS:
-        rest = path.removeprefix(f"/{provider.name}")
-        if rest != path and any(rest.startswith(f"{base}/") for base in provider.bases):
+    for name, bases in _CHOSEN.items():
+        rest = path.removeprefix(f"/{name}")
+        if rest != path and any(rest.startswith(f"{base}/") for base in bases):
             path = rest
             break
     return _printable(path), without(_printable(query), lambda name, value: name == "testId")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aimock import cli, serving, startup
+from aimock import flags, serving, startup
 from aimock.chaos import KINDS
 from aimock.cli import main
 from aimock.config import Config, Failure
@@ -273,8 +273,8 @@ REFUSED = [
     ("--config nowhere.json", "nowhere.json"),
     ("validate", "PATH"),
     ("validate --nonsense x", "--nonsense"),
-    *((f"--{flag}", f"--{flag}") for flag in cli._FLAG_OF_LATER_VERSIONS),
-    *((f"--{flag} 1", f"--{flag}") for flag in cli._FLAG_OF_LATER_VERSIONS),
+    *((f"--{flag}", f"--{flag}") for flag in flags.NOT_YET),
+    *((f"--{flag} 1", f"--{flag}") for flag in flags.NOT_YET),
     *((f"--{flag}=1", f"--{flag}") for flag in ("proxy-only", "record")),
     ("--record", "--provider-…"),
     ("--proxy-only", "--provider-…"),
@@ -462,7 +462,7 @@ def test_help_names_every_flag_and_no_other(capsys: pytest.CaptureFixture[str]) 
     for word in EVERY_FLAG.split():
         if word.startswith("--"):
             assert word in out
-    assert not any(f"--{flag} " in out for flag in cli._FLAG_OF_LATER_VERSIONS)
+    assert not any(f"--{flag} " in out for flag in flags.NOT_YET)
 
 
 # -- validate --------------------------------------------------------------------------------------------------------
@@ -543,6 +543,6 @@ def test_validate_finds_what_files_do_to_each_other(
 
 def test_what_a_start_need_not_import_is_named_here_as_there() -> None:
     """The command line names some tables' keys itself, so that starts without these flags are quick."""
-    assert tuple(cli.PROFILE_NAMES) == tuple(PROFILES)
-    assert tuple(cli.CHAOS_FLAGS) == tuple(KINDS)
-    assert tuple(Per) == cli.QUOTA_OWNERS
+    assert tuple(flags.PROFILE_NAMES) == tuple(PROFILES)
+    assert tuple(flags.CHAOS_FLAGS) == tuple(KINDS)
+    assert tuple(Per) == flags.QUOTA_OWNERS

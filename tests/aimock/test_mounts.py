@@ -295,6 +295,10 @@ def from_config(value: Any, directory: Path) -> Echo:
     return echo
 
 
+def config_schema() -> dict[str, Any]:
+    return {"type": "object", "properties": {"say": {"type": "array", "items": {"type": "string"}}}}
+
+
 @pytest.mark.usefixtures("echoes")
 def test_a_config_file_mounts_services(tmp_path: Path) -> None:
     path = tmp_path / "aimock.json"

@@ -54,8 +54,10 @@ from aimock.fixtures.findings import CHAOS_KEYS, PROFILE_KEYS
 from aimock.fixtures.options import PROFILES, StreamingProfile
 from aimock.fixtures.recording import RECORDING_KEYS
 from aimock.fixtures.selection import select
+from aimock.flags import CHAOS_FLAGS, parser_of
 from aimock.metrics import Metrics
 from aimock.net.limits import Limits
+from aimock.providers import NAMES
 from aimock.pytest_plugin import environment
 from aimock.pytest_plugin import settings as pytest_settings
 from aimock.record import prices
@@ -63,6 +65,7 @@ from aimock.record.config import record_schema
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock.surfaces.vector import section as vector_section
 from aimock.surfaces.vector import written as vector_written
+from aimock.surfaces.vector.qdrant import Qdrant
 from aimock_protocols.bedrock_invoke import families as bedrock_families
 from aimock_protocols.gemini_interactions.platform import CODES
 from aimock_protocols.openai_compatible import PROVIDERS
@@ -166,6 +169,7 @@ class Page:
             "python": self.run_python,
             "console": self.run_console,
             "text": self.run_text,
+            "toml": self.run_toml,
             "sh": lambda block, where: None,
         }
         assert block.kind in runners, f"{where}: no kind of block: {block.kind!r}"
@@ -186,6 +190,11 @@ class Page:
         assert bool(findings) == ("warns" in block.options), f"{where}: {[each.message for each in findings]}"
         if "served" in block.options:
             self.mock.reset().add_fixtures(entries_from_json(content["fixtures"]))
+
+    def run_toml(self, block: Block, where: str) -> None:
+        assert block.options == ["config"], where
+        Path("checked.toml").write_text(block.text, "utf-8")
+        load_config(Path("checked.toml"))
 
     def run_text(self, block: Block, where: str) -> None:
         if "output" in block.options:
@@ -409,6 +418,14 @@ def check_bedrock_families() -> None:
     check("bedrock-families", bedrock_families.FAMILIES)
 
 
+def check_rerank_routes() -> None:
+    check("rerank-routes", routes_of("rerank"))
+
+
+def check_moderation_routes() -> None:
+    check("moderation-routes", routes_of("moderation"))
+
+
 def check_gemini_routes() -> None:
     in_every_version("gemini-routes", "gemini")
 
@@ -474,7 +491,7 @@ def check_chaos_keys() -> None:
     headers = [each for row in TABLES["chaos-keys"] for each in code(row[1]) if each.startswith("x-")]
     assert headers == list(steering._CHAOS)
     flags = [flag for row in TABLES["chaos-keys"] for flag in code(row[2])]
-    assert flags == [f"--chaos-{kind}" for kind in (*cli.CHAOS_FLAGS, "fault", "websocket")]
+    assert flags == [f"--chaos-{kind}" for kind in (*CHAOS_FLAGS, "fault", "websocket")]
 
 
 def check_faults() -> None:
@@ -512,6 +529,10 @@ def check_vector_collection_keys() -> None:
     check("vector-collection-keys", vector_section.COLLECTION)
 
 
+def check_qdrant_routes() -> None:
+    check("qdrant-routes", [f"{route.method} {route.template}" for route in Qdrant.routes])
+
+
 def check_vector_record_keys() -> None:
     check("vector-record-keys", vector_written.RECORD)
 
@@ -521,7 +542,7 @@ def check_journal_filters() -> None:
 
 
 def check_flags() -> None:
-    actions = [action for action in cli._serve_parser()._actions if action.help != argparse.SUPPRESS]
+    actions = [action for action in parser_of()._actions if action.help != argparse.SUPPRESS]
     documented = [each.partition(" ")[0] for each in firsts("flags")]
     assert documented == [option for action in actions for option in action.option_strings]
 
@@ -530,6 +551,10 @@ def check_config_keys() -> None:
     check("config-keys", config_keys.KEYS)
     flags = {flag for row in TABLES["config-keys"] for flag in code(row[2])}
     assert flags <= {each.partition(" ")[0] for each in firsts("flags")}
+
+
+def check_provider_names() -> None:
+    assert {name for row in TABLES["provider-names"] for name in code(row[0])} == set(NAMES)
 
 
 def check_record_keys() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aimock.fixtures.rules import check_response
 from aimock_protocols.canonical import Head, Results, Stamp, WireProtocol
+from aimock_protocols.members import member
 from aimock_protocols.registry import PROTOCOLS, service_protocols
 from aimock_protocols.services import ASKED_WITH, texts_of
 from protocol_cases import SERVICES
@@ -40,6 +44,35 @@ def test_nothing_said_is_an_answer(protocol: WireProtocol, head: Head, stamp: St
     assert protocol.encode(Results(), shape, stamp) == body
     assert isinstance(orjson.loads(body), dict)
     assert isinstance(protocol.parse(body), Results)
+
+
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, 0, -1.5, "", "text", "https://a.org/", "[", "//[", [], [5], {}]
+)
+OBJECTS = st.dictionaries(st.sampled_from(["url", "title", "score", "favicon", "raw_content", "images"]), VALUES)
+SAID = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("results", "images"), st.lists(VALUES | OBJECTS, max_size=3)),
+        **dict.fromkeys(("failed_results", "sources"), st.lists(OBJECTS, max_size=3)),
+        **dict.fromkeys(("categories", "category_scores"), OBJECTS),
+        **dict.fromkeys(("content", "request_id", "created_at", "usage", "response_time", "other"), VALUES),
+        "answer": st.none() | st.text(),
+        "flagged": st.booleans(),
+    },
+)
+
+
+@every_protocol
+@SETTINGS
+@given(said=SAID)
+def test_whatever_a_fixture_may_say_is_said(protocol: Any, head: Head, stamp: Stamp, said: dict[str, Any]) -> None:
+    assert list(check_response(said, for_services=True)) == []
+    case = SERVICES[protocol.name]
+    shape = protocol.shape(protocol.decode(head, case.params, orjson.dumps(case.asks()[1])))
+    assert orjson.loads(protocol.encode(Results((said,)), shape, stamp))
+    if member(protocol, "frames") is not None:
+        assert b"".join(frame.data for frame in protocol.frames(Results((said,)), shape, stamp, 3))
 
 
 def test_the_journal_knows_every_service() -> None:

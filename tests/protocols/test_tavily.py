@@ -17,6 +17,7 @@ from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, FrameKind, Head, Memory, Results, SideRequest, Stamp, WireError
 from aimock_protocols.tavily import account, crawl, extract, map, platform, research, search
 from aimock_protocols.tavily.pages import is_within
+from recorded import body_of, needs_corpus, rows_of
 
 PAGES = [
     {"title": "A", "url": "https://www.a.org/x/1", "content": "about a", "raw_content": "all of a"},
@@ -422,3 +423,16 @@ def test_usage_and_feedback(head: Head, stamp: Stamp, memory: Memory) -> None:
     assert (told["success"], told["feedback_id"]) == (True, stamp.uuid("feedback"))
     with pytest.raises(WireError, match="required"):
         account.feedback(asked(b'{"agent_score":1}'))
+
+
+# -- recorded traffic ------------------------------------------------------------------------------------------------
+
+
+@needs_corpus
+def test_recorded_answers_are_said_again_as_they_were(head: Head, stamp: Stamp) -> None:
+    rows = rows_of("tavily")
+    for row in rows:
+        request = search.decode(head, {}, orjson.dumps(row["request"]))
+        again = search.encode(search.parse(body_of(row)), search.shape(request), stamp)
+        assert orjson.loads(again) == row["response"]
+    assert len(rows) == 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aimock.surfaces.a2a.schema import config_schema
-from aimock.surfaces.a2a.service import A2AService
+from aimock.reading import object_schema
+from aimock.surfaces.a2a.service import SECTION, A2AService
 
 __all__ = ["A2AService", "config_schema", "from_config"]
 
@@ -16,3 +16,8 @@ def from_config(value: Any, directory: Path) -> A2AService:
     service = A2AService()
     service.add(value, directory)
     return service
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema of that section."""
+    return object_schema(SECTION)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -12,13 +10,14 @@ import attrs
 from aimock import reading
 from aimock.bounded import Bounded
 from aimock.fixtures.patterns import Needle, occurs
-from aimock.reading import Read, keyed, unlike
+from aimock.reading import Keys, keyed, object_of, object_schema, reads, unlike
 from aimock.surfaces.a2a.entries import SECTIONS, Entry, reader
 from aimock_protocols.a2a.versions import Version
 
 _TEST_IDS = 500
 
 
+@reads({"type": "array", "items": {"enum": [version.value for version in Version]}, "minItems": 1})
 def _versions(value: Any, place: str) -> tuple[Version, ...]:
     named = []
     for index, each in enumerate(reading.many(reading.text)(value, place)):
@@ -31,45 +30,41 @@ def _versions(value: Any, place: str) -> tuple[Version, ...]:
 
 
 _requirements = reading.many(reading.mapping)
+_SKILL: Keys = {
+    **dict.fromkeys(("id", "name", "description"), reading.text),
+    **dict.fromkeys(("tags", "examples", "inputModes", "outputModes"), reading.many(reading.text)),
+    "securityRequirements": _requirements,
+}
 
 
+@reads(object_schema(_SKILL, ("id",)))
 def _skill(value: Any, place: str) -> dict[str, Any]:
     """A skill, with the fields that readers require."""
-    texts = dict.fromkeys(("id", "name", "description"), reading.text)
-    lists = dict.fromkeys(("tags", "examples", "inputModes", "outputModes"), reading.many(reading.text))
-    given = keyed(value, place, {**texts, **lists, "securityRequirements": _requirements}, ("id",))
+    given = keyed(value, place, _SKILL, ("id",))
     name = given.get("name") or given["id"]
     return {"description": name, **given, "name": name, "tags": given.get("tags") or ["mock"]}
 
 
-def _extension(value: Any, place: str) -> dict[str, Any]:
-    keys: dict[str, Read] = {
-        "uri": reading.filled,
-        "description": reading.text,
-        "required": reading.flag,
-        "params": reading.mapping,
-    }
-    return keyed(value, place, keys, ("uri",))
-
-
-def _capabilities(value: Any, place: str) -> dict[str, Any]:
-    keys: dict[str, Read] = {
-        "streaming": reading.flag,
-        "pushNotifications": reading.flag,
-        "extendedAgentCard": reading.flag,
-        "stateTransitionHistory": reading.flag,
-        "extensions": reading.many(_extension),
-    }
-    return keyed(value, place, keys)
-
-
-_CARD: Mapping[str, Read] = {
+_EXTENSION: Keys = {
+    "uri": reading.filled,
+    "description": reading.text,
+    "required": reading.flag,
+    "params": reading.mapping,
+}
+_CAPABILITIES: Keys = {
+    "streaming": reading.flag,
+    "pushNotifications": reading.flag,
+    "extendedAgentCard": reading.flag,
+    "stateTransitionHistory": reading.flag,
+    "extensions": reading.many(object_of(_EXTENSION, ("uri",))),
+}
+_CARD: Keys = {
     "description": reading.text,
     "version": reading.text,
-    "provider": lambda value, place: keyed(value, place, {"url": reading.text, "organization": reading.text}),
+    "provider": object_of({"url": reading.text, "organization": reading.text}),
     "documentationUrl": reading.text,
     "iconUrl": reading.text,
-    "capabilities": _capabilities,
+    "capabilities": object_of(_CAPABILITIES),
     "securitySchemes": reading.mapping,
     "securityRequirements": _requirements,
     "defaultInputModes": reading.many(reading.text),
@@ -79,14 +74,10 @@ _CARD: Mapping[str, Read] = {
 """What a card says, other than where the agent is."""
 
 
-def _extended(value: Any, place: str) -> dict[str, Any]:
-    return keyed(value, place, {"name": reading.filled, **_CARD})
-
-
-KEYS: Mapping[str, Read] = {
+KEYS: Keys = {
     "name": reading.filled,
     **_CARD,
-    "extendedCard": _extended,
+    "extendedCard": object_of({"name": reading.filled, **_CARD}),
     "protocolVersions": _versions,
     **{section: reading.many(reader(section)) for section in SECTIONS},
 }
@@ -206,31 +197,8 @@ class Agents:
         return found
 
 
-def read_definitions(value: Any, place: str, directory: Path | None) -> list[dict[str, Any]]:
-    """Definitions of agents: an array, or the path of a JSON file or of a folder of them, relative to the directory."""
-    if isinstance(value, str) and directory is not None:
-        return [each for loaded, where in _loaded(directory / value, place) for each in _definitions(loaded, where)]
-    return _definitions(value, place)
-
-
-def _definitions(value: Any, place: str) -> list[dict[str, Any]]:
-    if isinstance(value, Mapping) and "agents" in value:
-        value, place = value["agents"], f"{place}.agents"
-    read: list[dict[str, Any]] = reading.many(lambda each, where: keyed(each, where, KEYS, ("name",)))(
-        [value] if isinstance(value, Mapping) else value, place
-    )
-    return read
-
-
-def _loaded(path: Path, place: str) -> Iterator[tuple[Any, str]]:
-    """What is in a file, or in each JSON file of a folder, and how to call the place."""
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    if not files:
-        raise ValueError(f"{place}: {path} has no JSON files")
-    for file in files:
-        try:
-            yield json.loads(file.read_bytes()), f"{place}: {file}"
-        except OSError as error:
-            raise ValueError(f"{place}: {file}: {error.strerror}") from None
-        except ValueError as error:
-            raise ValueError(f"{place}: {file}: not JSON: {error}") from None
+@reads({"type": "array", "items": object_schema(KEYS, ("name",))})
+def read_definitions(value: Any, place: str) -> list[dict[str, Any]]:
+    """Definitions of agents: an array, or one."""
+    given = [value] if isinstance(value, Mapping) else value
+    return reading.many(lambda each, where: keyed(each, where, KEYS, ("name",)))(given, place)

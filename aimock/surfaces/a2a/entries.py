@@ -6,7 +6,7 @@ end; what comes after such a step is done when the client has continued the task
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -15,7 +15,7 @@ from aimock import reading
 from aimock.config_keys import profile
 from aimock.fixtures import StreamingProfile
 from aimock.fixtures.patterns import Needle, parse_needle
-from aimock.reading import Read, placed, unlike, wrong
+from aimock.reading import Check, Keys, keyed, object_schema, placed, unlike, wrong
 from aimock_protocols.a2a.errors import BY_CODE, BY_REASON, INTERNAL_ERROR, A2AError, Kind
 from aimock_protocols.a2a.legacy import read_part
 from aimock_protocols.a2a.schema import PART, STATES
@@ -127,8 +127,8 @@ def _error(value: Any, place: str) -> A2AError:
     """An error: the name of its reason, its code, or an object with `code`, `message` and `data`."""
     if not isinstance(value, Mapping):
         return A2AError(_kind(value, place))
-    keys: dict[str, Read] = {"code": _kind, "message": reading.filled, "data": reading.anything}
-    given = reading.keyed(value, place, keys, ("code",))
+    keys: Keys = {"code": _kind, "message": reading.filled, "data": reading.anything}
+    given = keyed(value, place, keys, ("code",))
     return A2AError(given["code"], given.get("message"), data=given.get("data"))
 
 
@@ -147,7 +147,7 @@ def _prompts(value: Any, place: str) -> list[Parts]:
     return list(reading.many(parts)(value, place))
 
 
-_ARTIFACT: Mapping[str, Read] = {
+_ARTIFACT: Keys = {
     "artifactId": reading.filled,
     "parts": parts,
     "name": reading.text,
@@ -159,19 +159,19 @@ _DESCRIBED = ("name", "description", "metadata", "extensions")
 
 
 def _artifact(value: Any, place: str) -> Artifact:
-    given = reading.keyed(value, place, _ARTIFACT)
+    given = keyed(value, place, _ARTIFACT)
     described = {key: given[key] for key in _DESCRIBED if key in given}
     return Artifact(given.get("parts", [{"text": ""}]), given.get("artifactId"), described)
 
 
-_STATUS_EVENT: Mapping[str, Read] = {
+_STATUS_EVENT: Keys = {
     "type": reading.text,
     "state": _state,
     "message": parts,
     "metadata": reading.mapping,
     "delayMs": reading.milliseconds,
 }
-_ARTIFACT_EVENT: Mapping[str, Read] = {
+_ARTIFACT_EVENT: Keys = {
     "type": reading.text,
     **_ARTIFACT,
     "append": reading.flag,
@@ -183,11 +183,11 @@ _ARTIFACT_EVENT: Mapping[str, Read] = {
 def _event(value: Any, place: str) -> Step:
     kind = reading.mapping(value, place).get("type")
     if kind == "status":
-        given = reading.keyed(value, place, _STATUS_EVENT, ("state",))
+        given = keyed(value, place, _STATUS_EVENT, ("state",))
         return Status(given["state"], given.get("message"), given.get("metadata"), given.get("delayMs"))
     if kind != "artifact":
         raise unlike(f"{place}.type", '"status" or "artifact"', kind)
-    given = reading.keyed(value, place, _ARTIFACT_EVENT)
+    given = keyed(value, place, _ARTIFACT_EVENT)
     step = _artifact({key: each for key, each in value.items() if key in _ARTIFACT and key != "metadata"}, place)
     return attrs.evolve(
         step,
@@ -207,7 +207,7 @@ def _events(value: Any, place: str) -> list[Step]:
     return steps
 
 
-_COMMON: Mapping[str, Read] = {
+_COMMON: Keys = {
     "pattern": _pattern,
     "error": _error,
     "delayMs": reading.milliseconds,
@@ -217,7 +217,7 @@ _COMMON: Mapping[str, Read] = {
     "messageIdPrefix": reading.filled,
     "metadata": reading.mapping,
 }
-_OF_TASKS: Mapping[str, Read] = {
+_OF_TASKS: Keys = {
     **_COMMON,
     "finalState": _state,
     "statusMessage": parts,
@@ -225,7 +225,7 @@ _OF_TASKS: Mapping[str, Read] = {
     "authRequired": _prompts,
     "cancelable": reading.flag,
 }
-_KEYS: Mapping[str, Mapping[str, Read]] = {
+_KEYS: Mapping[str, Keys] = {
     "messages": {**_COMMON, "parts": parts},
     "tasks": {**_OF_TASKS, "artifacts": reading.many(_artifact)},
     "streamingTasks": {**_OF_TASKS, "events": _events},
@@ -235,7 +235,7 @@ SECTIONS = tuple(_KEYS)
 
 
 def _read(section: str, value: Any, place: str) -> Entry:
-    given = reading.keyed(value, place, _KEYS[section], ("pattern",))
+    given = keyed(value, place, _KEYS[section], ("pattern",))
     common: dict[str, Any] = {
         "error": given.get("error"),
         "delay_ms": given.get("delayMs"),
@@ -267,9 +267,9 @@ def _read(section: str, value: Any, place: str) -> Entry:
     )
 
 
-def reader(section: str) -> Callable[[Any, str], Entry]:
+def reader(section: str) -> Check[Entry]:
     """What reads the entries of a section."""
-    return lambda value, place: _read(section, value, place)
+    return Check(lambda value, place: _read(section, value, place), object_schema(_KEYS[section], ("pattern",)))
 
 
 def leg(entry: Entry, steps: tuple[Step, ...], state: str) -> Iterator[Step]:

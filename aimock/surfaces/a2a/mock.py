@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from aimock.fixtures.structure import camel
 from aimock.surfaces.a2a.service import MAX_TASKS, A2AService
-from aimock.surfaces.a2a.signing import read_signing
+from aimock.surfaces.a2a.signing import read_signing, signing_of
 from aimock.surfaces.mock import ServiceMock
 
 
@@ -32,7 +32,7 @@ class A2AMock(ServiceMock[A2AService]):
         """`max_tasks`: so many are remembered. `push_to`: hosts beside this machine that may be notified, `*` for all.
         `signing`: whether cards are signed; an object names the `key`, a PEM file. `options`: those of `AIMock`, for a
         server of its own. Raises ValueError."""
-        signed = read_signing(signing, "signing", Path())
+        signed = signing_of(read_signing(signing, "signing"), "signing", Path())
         super().__init__(A2AService(max_tasks=max_tasks, push_to=push_to, signing=signed), **options)
 
     def register_agent(self, definition: str | Mapping[str, Any], **more: Any) -> Self:

@@ -18,7 +18,7 @@ from aimock.net.exchange import Answer, Headers, Whole
 from aimock.surfaces.a2a.agents import Agent, Agents, read_definitions
 from aimock.surfaces.a2a.asking import Addressed, Asking
 from aimock.surfaces.a2a.push import Push, redacted
-from aimock.surfaces.a2a.signing import Signing, read_signing
+from aimock.surfaces.a2a.signing import Signing, read_signing, signing_of
 from aimock.surfaces.a2a.tasks import Tasks
 from aimock.surfaces.mounted import Mounted
 from aimock_protocols import jsonrpc
@@ -51,6 +51,15 @@ _OLD_PREFIX = "v1"
 """Under it 0.3 has its own HTTP+JSON binding, which is not spoken here: no tenant can be called so."""
 
 
+SECTION: reading.Keys = {
+    "agents": read_definitions,
+    "maxTasks": reading.count,
+    "push": reading.object_of({"allow": reading.many(reading.filled)}),
+    "signing": read_signing,
+}
+"""The keys of a config file's section."""
+
+
 class A2AService(Mounted):
     """Several agents. The root of the mount is all of them, in the order of their registration, with the card of the
     first; `/{name}` is one."""
@@ -81,17 +90,12 @@ class A2AService(Mounted):
         return {"status": "ok", "agents": len(self.agents), "tasks": len(self.tasks)}
 
     def add(self, value: Any, directory: Path | None = None) -> int:
-        keys: dict[str, reading.Read] = {
-            "agents": lambda each, place: read_definitions(each, place, directory),
-            "maxTasks": reading.count,
-            "push": _read_push,
-            "signing": lambda each, place: read_signing(each, place, directory),
-        }
-        given = reading.keyed(value, "", keys)
+        given = reading.keyed(value, "", SECTION)
         if "maxTasks" in given:
             self.tasks.most = max(1, given["maxTasks"])
-        self.push.allowed = given.get("push", self.push.allowed)
-        self.signing = given.get("signing", self.signing)
+        self.push.allowed = tuple(given.get("push", {}).get("allow", self.push.allowed))
+        if "signing" in given:
+            self.signing = signing_of(given["signing"], "signing", directory)
         return self.agents.take(given.get("agents", []))
 
     def reset(self) -> None:
@@ -298,9 +302,3 @@ class A2AService(Mounted):
 def _is_known(path: str) -> bool:
     """Whether a path is one of those that every agent has."""
     return path == "/" or path in _CARD_PATHS or bool(any(route.path.fullmatch(path) for route in ROUTES))
-
-
-def _read_push(value: Any, place: str) -> tuple[str, ...]:
-    """`{"allow": ["host", …]}`."""
-    given = reading.keyed(value, place, {"allow": reading.many(reading.filled)})
-    return tuple(given.get("allow", ()))

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from aimock import reading
-from aimock.reading import keyed
+from aimock.documents import located
+from aimock.reading import Keys, keyed, object_schema, reads
 from aimock_protocols.a2a.card import encoded
 
 if TYPE_CHECKING:
@@ -74,20 +76,30 @@ def _key(pem: bytes | None, id: str | None, seed: int) -> Key:
     return Key(private, id)
 
 
-def read_signing(value: Any, place: str, directory: Path | None) -> Signing | None:
-    """`true`, or `{"key": FILE, "keyId": …}`, if there is a directory that it is relative to. Raises ValueError."""
-    if value is False:
+_KEYS: Keys = {"key": reading.filled, "keyId": reading.filled}
+
+
+@reads({"anyOf": [{"type": "boolean"}, object_schema(_KEYS)]})
+def read_signing(value: Any, place: str) -> dict[str, Any] | None:
+    """`true`, or `{"key": FILE, "keyId": …}`; None: cards are not signed."""
+    if isinstance(value, bool):
+        return {} if value else None
+    return keyed(value, place, _KEYS)
+
+
+def signing_of(given: Mapping[str, Any] | None, place: str, directory: Path | None) -> Signing | None:
+    """What the section says, if there is a directory that the file's path may be relative to. Raises ValueError."""
+    if given is None:
         return None
     try:
         import cryptography  # noqa: F401
     except ModuleNotFoundError:
         raise ValueError(f"{place}: signed cards need cryptography: pip install 'aimock[tls]'") from None
-    given = {} if value is True else keyed(value, place, {"key": reading.filled, "keyId": reading.filled})
     if "key" not in given:
         return Signing(None, given.get("keyId"))
     if directory is None:
         raise ValueError(f"{place}.key: files are named in a config file or in Python alone")
-    path = directory / given["key"]
+    path = located(given["key"], directory)
     try:
         signing = Signing(path.read_bytes(), given.get("keyId"))
         signing.key(0)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from aimock.documents import listed
 from aimock.fixtures.patterns import Pattern
 from aimock.surfaces.agui.match import MATCH_KEYS, Predicate
 from aimock.surfaces.agui.section import read_entries, read_section
@@ -33,7 +34,7 @@ class AGUIMock(ServiceMock[AGUI]):
     def add_fixture(self, entry: Mapping[str, Any]) -> Self:
         """An entry as in a config file. In its `match`, `re.Pattern` may stand for texts, and a function under
         `predicate` is asked with the request's body."""
-        fixtures = [*read_entries([entry], "fixtures")]
+        fixtures = [*read_entries(listed([entry], "fixtures", Path(), "fixtures"))]
         self._do(lambda: self.service.book.add(fixtures))
         return self
 

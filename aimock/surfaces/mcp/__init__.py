@@ -48,6 +48,6 @@ def from_config(value: Any, directory: Path) -> MCPService:
 
 def config_schema() -> dict[str, Any]:
     """The JSON Schema of that section."""
-    from aimock.surfaces.mcp.schema import section_schema
+    from aimock.surfaces.mcp.service import section_schema
 
     return section_schema()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -342,22 +341,3 @@ _STEPS: dict[str, Callable[[Any, str], list[Step]]] = {
     "changed": _change,
     "reconnectMs": _reconnect,
 }
-
-
-# -- files -------------------------------------------------------------------------------------------------------------
-
-
-def from_files(value: Any, directory: Path, where: str) -> Any:
-    """A string is the path of a JSON file, or of a folder of them; anything else is itself. Raises ValueError."""
-    if not isinstance(value, str):
-        return value
-    path = directory / value
-    try:
-        if not path.is_dir():
-            return orjson.loads(path.read_bytes())
-        parts = [from_files(name, path, where) for name in sorted(file.name for file in path.glob("*.json"))]
-    except OSError as error:
-        raise ValueError(f"{where}: {path} cannot be read: {error.strerror or error}") from None
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"{where}: {path} is no JSON: {error}") from None
-    return [entry for part in parts for entry in _listed(part)]

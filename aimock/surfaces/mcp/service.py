@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aimock.exchange import Exchange
 from aimock.net.exchange import Answer, Whole
-from aimock.reading import Keys, array, keyed, many, mapping_of, text
+from aimock.reading import Check, Keys, array, keyed, many, mapping_of, object_schema, text
 from aimock.surfaces.mcp.answering import Accepted, Answering, Refused
 from aimock.surfaces.mcp.entries import Tool
 from aimock.surfaces.mcp.held import Sessions
@@ -18,7 +18,7 @@ from aimock.surfaces.mcp.hostile import Hostility, called
 from aimock.surfaces.mcp.legacy import Legacy
 from aimock.surfaces.mcp.modern import Modern
 from aimock.surfaces.mcp.old_transport import OldTransport
-from aimock.surfaces.mcp.reading import READERS, from_files
+from aimock.surfaces.mcp.reading import ENTRIES, READERS
 from aimock.surfaces.mcp.server import Options, Server
 from aimock.surfaces.mcp.settings import SECTION, Transport, options, transport
 from aimock.surfaces.mounted import Mounted
@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aimock")
 
-_ENTRIES: Keys = {**dict.fromkeys(READERS, array), "completions": mapping_of(mapping_of(many(text)))}
+_ENTRIES: Keys = {
+    **{key: Check(array.read, {"type": "array", "items": object_schema(*told)}) for key, told in ENTRIES.items()},
+    "completions": mapping_of(mapping_of(many(text))),
+}
+_SECTION: Keys = {**SECTION, **_ENTRIES}
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -66,13 +70,7 @@ class MCPService(Mounted):
     @classmethod
     def from_config(cls, value: Any, directory: Path) -> MCPService:
         """Of a config file's section. Raises ValueError."""
-        value = from_files(value, directory, "mcp")
-        if isinstance(value, dict):
-            value = {
-                key: from_files(inner, directory, key) if key in _ENTRIES or key == "serverInfo" else inner
-                for key, inner in value.items()
-            }
-        told = keyed(value, "", {**SECTION, **_ENTRIES})
+        told = keyed(value, "", _SECTION)
         service = cls(options(told), transport(told))
         service.add({key: inner for key, inner in told.items() if key in _ENTRIES})
         if "record" in told:
@@ -249,3 +247,8 @@ def _host_of(origin: str) -> str | None:
         return urllib.parse.urlsplit(origin).hostname
     except ValueError:
         return None
+
+
+def section_schema() -> dict[str, Any]:
+    """A config file's section as a JSON Schema."""
+    return object_schema(_SECTION)

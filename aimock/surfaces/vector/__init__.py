@@ -20,5 +20,9 @@ def from_config(value: Any, directory: Path) -> VectorService:
         store = Store(**section.store)
     except StoreError as error:
         raise ValueError(f"file: {error}") from None
-    take(store, section.collections, [*store], piecemeal=True)
+    try:
+        take(store, section.collections, [*store], piecemeal=True)
+    except ValueError:
+        store.close()
+        raise
     return VectorService(store, speaking(section.dialects), allow_reset=section.allow_reset)

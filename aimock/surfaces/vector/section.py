@@ -12,6 +12,7 @@ import attrs
 
 from aimock import reading
 from aimock.reading import Check, Fields, Keys, inside, keyed, members, reads, unlike, wrong
+from aimock.surfaces.vector.dialects import CLASSES as DIALECTS
 from aimock.surfaces.vector.script import Failure, Script
 from aimock.surfaces.vector.store import Collection, Field, Form, Measure, Record, Store, StoreError
 from aimock.surfaces.vector.written import (
@@ -22,8 +23,6 @@ from aimock.surfaces.vector.written import (
     query_results,
     read_record,
 )
-
-DIALECTS = ("pinecone", "qdrant", "chroma")
 
 METRICS: Mapping[str, Measure] = {
     "cosine": Measure.COSINE,
@@ -197,8 +196,8 @@ def _put(
     told, added = definition.told, 0
     try:
         if collection is None:
-            own_id = uuid.uuid5(_IDS, "/".join([told["name"], *sorted(definition.seen_by)]))
-            collection = Collection(told["name"], id=str(own_id), dialects=definition.seen_by, fields=fields)
+            own_id = _new_id(store, definition)
+            collection = Collection(told["name"], id=own_id, dialects=definition.seen_by, fields=fields)
             store.create(collection)
             added += 1
         for namespace, group in itertools.groupby(records, key=lambda each: each[0]):
@@ -212,6 +211,14 @@ def _put(
     except StoreError as error:
         raise wrong(definition.place, str(error)) from None
     return added + _tell(collection, told)
+
+
+def _new_id(store: Store, definition: Definition) -> str:
+    """One that follows from the name, unless a collection that is called otherwise by now has it."""
+    taken = {each.id for each in store}
+    named = "/".join([definition.told["name"], *sorted(definition.seen_by)])
+    ids = (str(uuid.uuid5(_IDS, f"{named}/{number}")) for number in itertools.count())
+    return next(each for each in ids if each not in taken)
 
 
 def _tell(collection: Collection, told: Mapping[str, Any]) -> int:
@@ -273,8 +280,9 @@ def read_section(value: Any, directory: Path | None, *, is_start: bool = True) -
     """Paths are relative to the directory; without one, no file is read. What the store and the dialects are can be
     told at the start only. Raises ValueError."""
     told = keyed(value, "", _SECTION)
-    for key in told.keys() - {"collections"} if not is_start else ():
-        raise wrong(key, "can be told at the start only")
+    late = None if is_start else next((key for key in told if key != "collections"), None)
+    if late is not None:
+        raise wrong(late, "can be told at the start only")
     store = dict(told.get("limits", {}))
     if "file" in told:
         store["file"] = (directory or Path()) / told["file"]

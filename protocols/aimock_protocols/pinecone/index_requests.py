@@ -13,8 +13,19 @@ from aimock_protocols.pinecone import inference
 from aimock_protocols.pinecone.errors import refusal
 from aimock_protocols.pinecone.indexes import DENSE, DEPLOYMENT, ON_DEMAND, SPARSE, Index, Kind, schema_of
 from aimock_protocols.pinecone.namespaces import metadata_schema
-from aimock_protocols.pinecone.reading import fields_of, filled, member, one_of, required, shown, text, within
-from aimock_protocols.pinecone.vectors import MAX_DIMENSION
+from aimock_protocols.pinecone.reading import (
+    fields_of,
+    filled,
+    flag,
+    kept_fields,
+    member,
+    one_of,
+    required,
+    shown,
+    text,
+    within,
+)
+from aimock_protocols.pinecone.values import MAX_DIMENSION
 
 _METRICS = ("cosine", "euclidean", "dotproduct")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,43}[a-z0-9])?")
@@ -28,8 +39,8 @@ _CLOUDS = ("aws", "gcp", "azure")
 
 
 def read_creation(body: Any, name: str) -> Index:
-    """An index that is to be made; `name`: for one that is given none. Raises WireError for what Pinecone refuses."""
-    fields = fields_of(body)
+    """An index that is to be made; `name`: for one that is given none."""
+    fields = kept_fields(body)
     index = Index(
         resource_name(member(fields, "name", text, name), "Index"),
         {},
@@ -68,7 +79,7 @@ def read_creation(body: Any, name: str) -> Index:
 
 def read_creation_for_model(body: Any) -> Index:
     """The same of one that embeds its records."""
-    fields = fields_of(body)
+    fields = kept_fields(body)
     name = resource_name(required(fields, "name", text), "Index")
     place = {"cloud": required(fields, "cloud", one_of(*_CLOUDS)), "region": required(fields, "region", filled)}
     embed = _embedding(required(fields, "embed", fields_of))
@@ -86,7 +97,7 @@ def read_creation_for_model(body: Any) -> Index:
 
 def read_restoration(body: Any, source: Index, backup_id: str) -> Index:
     """The same of one that has what another had."""
-    fields = fields_of(body)
+    fields = kept_fields(body)
     return attrs.evolve(
         source,
         name=resource_name(required(fields, "name", text), "Index"),
@@ -167,11 +178,7 @@ def _string_field(field: Mapping[str, Any], where: str) -> dict[str, Any]:
     if search is None and embed is None and sparse is None:
         raise refusal(f"{where}full_text_search, embed or sparse_embed is required for a string field")
     if search is not None or keeps_text:
-        asked = search or {}
-        told = {"language": "en", "stemming": False, "stop_words": False} | asked
-        if told["stop_words"] and not told["stemming"]:
-            raise refusal(f"{where}full_text_search: stop_words requires stemming")
-        read["full_text_search"] = told
+        read["full_text_search"] = _full_text_search(search or {}, where)
     if embed is not None:
         model = inference.embed_model(member(embed, "model", filled, inference.DENSE_DEFAULT))
         if model.is_sparse:
@@ -187,6 +194,16 @@ def _string_field(field: Mapping[str, Any], where: str) -> dict[str, Any]:
     if not keeps_text:
         read["store_text"] = False
     return read
+
+
+def _full_text_search(fields: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """How words are told apart, which is kept but not heeded."""
+    stems, stops = (member(fields, key, flag, False) for key in ("stemming", "stop_words"))
+    if stops and not stems:
+        raise refusal(f"{where}full_text_search: stop_words requires stemming")
+    read = {"language": member(fields, "language", filled, "en"), "stemming": stems, "stop_words": stops}
+    ngram = member(fields, "ngram", fields_of, None)
+    return read if ngram is None else read | {"ngram": {"prefix_only": False, **ngram}}
 
 
 _FIELDS = {"dense_vector": _dense_field, "sparse_vector": _sparse_field, "string": _string_field}
@@ -237,9 +254,15 @@ def _read_capacity(value: Any, what: str) -> dict[str, Any]:
     if required(fields, "mode", one_of("OnDemand", "Dedicated"), f"{what}.") == "OnDemand":
         return dict(ON_DEMAND)
     dedicated = required(fields, "dedicated", fields_of, f"{what}.")
-    for key in ("node_type", "scaling"):
-        required(dedicated, key, filled, f"{what}.dedicated.")
-    return {"mode": "Dedicated", "dedicated": dedicated}
+    told: dict[str, Any] = {
+        key: required(dedicated, key, filled, f"{what}.dedicated.") for key in ("node_type", "scaling")
+    }
+    manual = member(dedicated, "manual", fields_of, None)
+    if manual is not None:
+        told["manual"] = {
+            key: required(manual, key, within(0, 1000), f"{what}.dedicated.manual.") for key in ("shards", "replicas")
+        }
+    return {"mode": "Dedicated", "dedicated": told}
 
 
 def _metric(value: Any, what: str) -> str:
@@ -284,8 +307,8 @@ def _unprocessable(field: str) -> Exception:
 
 
 def configured(index: Index, body: Any) -> Index:
-    """An index with the changes that are asked for. Raises WireError."""
-    fields = fields_of(body)
+    """An index with the changes that are asked for."""
+    fields = kept_fields(body)
     changed = attrs.evolve(
         index,
         deletion_protection=member(
@@ -318,11 +341,11 @@ def configured(index: Index, body: Any) -> Index:
     return changed
 
 
-def _merged(kept: Mapping[str, Any], given: Any) -> Any:
-    """Objects with their members put into each other."""
-    if type(given) is not dict:
+def _merged(kept: Any, given: Any) -> Any:
+    """Objects with their members put into each other; anything else is replaced."""
+    if type(given) is not dict or not isinstance(kept, Mapping):
         return given
-    return {**kept, **{key: _merged(kept.get(key) or {}, value) for key, value in given.items()}}
+    return {**kept, **{key: _merged(kept.get(key), value) for key, value in given.items()}}
 
 
 def _parameters(index: Index, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:

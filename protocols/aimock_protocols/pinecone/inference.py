@@ -14,9 +14,20 @@ from typing import Any, NamedTuple, TypeVar
 import attrs
 
 from aimock_protocols.pinecone.errors import refusal
-from aimock_protocols.pinecone.reading import fields_of, filled, flag, listed, member, one_of, required, text, within
+from aimock_protocols.pinecone.reading import (
+    fields_of,
+    filled,
+    flag,
+    kept_fields,
+    listed,
+    member,
+    one_of,
+    required,
+    text,
+    within,
+)
 from aimock_protocols.pinecone.text import tokens_of
-from aimock_protocols.pinecone.vectors import SparseValues
+from aimock_protocols.pinecone.values import SparseValues
 
 
 @attrs.frozen
@@ -166,22 +177,22 @@ def _place(token: str) -> int:
     return zlib.crc32(token.encode("utf-8", "replace"))
 
 
-def embeddings(asked: Embed, vectors: Sequence[Sequence[float]], total_tokens: int) -> dict[str, Any]:
-    """The answer to an embed; `vectors` are those of a dense model."""
+def embeddings(asked: Embed, vectors: Sequence[Any], total_tokens: int) -> dict[str, Any]:
+    """The answer to an embed; `vectors` are of each text the numbers, or of a sparse model indices and numbers."""
     if asked.model.is_sparse:
-        data: list[dict[str, Any]] = [_sparse_datum(each, asked.returns_tokens) for each in asked.texts]
+        pairs = zip(asked.texts, vectors, strict=True)
+        data = [_sparse_datum(each, indices, values, asked.returns_tokens) for each, (indices, values) in pairs]
     else:
         data = [{"vector_type": "dense", "values": values} for values in vectors]
     usage = {"total_tokens": total_tokens}
     return {"model": asked.model.name, "vector_type": asked.model.vector_type, "data": data, "usage": usage}
 
 
-def _sparse_datum(value: str, with_tokens: bool) -> dict[str, Any]:
-    indices, values = sparse_embedding(value)
+def _sparse_datum(value: str, indices: Any, values: Any, with_tokens: bool) -> dict[str, Any]:
     datum: dict[str, Any] = {"vector_type": "sparse", "sparse_values": values, "sparse_indices": indices}
     if with_tokens:
         token_at = {_place(token): token for token in tokens_of(value)}
-        datum["sparse_tokens"] = [token_at[index] for index in indices]
+        datum["sparse_tokens"] = [token_at[int(index)] for index in indices]
     return datum
 
 
@@ -199,7 +210,7 @@ class Rerank(NamedTuple):
 
 
 def read_rerank(body: Any) -> Rerank:
-    fields = fields_of(body)
+    fields = kept_fields(body)
     model = rerank_model(required(fields, "model", filled))
     given = required(fields, "documents", listed)
     if not 1 <= len(given) <= model.max_documents:

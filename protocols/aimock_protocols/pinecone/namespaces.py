@@ -61,7 +61,7 @@ def metadata_schema(value: Any, what: str) -> Mapping[str, Any]:
             raise refusal(f"{what}: field names must not start with '$', got {shown(name)}")
         if fields_of(field, name).get("filterable") is not True:
             raise refusal(f"Field '{name}' is set to filterable: false. Only filterable: true is supported.")
-    return {"fields": fields}
+    return {"fields": {name: {"filterable": True} for name in fields}}
 
 
 class Listing(NamedTuple):

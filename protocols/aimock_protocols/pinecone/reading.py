@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import orjson
+
+from aimock_protocols.json_bodies import is_writable
 from aimock_protocols.pinecone.errors import refusal
 
 T = TypeVar("T")
@@ -22,6 +25,14 @@ def fields_of(value: Any, what: str = "Request body") -> dict[str, Any]:
     if type(value) is not dict:
         raise refusal(f"{what} must be an object, got {shown(value)}")
     return value
+
+
+def kept_fields(value: Any) -> dict[str, Any]:
+    """A request body of which parts are kept as they came, and so must be such that they can be told again."""
+    fields = fields_of(value)
+    if not is_writable(fields):
+        raise refusal("Request body is nested too deeply")
+    return fields
 
 
 def member(fields: Mapping[str, Any], key: str, read: Read[T], default: D) -> T | D:
@@ -110,6 +121,4 @@ def shown(value: Any) -> str:
 def _written(value: Any) -> str:
     if isinstance(value, Mapping):
         return "an object"
-    if isinstance(value, Sequence):
-        return "an array"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if type(value) is not int else str(value)
+    return "an array" if isinstance(value, Sequence) else orjson.dumps(value).decode()

@@ -13,7 +13,7 @@ from aimock_protocols.pinecone.errors import refusal
 from aimock_protocols.pinecone.filters import Predicate, compiled
 from aimock_protocols.pinecone.reading import fields_of, filled, floats, member, one_of, required, text, texts, within
 from aimock_protocols.pinecone.text import tokens_of
-from aimock_protocols.pinecone.vectors import (
+from aimock_protocols.pinecone.values import (
     MAX_BATCH,
     MAX_BYTES,
     MAX_TOP_K,
@@ -59,17 +59,14 @@ class Search:
 
 
 def read_upsert(body: bytes, text_field: str, max_batch: int) -> Sequence[Record]:
-    """A record a line, as JSON; `text_field`: which of its members is embedded. Raises WireError."""
+    """A record a line, as JSON; `text_field`: which of its members is embedded. Of several with one id the last
+    counts. Raises WireError."""
     if len(body) > MAX_BYTES:
         raise refusal(f"Request size {len(body)} bytes exceeds the limit of {MAX_BYTES} bytes", 413)
     lines = [line for line in body.splitlines() if line.strip()]
     if not 1 <= len(lines) <= min(MAX_BATCH, max_batch):
         raise refusal(f"Upsert must have between 1 and {min(MAX_BATCH, max_batch)} records, got {len(lines)}")
-    records = [_record(line, f"Record {place}", text_field) for place, line in enumerate(lines)]
-    ids = {record.id for record in records}
-    if len(ids) != len(records):
-        raise refusal("Record IDs must be unique within a request")
-    return records
+    return [_record(line, f"Record {place}", text_field) for place, line in enumerate(lines)]
 
 
 def _record(line: bytes, what: str, text_field: str) -> Record:
@@ -116,12 +113,9 @@ def read_search(body: Any, shape: Shape) -> Search:
 
 
 def _vector(query: Mapping[str, Any]) -> tuple[list[float] | None, SparseValues | None]:
-    vector = member(query, "vector", fields_of, None) if type(query.get("vector")) is not list else query
-    if vector is query:
-        # Older clients send the values themselves.
+    if type(query.get("vector")) is list:  # as the oldest clients have it
         return floats(query["vector"], "query.vector"), None
-    if vector is None:
-        return None, None
+    vector: dict[str, Any] = member(query, "vector", fields_of, {})
     sparse = paired(vector.get("sparse_indices"), vector.get("sparse_values"), "query.vector")
     return member(vector, "values", floats, None) or None, sparse
 

@@ -1,14 +1,12 @@
 """Full-text search: words, what of them a filter may ask for, and how well texts fit.
 
-Texts are compared by their words in lower case, neither stemmed nor without the frequent ones. Relevance is BM25's
+Texts are compared by their words, neither stemmed nor without the frequent ones. Relevance is BM25's
 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009, with k1 = 1.2 and b = 0.75).
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,15 +15,15 @@ import attrs
 from aimock_protocols.pinecone.errors import refusal
 from aimock_protocols.pinecone.filters import Compile, Condition
 from aimock_protocols.pinecone.reading import filled
+from aimock_protocols.words import words_of
 
-_WORD = re.compile(r"\w+")
 _K1 = 1.2
 _B = 0.75
 
 
 def tokens_of(text: str) -> tuple[str, ...]:
     """The words of a text, in order."""
-    return tuple(_WORD.findall(text.lower()))
+    return tuple(words_of(text))
 
 
 def has_phrase(tokens: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
@@ -89,8 +87,3 @@ def summed(scores: Iterable[Sequence[float]], length: int) -> list[float]:
     for each in scores:
         total = [one + other for one, other in zip(total, each, strict=True)]
     return total
-
-
-def words_of(query: str) -> list[str]:
-    """The words of a query, each once."""
-    return [*Counter(tokens_of(query))]

@@ -58,8 +58,14 @@ _KEYED = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x74656462
 
 def slice_of(point_id: PointId, total: int) -> int:
     """Which of `total` slices an id is in: SipHash-2-4 of its bytes, modulo."""
-    octets = point_id.to_bytes(8, "little") if isinstance(point_id, int) else bytes.fromhex(point_id.replace("-", ""))
-    return _siphash(octets) % total
+    return _siphash(_octets(point_id)) % total
+
+
+def _octets(point_id: PointId) -> bytes:
+    if isinstance(point_id, int):
+        return point_id.to_bytes(8, "little")
+    # Ids that are no UUIDs can only come from elsewhere, as from a config file.
+    return bytes.fromhex(point_id.replace("-", "")) if _UUID.fullmatch(point_id) else point_id.encode()
 
 
 def _siphash(octets: bytes) -> int:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from aimock_protocols.collapsing import dicts
 
 
-def icon_of(url: str) -> str:
+def icon_of(url: Any) -> str:
     """Where the icon of a page is by custom; empty for what is no URL."""
     host, _ = _place(url)
     return f"https://{host}/favicon.ico" if host else ""
@@ -18,13 +18,13 @@ def icon_of(url: str) -> str:
 def with_icon(page: Mapping[str, Any], wanted: bool) -> dict[str, Any]:
     """The page with its icon if that is wanted, without it if not."""
     told = {key: value for key, value in page.items() if key != "favicon"}
-    return told | {"favicon": page.get("favicon") or icon_of(page.get("url") or "")} if wanted else told
+    return told | {"favicon": page.get("favicon") or icon_of(page.get("url"))} if wanted else told
 
 
 def is_within(url: Any, domains: Iterable[str]) -> bool:
     """Whether a page belongs to one of the domains: `a.org` has its subdomains too, `a.org/b` what is below that path,
     and `*.org` all of a kind."""
-    host, path = _place(url) if isinstance(url, str) else ("", "")
+    host, path = _place(url)
     for domain in domains:
         wanted, below = _place(domain)
         is_of = host.endswith(wanted[1:]) if wanted.startswith("*.") else f".{host}".endswith(f".{wanted}")
@@ -33,8 +33,10 @@ def is_within(url: Any, domains: Iterable[str]) -> bool:
     return False
 
 
-def _place(url: str) -> tuple[str, str]:
+def _place(url: Any) -> tuple[str, str]:
     """Host and path of a URL, whose scheme may be missing; nothing of what is none."""
+    if not isinstance(url, str):
+        return "", ""
     try:
         parts = urlsplit(url if "://" in url else f"//{url}")
         return (parts.hostname or "").removeprefix("www."), parts.path.rstrip("/")

@@ -135,7 +135,8 @@ def parse(body: bytes) -> Results:
 
 
 def _id(said: Mapping[str, Any], stamp: Stamp) -> str:
-    return said.get("request_id") or stamp.uuid()
+    given = said.get("request_id")
+    return given if isinstance(given, str) and given else stamp.uuid()
 
 
 @attrs.frozen
@@ -189,10 +190,7 @@ def _report(said: Mapping[str, Any]) -> Any:
 
 
 def _sources(said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"title": "", "url": "", "favicon": icon_of(str(each.get("url") or ""))} | each
-        for each in dicts(said.get("sources"))
-    ]
+    return [{"title": "", "url": "", "favicon": icon_of(each.get("url"))} | each for each in dicts(said.get("sources"))]
 
 
 # -- streams -----------------------------------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ _CHECKS: Mapping[str, Check] = {
         )
     },
 }
+_ON_REQUEST = frozenset({"auto_parameters", "usage"})
 
 
 def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
@@ -133,12 +134,15 @@ def encode(reply: Results, shape: Shape, stamp: Stamp) -> bytes:
     """The body of a response. What is told only on request is left out of what the fixture says, unless it was."""
     (said,) = reply.said
     found = [each for each in dicts(said.get("results")) if _is_wanted(each, shape)][: shape.max_results]
-    told = {key: value for key, value in said.items() if key not in ("auto_parameters", "usage")}
-    body = {"query": shape.query, "follow_up_questions": None, **told}
-    body["answer"] = said.get("answer") if shape.answered else None
-    body["images"] = images_of(said.get("images"), shape.described) if shape.images else []
-    body["results"] = [_result(place, each, shape) for place, each in enumerate(found)]
-    body |= closing(said, stamp)
+    body = {
+        "query": shape.query,
+        "follow_up_questions": said.get("follow_up_questions"),
+        "answer": said.get("answer") if shape.answered else None,
+        "images": images_of(said.get("images"), shape.described) if shape.images else [],
+        "results": [_result(place, each, shape) for place, each in enumerate(found)],
+        **closing(said, stamp),
+    }
+    body |= {key: value for key, value in said.items() if key not in body and key not in _ON_REQUEST}
     if shape.automatic:
         body["auto_parameters"] = said.get("auto_parameters") or {"topic": shape.topic, "search_depth": shape.depth}
     if shape.usage:

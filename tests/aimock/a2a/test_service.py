@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 import aimock
-from aimock import AIMock
+from aimock import AIMock, mounts
 from aimock.config import ConfigError, load_config
+from aimock.documents import with_paths
 from aimock.surfaces.a2a import A2AService, config_schema, from_config
 from aimock.surfaces.a2a.mock import A2AMock
 
@@ -249,7 +250,9 @@ def test_the_config_file_has_a_section(tmp_path: Path) -> None:
     (tmp_path / "agents" / "two.json").write_text(json.dumps({"name": "two"}))
     (tmp_path / "list.json").write_text(json.dumps([{"name": "three"}]))
     for agents, names in (("agents", ["bot", "two"]), ("list.json", ["three"]), ("agents/one.json", ["bot"])):
-        assert [agent.name for agent in from_config({"agents": agents}, tmp_path).agents] == names
+        ((_, service),) = mounts.from_config("a2a", {"agents": agents}, tmp_path)
+        assert isinstance(service, A2AService)
+        assert [agent.name for agent in service.agents] == names
     file = tmp_path / "aimock.json"
     file.write_text(json.dumps({"a2a": {"path": "/agents", "agents": "list.json"}}))
     ((path, service),) = load_config(file).services
@@ -350,7 +353,7 @@ def test_the_control_api_adds_and_resets(agent: A2AMock, rpc: RPC, http: httpx.C
 
 def test_the_schema_takes_what_is_taken() -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    validator = jsonschema.Draft202012Validator(config_schema())
+    validator = jsonschema.Draft202012Validator(with_paths(config_schema()))
     assert validator.is_valid(REFERENCE)
     assert validator.is_valid({"agents": "./agents.json", "signing": True, "push": {"allow": ["*"]}})
     assert not validator.is_valid({"agents": [{"name": "a", "nonsense": 1}]})

@@ -10,8 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from aimock import mounts
 from aimock.surfaces.mcp import config_schema, from_config
 from aimock.surfaces.mcp.mock import MCPMock
+from aimock.surfaces.mcp.service import MCPService
 from mcp_asking import ModernClient
 
 REFERENCE: dict[str, Any] = {
@@ -145,7 +147,6 @@ def test_the_reference_s_shapes_are_served() -> None:
         ({"capabilities": {"tool": {}}}, 'capabilities.tool: unknown key, did you mean "tools"'),
         ({"serverInfo": {"nam": "x"}}, 'serverInfo.nam: unknown key, did you mean "name"'),
         ({"cache": {"ttlMs": -1}}, "cache.ttlMs: expected a whole number of 0 or more, got -1"),
-        ({"tools": "none.json"}, "tools: none.json cannot be read: No such file or directory"),
     ],
 )
 def test_what_is_wrong_is_said_by_its_place(section: Any, said: str) -> None:
@@ -158,11 +159,16 @@ def test_entries_may_lie_in_files(tmp_path: Path) -> None:
     (tmp_path / "tools" / "one.json").write_text(json.dumps({"name": "one"}))
     (tmp_path / "tools" / "more.json").write_text(json.dumps([{"name": "two"}, {"name": "three"}]))
     (tmp_path / "prompts.json").write_text(json.dumps([{"name": "p"}]))
-    service = from_config({"tools": "tools", "prompts": "prompts.json"}, tmp_path)
+    ((path, service),) = mounts.from_config("mcp", {"tools": "tools", "prompts": "prompts.json"}, tmp_path)
+    assert path == "/mcp"
+    assert isinstance(service, MCPService)
     assert [entry.key for entry in service.server.registry.all("tools")] == ["two", "three", "one"]
     (tmp_path / "prompts.json").write_text("{")
-    with pytest.raises(ValueError, match=r"prompts: .*prompts\.json is no JSON"):
-        from_config({"prompts": "prompts.json"}, tmp_path)
+    with pytest.raises(ValueError, match=r"^mcp\.prompts: .*prompts\.json: not JSON: .*line 1 column 2"):
+        mounts.from_config("mcp", {"prompts": "prompts.json"}, tmp_path)
+    (tmp_path / "prompts.json").write_text('[{"name": "p"}, {"name": 5}]')
+    with pytest.raises(ValueError, match=r"^mcp\.prompts: .*prompts\.json\[1\]\.name: expected a string, got 5"):
+        mounts.from_config("mcp", {"prompts": "prompts.json"}, tmp_path)
 
 
 def test_nothing_is_added_of_what_is_wrong_in_part() -> None:

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from aimock import choices
-from aimock.cli import choose
+from aimock.chosen import choose
 from aimock.config import ConfigError, Failure
 from aimock.record import flags
 from aimock.record.config import RecordConfig

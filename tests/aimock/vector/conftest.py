@@ -66,13 +66,14 @@ def _identify(call: Call) -> Answer:
     return call.reply(200, {"name": None if found is None else found.name})
 
 
-@pytest.fixture(autouse=True)
-def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services made from now on speak this API alone."""
     monkeypatch.setattr(vector, "speaking", lambda names: [Plain()])
 
 
 @pytest.fixture
-def mock() -> Iterator[VectorMock]:
+def mock(plain: None) -> Iterator[VectorMock]:
     with VectorMock(metrics=True, seed=1) as mock:
         yield mock
 

@@ -54,6 +54,14 @@ def test_collections_go(mock: VectorMock, ask: Ask) -> None:
     assert mock.reset().health()["collections"] == 0
 
 
+def test_a_name_is_free_again_when_a_collection_is_called_otherwise(mock: VectorMock) -> None:
+    mock.upsert("docs", RECORDS)
+    (docs,) = mock.service.store
+    mock.service.store.rename(docs, "old")
+    mock.upsert("docs", RECORDS[:1])
+    assert [(each.name, len(each)) for each in mock.service.store] == [("old", 2), ("docs", 1)]
+
+
 def test_files_are_found_from_the_working_directory(
     mock: VectorMock, ask: Ask, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +76,8 @@ def test_what_is_wrong_is_said_in_snake_case_options_too(mock: VectorMock) -> No
         mock.add_collection("docs", dimensions=3)
     with pytest.raises(ValueError, match=r'^limits\.maxRecord: unknown key, did you mean "maxRecords"\?$'):
         VectorMock(limits={"maxRecord": 1})
+    with pytest.raises(ValueError, match=r"^sequence_index: expected a whole number of 0 or more, got -1$"):
+        mock.on_query("docs", [], sequence_index=-1)
 
 
 def test_threads_may_change_it_at_once(mock: VectorMock, ask: Ask) -> None:
@@ -87,6 +97,7 @@ def test_threads_may_change_it_at_once(mock: VectorMock, ask: Ask) -> None:
     assert len(docs) == 82
 
 
+@pytest.mark.usefixtures("plain")
 def test_it_is_part_of_a_suite() -> None:
     with create_mock_suite(vector={"collections": [{"name": "docs", "vectors": RECORDS}]}) as suite:
         assert suite.vector is not None
@@ -97,6 +108,7 @@ def test_it_is_part_of_a_suite() -> None:
         assert httpx.get(f"{suite.url}/vector/of/docs").status_code == 404
 
 
+@pytest.mark.usefixtures("plain")
 def test_it_is_mounted_where_one_wants() -> None:
     with AIMock() as server:
         mock = VectorMock()
@@ -131,6 +143,18 @@ def test_chaos_comes_before_what_was_told(mock: VectorMock) -> None:
     url = f"{mock.url}/of/docs"
     statuses = [httpx.get(url, headers=headers).status_code for headers in ({"x-aimock-fault": "overloaded"}, {}, {})]
     assert statuses == [529, 503, 200]
+
+
+def test_paths_are_counted_by_what_says_most_of_them() -> None:
+    with VectorMock(metrics=True) as mock:
+        mock.upsert("docs", RECORDS)
+        for path in ("/collections/docs/points/search", "/chroma/api/v1/collections/docs/query"):
+            httpx.post(mock.url + path, json={"vector": [1, 0], "limit": 1, "query_embeddings": [[1, 0]]})
+        assert mock._server is not None
+        told = httpx.get(f"{mock._server.url}/metrics").text
+    assert 'path="/vector/collections/{collection}/points/search"' in told
+    assert 'path="/vector/chroma/api/v1/collections/{collection}/query"' in told
+    assert 'aimock_vector_requests_total{operation="query",provider="chromadb"} 1' in told
 
 
 # -- the control API ------------------------------------------------------------------------------------------------

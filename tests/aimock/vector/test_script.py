@@ -151,6 +151,7 @@ def test_a_failure_without_times_stays_until_it_is_taken_away(mock: VectorMock, 
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("plain")
 async def test_answers_are_late_if_that_was_told(memory: Callable[..., Any], autojump_clock: Any) -> None:
     server = memory(replay_speed=2)
     await trio.testing.wait_all_tasks_blocked()
@@ -167,6 +168,7 @@ async def test_answers_are_late_if_that_was_told(memory: Callable[..., Any], aut
     assert await seconds("docs") == pytest.approx(0)
 
 
+@pytest.mark.usefixtures("plain")
 async def test_a_client_that_leaves_a_late_answer_is_noted(memory: Callable[..., Any], autojump_clock: Any) -> None:
     server = memory()
     await trio.testing.wait_all_tasks_blocked()
@@ -178,6 +180,12 @@ async def test_a_client_that_leaves_a_late_answer_is_noted(memory: Callable[...,
     await trio.sleep(1)
     (entry,) = server.journal
     assert entry["response"]["interrupted"] is True
+
+
+def test_chaos_spoils_late_answers_too(mock: VectorMock, ask: Ask) -> None:
+    mock.add_collection("docs", vectors=RECORDS, delay_ms=1)
+    response = httpx.post(f"{mock.url}/of/docs", json={"vector": [1, 0]}, headers={"x-aimock-fault": "malformed"})
+    assert (response.status_code, response.text.startswith("{malformed")) == (200, True)
 
 
 def test_a_collection_may_become_ready_after_some_polls(mock: VectorMock) -> None:

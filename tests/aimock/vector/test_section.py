@@ -39,6 +39,7 @@ REFERENCE = {
 }
 EVERYTHING = {
     "dialects": ["qdrant", "chroma"],
+    "allowReset": True,
     "limits": {"maxCollections": 5, "maxRecords": 100, "maxBytes": 1_000_000},
     "collections": [
         {
@@ -273,8 +274,8 @@ WRONG: list[tuple[Any, str]] = [
     ({"collections": [{"name": "docs"}, {"name": "docs"}]}, "collections[1].name: 'docs' stands before already"),
     (one(dimension=0), "collections[0].dimension: expected a whole number from 1 to 65536, got 0"),
     (one(metric="cosin"), "collections[0].metric: expected one of cosine, dotproduct, euclidean, manhattan, dot, ip,"),
-    (one(dialects=["milvus"]), "collections[0].dialects[0]: expected one of pinecone, qdrant, chroma"),
-    (one(dialects=[]), "collections[0].dialects: expected one or more of pinecone, qdrant, chroma"),
+    (one(dialects=["milvus"]), "collections[0].dialects[0]: expected one of qdrant, pinecone, chroma"),
+    (one(dialects=[]), "collections[0].dialects: expected one or more of qdrant, pinecone, chroma"),
     (one(fields={"a": {"form": "thick"}}), "collections[0].fields.a.form: expected one of dense, sparse, multi"),
     (one(namespaces=[]), "collections[0].namespaces: expected an object, got []"),
     (one(namespaces={"eu": 5}), "collections[0].namespaces.eu: expected an array, got 5"),
@@ -423,9 +424,9 @@ def test_a_name_that_several_have_needs_the_dialect() -> None:
     assert [len(each) for each in mock.service.store] == [0, 1]
 
 
-@pytest.mark.parametrize("key", ["file", "limits", "dialects"])
+@pytest.mark.parametrize("key", ["file", "limits", "dialects", "allowReset"])
 def test_what_the_store_is_can_be_told_at_the_start_only(key: str) -> None:
-    told = {"file": "x.db", "limits": {}, "dialects": ["qdrant"]}[key]
+    told = {"file": "x.db", "limits": {}, "dialects": ["qdrant"], "allowReset": True}[key]
     with pytest.raises(ValueError, match=f"^{key}: can be told at the start only$"):
         VectorMock().add({key: told})
 

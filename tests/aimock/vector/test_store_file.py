@@ -228,7 +228,8 @@ def test_a_folder_that_is_not_there_is_told(path: Path) -> None:
 def test_a_damaged_file_is_told(path: Path) -> None:
     filled(path)
     content = bytearray(path.read_bytes())
-    content[4096:] = bytes(len(content) - 4096)
+    page = int.from_bytes(content[16:18], "big")
+    content[page:] = bytes(len(content) - page)
     path.write_bytes(content)
     refused(path, "cannot be read: database disk image is malformed")
 
@@ -245,6 +246,7 @@ def test_a_damaged_file_is_told(path: Path) -> None:
         'UPDATE collections SET fields = \'{"":["unheard of",1,"dense"]}\'',
         "UPDATE collections SET dialects = '3'",
         "DROP TABLE notes",
+        "DELETE FROM collections",
     ],
 )
 def test_what_was_written_by_other_hands_is_told(path: Path, damage: str) -> None:

@@ -39,16 +39,17 @@ def loader() -> Any:
 
 @pytest.fixture
 def connect_bedrock(mock: AIMock) -> Iterator[Callable[..., Any]]:
-    """Makes a client of the runtime, closed at the end of the test; without retries unless the test asks for them."""
+    """Makes a client, of the runtime unless told otherwise, closed at the end of the test; without retries unless
+    the test asks for them."""
     clients = []
 
-    def make(attempts: int = 1, url: str = mock.url, **options: Any) -> Any:
+    def make(attempts: int = 1, url: str = mock.url, service: str = "bedrock-runtime", **options: Any) -> Any:
         credentials = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "secret"}
         config = Config(retries={"total_max_attempts": attempts, "mode": "standard"})
         session = botocore.session.Session()
         session.register_component("data_loader", loader())
         client = boto3.Session(botocore_session=session, region_name="us-east-1").client(
-            "bedrock-runtime", endpoint_url=url, config=config, **credentials | options
+            service, endpoint_url=url, config=config, **credentials | options
         )
         clients.append(client)
         return client

@@ -340,7 +340,6 @@ def test_sparse_and_hybrid(make: Callable[..., Index]) -> None:
         ([("a" * 513, [1, 0, 0])], "512"),
         ([("a", [1, 0, 0], {"$x": 1})], "must not start with"),
         ([("a", [1, 0, 0], {"x": "y" * 50_000})], "exceeds the limit of 40960 bytes"),
-        ([("a", [1, 0, 0]), ("a", [1, 0, 0])], "Duplicate"),
         ([(str(number), [1, 0, 0]) for number in range(1001)], "between 1 and 1000"),
     ],
 )
@@ -350,6 +349,13 @@ def test_vectors_that_are_refused(filtered: Index, given: list[Any], message: st
     assert error.value.status_code == 400
     assert message in error.value.message
     assert "refused" not in filtered.describe_index_stats().namespaces
+
+
+def test_of_one_id_the_last_counts(filtered: Index) -> None:
+    twice = [("a", [1, 0, 0]), ("b", [1, 1, 0]), ("a", [0, 1, 0])]
+    assert filtered.upsert(vectors=twice, namespace="twice").upserted_count == 3
+    assert filtered.fetch(ids=["a"], namespace="twice").vectors["a"].values == [0, 1, 0]
+    assert filtered.describe_index_stats().namespaces["twice"].vector_count == 2
 
 
 def test_metadata_that_is_null_is_dropped(filtered: Index) -> None:

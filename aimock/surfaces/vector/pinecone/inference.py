@@ -7,19 +7,22 @@ from collections.abc import Sequence
 from aimock.net.exchange import Answer
 from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.dialect import Route
-from aimock.surfaces.vector.store import Vector, dense, sparse
+from aimock.surfaces.vector.store import Sparse, Vector, dense, sparse
 from aimock_protocols.embedding import input_tokens
 from aimock_protocols.pinecone import inference as wire
 from aimock_protocols.rerank.lexical import relevance
 from aimock_protocols.semantic import semantic_vector_of
 
+COST = 1e-6
+"""Seconds that it takes to embed or to rank a byte of text, about."""
+_CHARACTERS_A_TOKEN = 4
+
 
 def embedded(model: str, dimension: int | None, text: str) -> Vector:
-    """What a model makes of a text, which is near to what it makes of related ones; `dimension` is None of a sparse
-    one."""
-    if wire.EMBED_MODELS[model].is_sparse or dimension is None:
-        return sparse(*wire.sparse_embedding(text))
-    return dense(semantic_vector_of(text, dimension))
+    """What a model makes of a text, as far as it reads it, which is near to what it makes of related ones; `dimension`
+    is None of a sparse one."""
+    read = text[: wire.EMBED_MODELS[model].max_tokens * _CHARACTERS_A_TOKEN]
+    return sparse(*wire.sparse_embedding(read)) if dimension is None else dense(semantic_vector_of(read, dimension))
 
 
 def ranked(query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
@@ -30,13 +33,28 @@ def ranked(query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
 
 def _embed(call: Call) -> Answer:
     asked = wire.read_embed(call.body())
-    vectors = [] if asked.model.is_sparse else [semantic_vector_of(each, asked.dimension) for each in asked.texts]
-    return call.reply(200, wire.embeddings(asked, vectors, input_tokens(asked.texts)))
+
+    def embed() -> list[Vector]:
+        return [embedded(asked.model.name, asked.dimension or None, each) for each in asked.texts]
+
+    def then(vectors: list[Vector]) -> Answer:
+        told = [(each.indices, each.values) if isinstance(each, Sparse) else each for each in vectors]
+        return call.reply(200, wire.embeddings(asked, told, input_tokens(asked.texts)))
+
+    return call.computed(_cost(call), embed, then)
 
 
 def _rerank(call: Call) -> Answer:
     asked = wire.read_rerank(call.body())
-    return call.reply(200, wire.reranked(asked, ranked(asked.query, asked.texts)))
+
+    def then(ranking: list[tuple[int, float]]) -> Answer:
+        return call.reply(200, wire.reranked(asked, ranking))
+
+    return call.computed(_cost(call), lambda: ranked(asked.query, asked.texts), then)
+
+
+def _cost(call: Call) -> float:
+    return len(call.exchange.request.body) * COST
 
 
 def _list(call: Call) -> Answer:

@@ -8,7 +8,7 @@ from aimock.cors import CORS
 from aimock.net.exchange import Answer
 from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.dialect import Route
-from aimock.surfaces.vector.pinecone.inference import embedded, ranked
+from aimock.surfaces.vector.pinecone.inference import COST, embedded, ranked
 from aimock.surfaces.vector.pinecone.places import Place, located, vectors_of
 from aimock.surfaces.vector.pinecone.vectors import searched
 from aimock.surfaces.vector.store import Hit, Record, Vector
@@ -20,9 +20,6 @@ from aimock_protocols.pinecone.filters import Predicate
 from aimock_protocols.pinecone.indexes import Kind
 from aimock_protocols.pinecone.inference import EMBED_MODELS, ranked_texts
 from aimock_protocols.pinecone.text import tokens_of
-
-_EMBED_COST = 2e-8
-"""Seconds that it takes to embed a byte of text, into one dimension of a hundred, about."""
 
 
 def _upsert(call: Call) -> Answer:
@@ -40,7 +37,7 @@ def _upsert(call: Call) -> Answer:
         place.put(records)
         return call.respond(WireResponse(201, CORS, b""))
 
-    return call.computed(len(body) * _EMBED_COST * (place.index.dimension or 100) / 100, read, then)
+    return call.computed(len(body) * COST, read, then)
 
 
 def _search(call: Call) -> Answer:

@@ -13,7 +13,7 @@ import numpy as np
 from aimock.net.exchange import Answer
 from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.dialect import Route
-from aimock.surfaces.vector.pinecone.places import SPARSE, Place, located, namespaces_of, vectors_of
+from aimock.surfaces.vector.pinecone.places import SPARSE, Place, index_named, located, namespaces_of, vectors_of
 from aimock.surfaces.vector.script import Asked
 from aimock.surfaces.vector.store import Hit, Record, Snapshot, Sparse, Vector
 from aimock_protocols.pinecone import vectors as wire
@@ -25,13 +25,18 @@ from aimock_protocols.pinecone.pages import Page, page
 from aimock_protocols.pinecone.reading import fields_of, member, text
 from aimock_protocols.pinecone.versions import version_of
 
-_READ_COST = 1e-8
+READ_COST = 1e-8
 """Seconds that it takes to read a byte of vectors in JSON, about."""
 _FETCHED_A_UNIT = 10
 """Records that are fetched for one read unit."""
 
 
 def _upsert(call: Call) -> Answer:
+    if "index" in call.params:
+        index_named(call, call.params["index"])  # what was told of it comes before its vectors are read
+    else:
+        _located(call, wire.namespace_of(call.body()))
+
     def read() -> tuple[str, Sequence[wire.Vector], list[Record]]:
         body = call.body()
         vectors = wire.read_upsert(body)
@@ -45,7 +50,7 @@ def _upsert(call: Call) -> Answer:
         place.put([attrs.evolve(each, id=place.key(str(each.id))) for each in records])
         return call.reply(200, {"upsertedCount": len(records)})
 
-    return call.computed(len(call.exchange.request.body) * _READ_COST, read, then)
+    return call.computed(len(call.exchange.request.body) * READ_COST, read, then)
 
 
 def _query(call: Call) -> Answer:

@@ -14,7 +14,7 @@ from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.dialect import Dialect, Route
 from aimock.surfaces.vector.qdrant import about, collections, points, queries
 from aimock_protocols.canonical import ErrorReply, WireResponse
-from aimock_protocols.qdrant.errors import envelope
+from aimock_protocols.qdrant.errors import envelope, malformed
 
 
 class Qdrant(Dialect):
@@ -26,6 +26,8 @@ class Qdrant(Dialect):
         return "qdrant" in agent or agent.startswith("python-client/")
 
     def error(self, call: Call, error: ErrorReply) -> WireResponse:
+        if error.type == "malformed":
+            error = malformed(error.message).reply
         headers = (("content-type", "application/json"), *_retry(error))
         return WireResponse(error.status, headers, orjson.dumps(envelope(error)))
 

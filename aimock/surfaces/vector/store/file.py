@@ -22,6 +22,8 @@ from aimock.surfaces.vector.store.values import Field, Form, Id, Measure, Record
 
 _APPLICATION = 0x61694D76  # "aiMv"
 _FORMAT = 1
+_PAGE = 16 * 1024
+"""Bytes: a record of common embeddings is to have room in one."""
 
 _SCHEMA = """
 CREATE TABLE collections (
@@ -72,6 +74,7 @@ class StoreFile:
             raise FileError(f"{self.path} is of format {form}; this version of aimock reads format {_FORMAT}")
         with self._told("cannot be opened"):
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute(f"PRAGMA page_size = {_PAGE}")
             self._database.execute("PRAGMA journal_mode = WAL")
             # A process that dies loses nothing by it. A machine that does may lose the last changes, but no more.
             self._database.execute("PRAGMA synchronous = NORMAL")
@@ -97,17 +100,16 @@ class StoreFile:
             rows = self._database.execute(f"SELECT {', '.join(About._fields)} FROM collections ORDER BY rowid")
             return [_read_about(*row) for row in rows]
 
-    def records(self, collection: str) -> Iterator[tuple[str, Record]]:
-        """By namespace, in the order of insertion."""
+    def records(self) -> Iterator[tuple[str, str, Record]]:
+        """The ids of their collections, their namespaces, and they, in the order of insertion."""
         with self._understood():
             rows = self._database.execute(
-                "SELECT namespace, id, version, said, vectors FROM records WHERE collection = ? ORDER BY rowid",
-                [collection],
+                "SELECT collection, namespace, id, version, said, vectors FROM records ORDER BY rowid"
             )
-            for namespace, id, version, said, raw in rows:
+            for collection, namespace, id, version, said, raw in rows:
                 metadata, document, uri, shapes = orjson.loads(said)
                 vectors = _read_vectors(shapes, raw)
-                yield namespace, Record(orjson.loads(id), vectors, metadata, document, uri, version)
+                yield collection, namespace, Record(orjson.loads(id), vectors, metadata, document, uri, version)
 
     def notes(self) -> dict[str, Any]:
         with self._understood():
@@ -140,6 +142,10 @@ class StoreFile:
     def drop_collection(self, id: str) -> None:
         self._database.execute("DELETE FROM records WHERE collection = ?", [id])
         self._database.execute("DELETE FROM collections WHERE id = ?", [id])
+
+    def clear(self) -> None:
+        for table in ("records", "collections", "notes"):
+            self._database.execute(f"DELETE FROM {table}")
 
     def put(self, collection: str, namespace: str, records: Iterable[Record], version: int) -> None:
         self._database.executemany(_PUT, (_row(collection, namespace, record, version) for record in records))

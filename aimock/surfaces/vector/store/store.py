@@ -42,6 +42,8 @@ class Store:
             "max_notes": max_notes,
         }
         self._collections: dict[str, Collection] = {}
+        self._named: dict[tuple[str, str], list[Collection]] = {}
+        """By scope and name; different dialects may have different ones of the same."""
         self._records = 0
         self._bytes = 0
         self._file = None if file is None else StoreFile(file)
@@ -78,7 +80,8 @@ class Store:
         self._take(collection)
 
     def named(self, dialect: str, name: str, scope: str = "") -> Collection | None:
-        return next((each for each in self.of(dialect, scope) if each.name == name), None)
+        named = self._named.get((scope, name), ())
+        return next((each for each in named if dialect in each.dialects), None)
 
     def with_id(self, dialect: str, id: str) -> Collection | None:
         found = self._collections.get(id)
@@ -97,23 +100,25 @@ class Store:
             with self.change() as file:
                 if file is not None:
                     file.drop_collection(collection.id)
-            del self._collections[collection.id]
-            self._records -= len(collection)
-            self._bytes -= collection.size
-            collection.store = None
+            self._let_go(collection)
 
     def rename(self, collection: Collection, name: str) -> None:
         """Raises Exists."""
         self._refuse_twin(collection, name)
         if collection.store is self:
             self.keep(collection.about()._replace(name=name))
+            self._unname(collection)
+            self._named.setdefault((collection.scope, name), []).append(collection)
         collection.name = name
 
     def clear(self) -> None:
         """No collections and no notes."""
+        with self.change() as file:
+            if file is not None:
+                file.clear()
         for collection in self:
-            self.drop(collection)
-        self.notes.clear()
+            self._let_go(collection)
+        self.notes = _Notes(self, {})
 
     def close(self) -> None:
         """Of its file. What it holds can be read on."""
@@ -166,32 +171,47 @@ class Store:
             self.refuse_over("max_bytes", self._bytes + size)
 
     def _refuse_twin(self, collection: Collection, name: str) -> None:
-        for each in self._collections.values():
-            if each is collection or each.name != name or each.scope != collection.scope:
-                continue
-            if each.dialects & collection.dialects:
+        for each in self._named.get((collection.scope, name), ()):
+            if each is not collection and each.dialects & collection.dialects:
                 raise Exists(f"a collection of the name {name!r} exists")
 
     def _take(self, collection: Collection) -> None:
         self._collections[collection.id] = collection
+        self._named.setdefault((collection.scope, collection.name), []).append(collection)
         self._records += len(collection)
         self._bytes += collection.size
         collection.store = self
 
+    def _let_go(self, collection: Collection) -> None:
+        del self._collections[collection.id]
+        self._unname(collection)
+        self._records -= len(collection)
+        self._bytes -= collection.size
+        collection.store = None
+
+    def _unname(self, collection: Collection) -> None:
+        key = collection.scope, collection.name
+        self._named[key].remove(collection)
+        if not self._named[key]:
+            del self._named[key]
+
     def _load(self, file: StoreFile) -> None:
+        read = {about.id: Collection.told(about) for about in file.collections()}
         try:
-            for about in file.collections():
-                collection = Collection.told(about)
-                for namespace, record in file.records(about.id):
-                    collection.namespace(namespace).restore(record)
+            self.refuse_over("max_collections", len(read))
+            for count, (id, namespace, record) in enumerate(file.records(), 1):
+                self.refuse_over("max_records", count)
+                if id not in read:
+                    raise StoreError("there are records of a collection that is not there")
+                read[id].namespace(namespace).restore(record)
+            for collection in read.values():
                 self._refuse_full(len(collection), collection.size)
                 self._take(collection)
-            self.refuse_over("max_collections", len(self))
-            self.notes = _Notes(self, file.notes())
         except FileError:
             raise
         except StoreError as error:
             raise FileError(f"{file.path} cannot be read: {error}") from error
+        self.notes = _Notes(self, file.notes())
 
 
 class _Notes(MutableMapping[str, Any]):
