@@ -77,6 +77,7 @@ _BATCHES = {
 
 
 def write(find: Callable[[Call], Collection], call: Call, writing: Writing) -> None:
+    """`find`: the collection that the call is about; after the body's shape is known to be right. Raises WireError."""
     batch = _BATCHES[writing](call.body())
     collection = find(call)
     vectors = batch.vectors()
@@ -115,12 +116,12 @@ def _written(namespace: Namespace, changes: Sequence[records.Change]) -> list[Re
 
 
 def _changed(record: Record, change: records.Change) -> Record:
-    embedding = change.embedding
+    vectors = record.vectors
+    if change.embedding is not None:
+        vectors = {**vectors, FIELD: dense(np.frombuffer(change.embedding, "f4"))}
     return attrs.evolve(
         record,
-        vectors=record.vectors
-        if embedding is None
-        else {**record.vectors, FIELD: dense(np.frombuffer(embedding, "f4"))},
+        vectors=vectors,
         metadata=merged(record.metadata, change.metadata),
         document=record.document if change.document is None else change.document,
         uri=record.uri if change.uri is None else change.uri,
