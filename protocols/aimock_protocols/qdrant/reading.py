@@ -6,7 +6,7 @@ server refuses them. What is wrong is told with its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from aimock_protocols.qdrant.errors import invalid, malformed, shown
@@ -137,6 +137,18 @@ def mapped(read: Reader[T]) -> Reader[dict[str, T]]:
         return {key: read(item, f"{place}.{key}") for key, item in struct(value, place).items()}
 
     return values
+
+
+def shaped(known: Mapping[str, Reader[Any]], *required: str) -> Reader[dict[str, Any]]:
+    """An object of such fields; what is null or not known is left out."""
+
+    def read(value: Any, place: str) -> dict[str, Any]:
+        fields = Fields(value, place)
+        for name in required:
+            fields.need(name, anything)
+        return {name: fields.need(name, reader) for name, reader in known.items() if name in fields}
+
+    return read
 
 
 class Fields:
