@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aimock.reading import array, inside, wrong
+from aimock.reading import array, inside, shown, wrong
 
 _SUFFIXES = (".json", ".toml")
 _ENTRIES = "fixtures"
@@ -102,6 +102,13 @@ def _files(path: Path, place: str) -> Iterator[Path]:
         if isinstance(each, Problem):
             raise wrong(place, str(each))
         yield each.path
+
+
+def _inner(folder: Path, place: str) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise wrong(place, f"{folder}: {error.strerror or error}") from error
 
 
 def _content(file: Path, place: str, *keys: str) -> Placed:
@@ -198,11 +205,11 @@ class Filling:
     def _read(self, given: str, schema: Mapping[str, Any], place: str) -> Any:
         path, key = located(given, self._directory), place.rpartition(".")[2].partition("[")[0]
         is_object = _takes(schema, "object")
-        if not path.exists():
+        if not os.path.exists(path):
             kinds = " or ".join(f"an {kind}" for kind in ("object", "array") if _takes(schema, kind))
-            raise wrong(place, f"expected {kinds}, or the path of a file that has it; {path} does not exist")
+            raise wrong(place, f"expected {kinds}, or the path of a file that has it; {shown(given)} does not exist")
         if path.is_dir() and is_object:
-            files = [each for each in sorted(path.iterdir()) if each.suffix in _SUFFIXES or each.is_dir()]
+            files = [each for each in _inner(path, place) if each.suffix in _SUFFIXES or each.is_dir()]
             known = {key for each in _alternatives(schema) for key in each.get("properties", ())}
             if not _takes(schema, "array") or any(each.stem in known for each in files):
                 return {each.stem: str(each.absolute()) for each in files}
