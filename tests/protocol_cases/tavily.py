@@ -37,7 +37,7 @@ SITE = {"url": "hello", "limit": 5, **EVERYTHING}
 NO_SITE = {"url": [*NO_TEXT, "x" * 2049], "limit": [0, *NO_COUNT], "max_depth": [0, 6], "instructions": [5]}
 
 CASES = {
-    "tavily.search": ServiceCase(
+    "tavily.search:api": ServiceCase(
         "search",
         said(
             follow_up_questions=st.none() | st.lists(names),
@@ -69,7 +69,7 @@ CASES = {
         },
         error=message,
     ),
-    "tavily.extract": ServiceCase(
+    "tavily.extract:api": ServiceCase(
         "extract",
         said(
             results=pages(title=st.none() | names, raw_content=names, images=st.lists(URLS)),
@@ -86,7 +86,7 @@ CASES = {
         },
         error=message,
     ),
-    "tavily.crawl": ServiceCase(
+    "tavily.crawl:api": ServiceCase(
         "crawl",
         said(results=pages(raw_content=names, images=st.lists(URLS)), usage=CREDITS),
         SITE,
@@ -94,7 +94,7 @@ CASES = {
         wrong=NO_SITE,
         error=message,
     ),
-    "tavily.map": ServiceCase(
+    "tavily.map:api": ServiceCase(
         "map", said(results=st.lists(URLS, max_size=5), usage=CREDITS), SITE, "/map", wrong=NO_SITE, error=message
     ),
     "tavily.research": ServiceCase(

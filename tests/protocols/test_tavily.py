@@ -15,8 +15,13 @@ from hypothesis import strategies as st
 from aimock.memories import Memories
 from aimock_protocols import sse
 from aimock_protocols.canonical import ErrorReply, FrameKind, Head, Memory, Results, SideRequest, Stamp, WireError
-from aimock_protocols.tavily import account, crawl, extract, map, platform, research, search
+from aimock_protocols.tavily import account, platform, research
+from aimock_protocols.tavily.crawl import api as crawl
+from aimock_protocols.tavily.extract import api as extract
+from aimock_protocols.tavily.map import api as map
 from aimock_protocols.tavily.pages import is_within
+from aimock_protocols.tavily.search import CHECKS
+from aimock_protocols.tavily.search import api as search
 from recorded import body_of, needs_corpus, rows_of
 
 PAGES = [
@@ -206,7 +211,7 @@ def test_a_number_of_chunks_out_of_bounds_is_a_422(head: Head) -> None:
 
 
 def test_what_is_null_is_not_there(head: Head) -> None:
-    names = [*search._CHECKS]
+    names = [*CHECKS]
     search.decode(head, {}, orjson.dumps({"query": "q", **dict.fromkeys(names)}))
 
 

@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
 
 import orjson
 
-from aimock_protocols.canonical import ChatRequest, Head, Results, Stamp
+from aimock_protocols.canonical import Results, Stamp
 from aimock_protocols.collapsing import dicts
+from aimock_protocols.tavily.endpoint import Endpoint
 from aimock_protocols.tavily.pages import credits_for, images_of, with_icon
-from aimock_protocols.tavily.platform import WHOLE_HEADERS as whole_headers
-from aimock_protocols.tavily.platform import (
-    closing,
-    error,
-    framed_error,
-    fresh_headers,
-    parse_without,
-    rate_limited,
-    rate_limits,
-)
-from aimock_protocols.tavily.site import Walk, read_request
-from aimock_protocols.tavily.site import walk_of as shape
-
-__all__ = [
-    "decode",
-    "encode",
-    "error",
-    "framed_error",
-    "fresh_headers",
-    "heeds",
-    "name",
-    "parse",
-    "rate_limited",
-    "rate_limits",
-    "shape",
-    "whole_headers",
-]
-
-name = "tavily.crawl"
-heeds: tuple[str, ...] = ()
-
-
-def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
-    """The request. Raises WireError."""
-    return read_request(body, "crawl")
+from aimock_protocols.tavily.platform import closing
+from aimock_protocols.tavily.site import Walk, read_request, walk_of
 
 
 def encode(reply: Results, shape: Walk, stamp: Stamp) -> bytes:
@@ -62,6 +30,10 @@ def encode(reply: Results, shape: Walk, stamp: Stamp) -> bytes:
     return orjson.dumps(body)
 
 
-def parse(body: bytes) -> Results:
-    """The answer as a fixture has it. Raises WireError on an error, ValueError on what is none of this service."""
-    return parse_without(body, "base_url")
+api = Endpoint(
+    name="tavily.crawl:api",
+    read=functools.partial(read_request, endpoint="crawl"),
+    shape=walk_of,
+    encode=encode,
+    echoed=("base_url",),
+)

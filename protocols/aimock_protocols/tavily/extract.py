@@ -7,40 +7,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from aimock_protocols.canonical import ChatRequest, Head, Results, Stamp
+from aimock_protocols.canonical import ChatRequest, Results, Stamp
 from aimock_protocols.collapsing import dicts
 from aimock_protocols.tavily.checks import Check, check, one_of, switch, whole
+from aimock_protocols.tavily.endpoint import Endpoint
 from aimock_protocols.tavily.pages import credits_for, images_of, with_icon
-from aimock_protocols.tavily.platform import WHOLE_HEADERS as whole_headers
-from aimock_protocols.tavily.platform import (
-    closing,
-    error,
-    framed_error,
-    fresh_headers,
-    parse_without,
-    rate_limited,
-    rate_limits,
-    read_object,
-    refusal,
-)
-
-__all__ = [
-    "decode",
-    "encode",
-    "error",
-    "framed_error",
-    "fresh_headers",
-    "heeds",
-    "name",
-    "parse",
-    "rate_limited",
-    "rate_limits",
-    "shape",
-    "whole_headers",
-]
-
-name = "tavily.extract"
-heeds: tuple[str, ...] = ()
+from aimock_protocols.tavily.platform import closing, read_object, refusal
 
 MAX_URLS = 20
 
@@ -53,7 +25,7 @@ _CHECKS: Mapping[str, Check] = {
 }
 
 
-def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
+def read(body: bytes) -> ChatRequest:
     """The request. Raises WireError."""
     sent = read_object(body)
     urls = _urls(sent)
@@ -80,7 +52,7 @@ class Shape(NamedTuple):
     usage: bool
 
 
-def shape(request: ChatRequest) -> Shape:
+def shape_of(request: ChatRequest) -> Shape:
     sent = request.native
     return Shape(
         tuple(_urls(sent)),
@@ -112,6 +84,9 @@ def _page(place: int, said: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
     return with_icon(page, shape.icons)
 
 
-def parse(body: bytes) -> Results:
-    """The answer as a fixture has it. Raises WireError on an error, ValueError on what is none of this service."""
-    return parse_without(body)
+api = Endpoint(
+    name="tavily.extract:api",
+    read=read,
+    shape=shape_of,
+    encode=encode,
+)

@@ -32,6 +32,7 @@ from aimock_protocols.canonical import (
 )
 from aimock_protocols.collapsing import dicts, json_object, mapping
 from aimock_protocols.slicing import slices
+from aimock_protocols.tavily.account import feedback, usage
 from aimock_protocols.tavily.checks import Check, check, one_of, required, switch
 from aimock_protocols.tavily.pages import icon_of
 from aimock_protocols.tavily.platform import (
@@ -55,6 +56,7 @@ __all__ = [
     "encode",
     "error",
     "error_frame",
+    "feedback",
     "framed_error",
     "frames",
     "fresh_headers",
@@ -68,6 +70,7 @@ __all__ = [
     "retrieve",
     "shape",
     "stream_headers",
+    "usage",
     "whole_headers",
 ]
 

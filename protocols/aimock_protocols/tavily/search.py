@@ -7,49 +7,18 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from aimock_protocols.canonical import ChatRequest, Head, Results, Stamp
+from aimock_protocols.canonical import ChatRequest, Results, Stamp
 from aimock_protocols.collapsing import dicts
-from aimock_protocols.tavily.account import feedback, usage
 from aimock_protocols.tavily.checks import DATE, Check, check, check_dates, one_of, required, switch, texts, whole
+from aimock_protocols.tavily.endpoint import Endpoint
 from aimock_protocols.tavily.pages import images_of, is_within, with_icon
-from aimock_protocols.tavily.platform import WHOLE_HEADERS as whole_headers
-from aimock_protocols.tavily.platform import (
-    closing,
-    error,
-    framed_error,
-    fresh_headers,
-    parse_without,
-    rate_limited,
-    rate_limits,
-    read_object,
-    refusal,
-)
-
-__all__ = [
-    "decode",
-    "encode",
-    "error",
-    "feedback",
-    "framed_error",
-    "fresh_headers",
-    "heeds",
-    "name",
-    "parse",
-    "rate_limited",
-    "rate_limits",
-    "shape",
-    "usage",
-    "whole_headers",
-]
-
-name = "tavily.search"
-heeds: tuple[str, ...] = ()
+from aimock_protocols.tavily.platform import closing, read_object, refusal
 
 MAX_QUERY = 400
 """Characters."""
 DEFAULT_RESULTS = 5
 
-_CHECKS: Mapping[str, Check] = {
+CHECKS: Mapping[str, Check] = {
     "search_depth": one_of("search depth", "basic", "advanced", "fast", "ultra-fast"),
     "topic": one_of("topic", "general", "news", "finance"),
     "time_range": one_of("time range", "day", "week", "month", "year", "d", "w", "m", "y"),
@@ -79,13 +48,13 @@ _CHECKS: Mapping[str, Check] = {
 _ON_REQUEST = frozenset({"auto_parameters", "usage"})
 
 
-def decode(head: Head, params: Mapping[str, str], body: bytes) -> ChatRequest:
+def read(body: bytes) -> ChatRequest:
     """The request. Raises WireError."""
     sent = read_object(body)
     query = required(sent, "query", "Query is missing.")
     if len(query) > MAX_QUERY:
         raise refusal(f"Query is too long. Max query length is {MAX_QUERY} characters.")
-    check(sent, _CHECKS)
+    check(sent, CHECKS)
     check_dates(sent)
     return ChatRequest(sent, sent, endpoint="search")
 
@@ -109,7 +78,7 @@ class Shape(NamedTuple):
     automatic: bool
 
 
-def shape(request: ChatRequest) -> Shape:
+def shape_of(request: ChatRequest) -> Shape:
     sent = request.native
     most = sent.get("max_results")
     is_restricted = sent.get("include_domains_mode") != "prefer"
@@ -164,6 +133,10 @@ def _result(place: int, said: Mapping[str, Any], shape: Shape) -> dict[str, Any]
     return with_icon(result, shape.icons)
 
 
-def parse(body: bytes) -> Results:
-    """The answer as a fixture has it. Raises WireError on an error, ValueError on what is none of this service."""
-    return parse_without(body, "query")
+api = Endpoint(
+    name="tavily.search:api",
+    read=read,
+    shape=shape_of,
+    encode=encode,
+    echoed=("query",),
+)
