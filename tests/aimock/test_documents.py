@@ -90,13 +90,18 @@ def test_relative_to_the_working_directory_else_to_the_file(lay: Lay, monkeypatc
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"tools": "no.json"}, "tools: expected an array, or the path of a file that has it; no.json does not exist"),
-        ({"info": "no"}, "info: expected an object, or the path of a file that has it; no does not exist"),
+        ({"tools": "no.json"}, 'tools: expected an array, or the path of a file that has it; "no.json" does not exist'),
+        ({"info": "no"}, 'info: expected an object, or the path of a file that has it; "no" does not exist'),
         ({"tools": "bad.json"}, "tools: DIR/bad.json: not JSON: trailing comma is not allowed: line 1 column 3"),
         (
             {"info": "bad.toml"},
             "info: DIR/bad.toml: not TOML: Expected '=' after a key",
         ),
+        (
+            {"tools": "https://me:secret@host"},
+            'tools: expected an array, or the path of a file that has it; "https://…"',
+        ),
+        ({"tools": 5000 * "x"}, "tools: expected an array, or the path of a file"),
         ({"tools": "empty"}, "tools: DIR/empty has no JSON files"),
         ({"tools": "five.json"}, "tools: DIR/five.json: expected an array, got 5"),
         (
@@ -183,7 +188,10 @@ def test_everything_may_lie_elsewhere(lay: Lay) -> None:
         ({"a2a": [{"agents": "tools.json"}]}, "a2a[0].agents: DIR/tools.json[1].inputSchema: unknown key"),
         ({"services": {"search": "tools.json"}}, "services.search: DIR/tools.json"),
         ({"llm": "tools.json"}, "llm: DIR/tools.json: expected an object"),
-        ({"llm": "none.json"}, "llm: expected an object, or the path of a file that has it; none.json does not exist"),
+        (
+            {"llm": "none.json"},
+            'llm: expected an object, or the path of a file that has it; "none.json"',
+        ),
         ({"auth": "bad.json"}, "auth: expected an object"),
     ],
     ids=str,

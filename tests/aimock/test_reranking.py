@@ -129,7 +129,7 @@ def test_what_is_scripted_comes_before_the_default(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"default": "semantic"}, "services.rerank: default must be one of lexical, identity, empty"),
+        ({"default": "semantic"}, "services.rerank.default: must be one of lexical, identity, empty"),
         ({}, "expected true, false, a path"),
         ({"fixtures": [], "defaults": "empty"}, "got an object with fixtures, defaults"),
     ],
@@ -152,8 +152,8 @@ def test_no_other_service_has_one(tmp_path: Path) -> None:
 RECORDED: list[tuple[str, str, dict[str, Any]]] = [
     ("cohere", "/v2/rerank", {"model": "rerank-v3.5", **ASKED, "top_n": 2}),
     ("cohere", "/v1/rerank", {"model": "rerank-v3.5", **ASKED, "return_documents": True}),
-    ("jina", "/jina/v1/rerank", {"model": "m", **ASKED}),
-    ("voyage", "/voyage/v1/rerank", {"model": "m", **ASKED, "top_k": 1}),
+    ("jina", "/jina/v1/rerank", {"model": "jina-reranker-m0", **ASKED}),
+    ("voyage", "/voyage/v1/rerank", {"model": "rerank-2", **ASKED, "top_k": 1}),
     ("bedrock", "/model/amazon.rerank-v1:0/invoke", dict(ASKED)),
     ("openai", "/v1/moderations", {"input": ["hello", "kill"]}),
     ("mistral", "/mistral/v1/moderations", {"model": "mistral-moderation-latest", "input": "kill"}),

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from aimock_protocols.canonical import ErrorReply, WireError
 from aimock_protocols.qdrant import asking, collections, older, operations
-from aimock_protocols.qdrant.filters import FILTERS
+from aimock_protocols.qdrant.filters import Filters
 from aimock_protocols.qdrant.reading import Fields
+
+FILTERS = Filters({})
+"""Of a collection without text indexes."""
 
 FILTER = {
     "must": [
@@ -134,7 +137,13 @@ BODIES: list[tuple[Read, Any]] = [
 ]
 
 _json = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False), st.text(max_size=5)),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(1 << 63), (1 << 64) - 1),
+        st.floats(allow_nan=False),
+        st.text(max_size=5),
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
     max_leaves=5,
 )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from aimock import reading
+from aimock.documents import Placed
 from aimock.reading import Check, Fields, Keys, inside, keyed, members, reads, unlike, wrong
 from aimock.surfaces.vector.dialects import CLASSES as DIALECTS
 from aimock.surfaces.vector.script import Failure, Script
@@ -18,7 +19,6 @@ from aimock.surfaces.vector.store import Collection, Field, Form, Measure, Recor
 from aimock.surfaces.vector.written import (
     RECORD_SCHEMA,
     UNNAMED,
-    Placed,
     listed,
     query_results,
     read_record,

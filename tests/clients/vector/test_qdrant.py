@@ -531,6 +531,7 @@ def test_thresholds_offsets_and_what_is_shown(client: QdrantClient, cities: str)
         return client.query_points(cities, [0.2, 0.1, 0.9, 0.7], **options).points
 
     assert ids(query(score_threshold=1.2)) == [4, 1, 3]
+    assert ids(query(score_threshold=query(limit=2)[1].score)) == [4]
     assert ids(query(limit=2, offset=1)) == [1, 3]
     assert query(limit=1, with_payload=["city", "geo.lon"])[0].payload == {"city": "New York"}
     assert query(limit=2, with_payload=m.PayloadSelectorExclude(exclude=["geo", "people"]))[1].payload == {
@@ -564,6 +565,11 @@ def test_points_of_another_collection(client: QdrantClient, cities: str) -> None
     client.set_payload(cities, {"of": 1}, points=[2])
     groups = client.query_points_groups(cities, "of", query=[1.0, 0, 0, 0], with_lookup="other").groups
     assert [(group.id, group.lookup.payload) for group in groups if group.lookup] == [(1, {"about": 1})]
+    config = m.DenseVectorNameConfig(dense=m.DenseVectorConfig(size=2, distance=m.Distance.DOT))
+    client.create_vector_name("other", "short", config)
+    client.update_vectors("other", [m.PointVectors(id=1, vector={"short": [1.0, 2.0]})])
+    with pytest.raises(UnexpectedResponse, match="expected dim: 4, got 2"):
+        client.query_points(cities, 1, lookup_from=m.LookupLocation(collection="other", vector="short"))
     client.delete_collection("other")
     with pytest.raises(UnexpectedResponse, match=r"Collection `other` doesn.+t exist"):
         client.query_points(cities, 1, lookup_from=there)
