@@ -227,9 +227,10 @@ def test_clearing_takes_everything() -> None:
     store = Store()
     made = created(store)
     made.namespace().put([record("a", 1)])
-    store.notes["tenants"] = ["t"]
+    notes = store.notes
+    notes["tenants"] = ["t"]
     store.clear()
-    assert (len(store), dict(store.notes)) == (0, {})
+    assert (len(store), dict(store.notes), dict(notes)) == (0, {}, {})
 
 
 # -- snapshots ---------------------------------------------------------------------------------------------------------

@@ -203,7 +203,7 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=40, stateful_step_count=30)
+TestMachine.settings = settings(max_examples=settings.default.max_examples // 4, stateful_step_count=30)
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------

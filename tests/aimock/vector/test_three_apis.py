@@ -348,4 +348,4 @@ def _by_ties(expected: Iterable[tuple[Any, float]], measure: Measure) -> list[tu
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=20, stateful_step_count=25)
+TestMachine.settings = settings(max_examples=settings.default.max_examples // 2, stateful_step_count=25)

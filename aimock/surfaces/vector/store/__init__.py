@@ -2,8 +2,9 @@
 
 - `values.py`: vectors, records, hits. `errors.py`: what is refused.
 - `columns.py`: the vectors of one field, in blocks that are only ever added to.
-- `scoring.py`: how near vectors are. `snapshot.py`: what a namespace held at a moment, and its nearest.
-- `namespace.py`, `collection.py`, `store.py`: what changes.
+- `scoring.py`: how near vectors are. `bounds.py`: between what that lies, reckoned quickly. `postings.py`: sparse ones.
+- `snapshot.py`: what a namespace held at a moment, and its nearest.
+- `namespace.py`, `collection.py`, `store.py`: what changes. `file.py`: where it is kept.
 """
 
 from aimock.surfaces.vector.store.collection import Collection

@@ -91,9 +91,6 @@ class Column:
         self._slots: dict[Id, _Slot] = {}
         self.blocks: list[Block] = []
 
-    def __len__(self) -> int:
-        return len(self._slots)
-
     def write(self, vector: Vector) -> Vector:
         if not self.blocks or self.blocks[-1].is_full:
             size = min(len(self.blocks[-1].born) * _GROWTH, _LARGEST) if self.blocks else _SMALLEST

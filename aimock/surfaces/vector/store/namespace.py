@@ -108,7 +108,7 @@ class Namespace:
     def restore(self, record: Record) -> None:
         """Puts back what was read from a file; in order. Raises DimensionError, VectorError."""
         for name, vector in record.vectors.items():
-            _learned(name, self._collection.fields, vector)
+            self._collection.fields[name] = _learned(name, self._collection.fields, vector)
         size = _size(record)
         self.size += size
         self._place(record, record.version, size, self._new_place())

@@ -47,7 +47,8 @@ class Store:
         self._records = 0
         self._bytes = 0
         self._file = None if file is None else StoreFile(file)
-        self.notes: MutableMapping[str, Any] = _Notes(self, {})
+        self._noted: dict[str, Any] = {}
+        self.notes: MutableMapping[str, Any] = _Notes(self, self._noted)
         """JSON that dialects keep besides: Chroma's tenants and databases, Qdrant's aliases. What is changed within
         a value is to be set again."""
         if self._file is not None:
@@ -118,7 +119,7 @@ class Store:
                 file.clear()
         for collection in self:
             self._let_go(collection)
-        self.notes = _Notes(self, {})
+        self._noted.clear()
 
     def close(self) -> None:
         """Of its file. What it holds can be read on."""
@@ -211,7 +212,7 @@ class Store:
             raise
         except StoreError as error:
             raise FileError(f"{file.path} cannot be read: {error}") from error
-        self.notes = _Notes(self, file.notes())
+        self._noted.update(file.notes())
 
 
 class _Notes(MutableMapping[str, Any]):
