@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
+from aimock import probes
 from aimock.cors import CORS
 from aimock.exchange import Exchange, Plan
 from aimock.net.exchange import Answer, Handler, Head, Headers, Refusal, Request, Task, Whole
@@ -80,9 +81,9 @@ class App:
         """Headers and query keys by which clients are known: how their values begin, and whose claim that is."""
         self._templates: list[str] = []
         for method, path, target in (
-            ("GET", "/", Target(_root, _refuse)),
-            ("GET", "/health", Target(_health, _refuse)),
-            ("GET", "/ready", Target(_ready, _refuse)),
+            ("GET", "/", Target(probes.root, _refuse)),
+            ("GET", "/health", Target(probes.health, _refuse)),
+            ("GET", "/ready", Target(probes.ready, _refuse)),
             ("GET", "/v1/_requests", Target(_deferred("aimock.control", "list_requests"), _refuse)),
             ("DELETE", "/v1/_requests", Target(_deferred("aimock.control", "clear_requests"), _refuse)),
         ):
@@ -366,26 +367,6 @@ def _side_target(registered: Registered, sides: Callable[[], SideSurface], funct
         service=registered.service,
         protocol=registered.name,
     )
-
-
-def _root(exchange: Exchange) -> Whole:
-    """Clients look here whether anybody is there."""
-    return Whole(
-        200, (("content-type", "text/plain; charset=utf-8"), *CORS), b"aimock is running", exchange.fresh_headers
-    )
-
-
-def _health(exchange: Exchange) -> Whole:
-    mounts = exchange.state.mounts
-    if not len(mounts):
-        return exchange.json(200, {"status": "ok"})
-    services = {"llm": {"status": "ok", "fixtures": len(exchange.state.book)}}
-    services |= {path.lstrip("/"): service.health() for path, service in mounts}
-    return exchange.json(200, {"status": "ok", "services": services})
-
-
-def _ready(exchange: Exchange) -> Whole:
-    return exchange.json(200, {"status": "ready"})
 
 
 def _refuse(exchange: Exchange, status: int, message: str) -> Whole:

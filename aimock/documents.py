@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aimock.reading import array, inside, wrong
+from aimock.reading import array, inside, shown, wrong
 
 _SUFFIXES = (".json", ".toml")
 _ENTRIES = "fixtures"
@@ -77,11 +77,16 @@ def listed(value: Any, place: str, directory: Path, key: str) -> Iterator[Placed
         yield from (Placed(f"{place}[{index}]", item) for index, item in enumerate(array(value, place)))
         return
     for file in _files(located(value, directory), place):
-        content, here = _content(file, place, key, _ENTRIES), f"{place}: {file}"
-        if isinstance(content, dict):
-            yield Placed(here, content)
-        else:
-            yield from listed(array(content, here), here, directory, key)
+        yield from items(file, place, key)
+
+
+def items(file: Path, place: str, key: str) -> Iterator[Placed]:
+    """Those of one file. Raises ValueError."""
+    here, content = _content(file, place, key, _ENTRIES)
+    if isinstance(content, dict):
+        yield Placed(here, content)
+    else:
+        yield from (Placed(f"{here}[{index}]", item) for index, item in enumerate(array(content, here)))
 
 
 def _files(path: Path, place: str) -> Iterator[Path]:
@@ -99,14 +104,22 @@ def _files(path: Path, place: str) -> Iterator[Path]:
         yield each.path
 
 
-def _content(file: Path, place: str, *keys: str) -> Any:
+def _inner(folder: Path, place: str) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise wrong(place, f"{folder}: {error.strerror or error}") from error
+
+
+def _content(file: Path, place: str, *keys: str) -> Placed:
     """What a file has, or of an object what it has under the first of the keys that it has."""
+    here = f"{place}: {file}"
     try:
         content = read_document(file)
     except ValueError as error:
-        raise wrong(place, f"{file}: {error}") from error
+        raise wrong(here, str(error)) from error
     named = next((each for each in keys if isinstance(content, dict) and each in content), None)
-    return content if named is None else content[named]
+    return Placed(here, content) if named is None else Placed(inside(here, named), content[named])
 
 
 # -- by a schema -------------------------------------------------------------------------------------------------------
@@ -179,10 +192,10 @@ class Filling:
             value = self._read(value, schema, place)
         kinds = _alternatives(schema)
         if isinstance(value, list):
-            items = _of_any(kinds, "items")
-            if _is_plain(items):  # as those of long vectors are
+            inner = _of_any(kinds, "items")
+            if _is_plain(inner):  # as those of long vectors are
                 return value
-            return [self.fill(item, items, f"{place}[{index}]") for index, item in enumerate(value)]
+            return [self.fill(item, inner, f"{place}[{index}]") for index, item in enumerate(value)]
         if isinstance(value, dict):
             known = {key: inner for each in kinds for key, inner in each.get("properties", {}).items()}
             others = _of_any(kinds, "additionalProperties")
@@ -192,20 +205,20 @@ class Filling:
     def _read(self, given: str, schema: Mapping[str, Any], place: str) -> Any:
         path, key = located(given, self._directory), place.rpartition(".")[2].partition("[")[0]
         is_object = _takes(schema, "object")
-        if not path.exists():
+        if not os.path.exists(path):
             kinds = " or ".join(f"an {kind}" for kind in ("object", "array") if _takes(schema, kind))
-            raise wrong(place, f"expected {kinds}, or the path of a file that has it; {path} does not exist")
+            raise wrong(place, f"expected {kinds}, or the path of a file that has it; {shown(given)} does not exist")
         if path.is_dir() and is_object:
-            files = [each for each in sorted(path.iterdir()) if each.suffix in _SUFFIXES or each.is_dir()]
+            files = [each for each in _inner(path, place) if each.suffix in _SUFFIXES or each.is_dir()]
             known = {key for each in _alternatives(schema) for key in each.get("properties", ())}
             if not _takes(schema, "array") or any(each.stem in known for each in files):
                 return {each.stem: str(each.absolute()) for each in files}
         elif is_object:
-            self._origins[place] = f"{place}: {path}"
-            return _content(path, place, key)
-        items = list(listed(given, place, self._directory, key))
-        self._origins |= {f"{place}[{index}]": item.place for index, item in enumerate(items)}
-        return [item.value for item in items]
+            self._origins[place], value = _content(path, place, key)
+            return value
+        found = list(listed(given, place, self._directory, key))
+        self._origins |= {f"{place}[{index}]": item.place for index, item in enumerate(found)}
+        return [item.value for item in found]
 
     def explained(self, error: ValueError) -> str:
         """A message with the name of the file in which its place is."""

@@ -6,11 +6,12 @@ There is no peer: the reference's vector databases do not search.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,15 +45,16 @@ def measure(plan: Plan) -> list[Row]:
     name = f"{VECTORS:,} × {DIMENSIONS:,}"
     load = Row(f"{name}: load time", "s")
     memory = Row(f"{name}: memory, over that of the numbers", "×", judged=Judged.ALONE)
-    queries = {
-        "query": _latencies(f"{name}: query"),
-        "rare filter": _latencies(f"{name}: query with a filter that 1 in 1,000 passes"),
-    }
-    late = {
-        "alone": _lateness("frame lateness, nothing else asked"),
-        "queries": _lateness("frame lateness while queries run", LATENESS_TARGET),
-        "rare filter": _lateness("frame lateness while queries with that filter run", LATENESS_TARGET),
-    }
+    queries = [
+        (_latencies(f"{name}: query"), _Asking.query),
+        (_latencies(f"{name}: query with a filter that 1 in 1,000 passes"), _Asking.query_with_filter),
+    ]
+    late = [
+        (_lateness("nothing else asked"), None),
+        (_lateness("queries run", LATENESS_TARGET), _Asking.query),
+        (_lateness("queries with that filter run", LATENESS_TARGET), _Asking.query_with_filter),
+        (_lateness(f"vectors are upserted, {BATCH} at a time"), _Asking.upsert),
+    ]
     for number in plan.progress("vector", min(plan.rounds, ROUNDS)):
         directory = fixtures.paced(plan.directory / f"vector-{number}", [CELL.pacing, WARM_UP])
         with running(_with_vectors(plan.directory), directory, core=plan.cores.server) as up:
@@ -61,26 +63,25 @@ def measure(plan: Plan) -> list[Row]:
             load.add(OURS.name, asking.load())
             taken = (up.resident_mib() - before) * 2**20
             memory.add(OURS.name, taken / (VECTORS * DIMENSIONS * 4))
-            for kind, rows in queries.items():
-                _add_percentiles(rows, asking.latencies(kind))
+            for rows, ask in queries:
+                _add_percentiles(rows, [ask(asking, each) * 1e3 for each in range(QUERIES)])
             hear(listening_to(up, WARM_UP, WARM_UP_STREAMS, WARM_UP_RAMP), core=plan.cores.load)
-            for kind, rows in late.items():
-                with asking.meanwhile(kind) as asked:
-                    heard = timed(up, listening_to(up, CELL.pacing, CELL.streams, 0.5), plan.cores)
-                for row, lateness in zip(rows, heard.heard.lateness, strict=True):
+            for rows, meanwhile in late:
+                with _repeating(functools.partial(meanwhile, asking) if meanwhile else None) as asked:
+                    heard = timed(up, listening_to(up, CELL.pacing, CELL.streams, 0.5), plan.cores).heard
+                for row, lateness in zip(rows, heard.lateness, strict=True):
                     row.add(OURS.name, lateness * 1e3)
-                if kind != "alone":
-                    rows[1].notes.append(f"{len(asked)} queries ran while {rows[1].metric} was measured")
-    return [load, memory, *(row for rows in (*queries.values(), *late.values()) for row in rows)]
+                rows[1].notes.append(f"{rows[1].metric}: {len(asked)} requests in round {number + 1}")
+    return [load, memory, *(row for rows, _ in (*queries, *late) for row in rows)]
 
 
 def _latencies(metric: str) -> tuple[Row, Row]:
     return Row(f"{metric}, median", "ms"), Row(f"{metric}, 99th percentile", "ms")
 
 
-def _lateness(metric: str, target: float | None = None) -> tuple[Row, Row]:
+def _lateness(meanwhile: str, target: float | None = None) -> tuple[Row, Row]:
     """Of frames: median and 99th percentile, for which the target is."""
-    metric = f"{CELL}: {metric}"
+    metric = f"{CELL}: frame lateness, {meanwhile}"
     return (
         Row(f"{metric}, median", "ms"),
         Row(f"{metric}, 99th percentile", "ms", target=target, judged=Judged.ALONE),
@@ -105,54 +106,27 @@ class _Asking:
     def load(self) -> float:
         """Puts all vectors there; in how many seconds, less those that it takes to write them."""
         self._ask("PUT", COLLECTION, {"vectors": {"size": DIMENSIONS, "distance": "Cosine"}})
-        taken = 0.0
-        for start in range(0, VECTORS, BATCH):
-            numbers = range(start, start + BATCH)
-            vectors = self._random.standard_normal((BATCH, DIMENSIONS), np.float32)
-            payloads = [{"number": number} for number in numbers]
-            body = _json({"batch": {"ids": [*numbers], "vectors": vectors, "payloads": payloads}})
-            began = time.perf_counter()
-            self._send("PUT", f"{COLLECTION}/points?wait=true", body)
-            taken += time.perf_counter() - began
+        taken = sum(self.upsert(batch) for batch in range(VECTORS // BATCH))
         counted = self._ask("POST", f"{COLLECTION}/points/count", {"exact": True})["count"]
         if counted != VECTORS:
             raise CannotRun(f"expected {VECTORS} vectors to be there, got {counted}")
         return taken
 
-    def latencies(self, kind: str) -> list[float]:
-        """Milliseconds."""
-        return [self._query(kind) * 1e3 for _ in range(QUERIES)]
+    def upsert(self, batch: int) -> float:
+        """Seconds. What is there already is replaced."""
+        start = batch * BATCH % VECTORS
+        numbers = range(start, start + BATCH)
+        vectors = self._random.standard_normal((BATCH, DIMENSIONS), np.float32)
+        payloads = [{"number": number} for number in numbers]
+        body = _json({"batch": {"ids": [*numbers], "vectors": vectors, "payloads": payloads}})
+        began = time.perf_counter()
+        self._send("PUT", f"{COLLECTION}/points?wait=true", body)
+        return time.perf_counter() - began
 
-    @contextmanager
-    def meanwhile(self, kind: str) -> Iterator[list[float]]:
-        """Queries of that kind one after the other, on a thread of their own; their latencies."""
-        latencies: list[float] = []
-        failures: list[Exception] = []
-        ended = threading.Event()
-
-        def ask() -> None:
-            try:
-                while not ended.is_set():
-                    latencies.append(self._query(kind))
-            except Exception as failure:  # told where the block ends
-                failures.append(failure)
-
-        thread = threading.Thread(target=ask)
-        if kind != "alone":
-            thread.start()
-        try:
-            yield latencies
-        finally:
-            ended.set()
-            if kind != "alone":
-                thread.join()
-        if failures:
-            raise failures[0]
-
-    def _query(self, kind: str) -> float:
+    def query(self, number: int, filtered: bool = False) -> float:
         """Seconds."""
         asked: dict[str, Any] = {"query": self._random.standard_normal(DIMENSIONS, np.float32), "limit": NEAREST}
-        body = _json(asked | ({"filter": RARE} if kind == "rare filter" else {}))
+        body = _json(asked | ({"filter": RARE} if filtered else {}))
         began = time.perf_counter()
         answer = self._send("POST", f"{COLLECTION}/points/query", body)
         taken = time.perf_counter() - began
@@ -161,6 +135,9 @@ class _Asking:
         if len(found) != NEAREST or scores != sorted(scores, reverse=True):
             raise CannotRun(f"expected the {NEAREST} nearest, got {answer[:500]!r}")
         return taken
+
+    def query_with_filter(self, number: int) -> float:
+        return self.query(number, filtered=True)
 
     def _ask(self, method: str, path: str, body: Any) -> Any:
         return orjson.loads(self._send(method, path, _json(body)))["result"]
@@ -172,6 +149,31 @@ class _Asking:
         if response.status != 200:
             raise CannotRun(f"{method} {path}: expected a 200, got {response.status}: {answer[:500]!r}")
         return answer
+
+
+@contextmanager
+def _repeating(ask: Callable[[int], float] | None) -> Iterator[list[float]]:
+    """Asks again and again, on a thread of its own; in how many seconds each time. None: nothing is asked."""
+    taken: list[float] = []
+    failures: list[Exception] = []
+    ended = threading.Event()
+
+    def repeat() -> None:
+        try:
+            while ask is not None and not ended.is_set():
+                taken.append(ask(len(taken)))
+        except Exception as failure:  # told where the block ends
+            failures.append(failure)
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield taken
+    finally:
+        ended.set()
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _json(value: Any) -> bytes:

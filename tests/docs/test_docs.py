@@ -57,6 +57,7 @@ from aimock.fixtures.selection import select
 from aimock.flags import CHAOS_FLAGS, parser_of
 from aimock.metrics import Metrics
 from aimock.net.limits import Limits
+from aimock.providers import NAMES
 from aimock.pytest_plugin import environment
 from aimock.pytest_plugin import settings as pytest_settings
 from aimock.record import prices
@@ -64,6 +65,7 @@ from aimock.record.config import record_schema
 from aimock.redaction import CREDENTIAL_HEADERS, CREDENTIAL_QUERY_KEYS
 from aimock.surfaces.vector import section as vector_section
 from aimock.surfaces.vector import written as vector_written
+from aimock.surfaces.vector.qdrant import Qdrant
 from aimock_protocols.bedrock_invoke import families as bedrock_families
 from aimock_protocols.gemini_interactions.platform import CODES
 from aimock_protocols.openai_compatible import PROVIDERS
@@ -167,6 +169,7 @@ class Page:
             "python": self.run_python,
             "console": self.run_console,
             "text": self.run_text,
+            "toml": self.run_toml,
             "sh": lambda block, where: None,
         }
         assert block.kind in runners, f"{where}: no kind of block: {block.kind!r}"
@@ -187,6 +190,11 @@ class Page:
         assert bool(findings) == ("warns" in block.options), f"{where}: {[each.message for each in findings]}"
         if "served" in block.options:
             self.mock.reset().add_fixtures(entries_from_json(content["fixtures"]))
+
+    def run_toml(self, block: Block, where: str) -> None:
+        assert block.options == ["config"], where
+        Path("checked.toml").write_text(block.text, "utf-8")
+        load_config(Path("checked.toml"))
 
     def run_text(self, block: Block, where: str) -> None:
         if "output" in block.options:
@@ -521,6 +529,10 @@ def check_vector_collection_keys() -> None:
     check("vector-collection-keys", vector_section.COLLECTION)
 
 
+def check_qdrant_routes() -> None:
+    check("qdrant-routes", [f"{route.method} {route.template}" for route in Qdrant.routes])
+
+
 def check_vector_record_keys() -> None:
     check("vector-record-keys", vector_written.RECORD)
 
@@ -539,6 +551,10 @@ def check_config_keys() -> None:
     check("config-keys", config_keys.KEYS)
     flags = {flag for row in TABLES["config-keys"] for flag in code(row[2])}
     assert flags <= {each.partition(" ")[0] for each in firsts("flags")}
+
+
+def check_provider_names() -> None:
+    assert {name for row in TABLES["provider-names"] for name in code(row[0])} == set(NAMES)
 
 
 def check_record_keys() -> None:

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimock_protocols.canonical import WireError
-from aimock_protocols.pinecone import documents, inference, lucene, records, text, vectors
+from aimock_protocols.pinecone import documents, inference, lucene, records, scoring, text, values, vectors
 from aimock_protocols.pinecone.namespaces import counted, read_creation, stored
 from aimock_protocols.pinecone.pages import page
 
-DENSE = vectors.Shape(3, False)
-HYBRID = vectors.Shape(3, True)
-SPARSE = vectors.Shape(None, True)
-UNKNOWN = vectors.Shape(0, False)
+DENSE = values.Shape(3, False)
+HYBRID = values.Shape(3, True)
+SPARSE = values.Shape(None, True)
+UNKNOWN = values.Shape(0, False)
 ONE = {"indices": [1], "values": [0.5]}
 
 
@@ -87,7 +87,7 @@ def test_the_dimension_of_a_collection_may_be_told_by_its_first_vector() -> None
         ({"topK": 1, "vector": [1, 2, 3], "includeValues": "yes"}, DENSE, "includeValues must be a boolean"),
     ],
 )
-def test_queries_that_are_refused(body: Any, shape: vectors.Shape, message: str) -> None:
+def test_queries_that_are_refused(body: Any, shape: values.Shape, message: str) -> None:
     assert message in refused(vectors.read_query, body, shape)
 
 
@@ -155,7 +155,7 @@ def test_records_a_line() -> None:
         (b'{"_id": "a", "id": "a", "t": "x"}', "either '_id' or 'id'"),
         (b'{"_id": "a", "t": " "}', "Missing or invalid field 't'"),
         (b"", "between 1 and 96"),
-        (b" " * (vectors.MAX_BYTES + 1), "exceeds the limit"),
+        (b" " * (values.MAX_BYTES + 1), "exceeds the limit"),
     ):
         assert message in refused(records.read_upsert, line, "t", 96)
 
@@ -275,16 +275,16 @@ SCHEMA = {"t": {"type": "string", "full_text_search": {}}, "v": {"type": "dense_
         (documents.read_delete, {"filter": {}}, "non-empty"),
         (documents.read_fetch, {}, "Exactly one of"),
         (documents.read_fetch, {"ids": ["a"], "pagination_token": "x"}, "only valid together with 'filter'"),
-        (documents.read_search, {"score_by": [], "top_k": 1}, "between 1 and 100"),
-        (documents.read_search, {"score_by": [{"type": "nonsense"}], "top_k": 1}, "must be one of"),
-        (documents.read_search, {"score_by": [{"type": "text", "query": "x"}], "top_k": 1}, "at least one field"),
+        (scoring.read_search, {"score_by": [], "top_k": 1}, "between 1 and 100"),
+        (scoring.read_search, {"score_by": [{"type": "nonsense"}], "top_k": 1}, "must be one of"),
+        (scoring.read_search, {"score_by": [{"type": "text", "query": "x"}], "top_k": 1}, "at least one field"),
         (
-            documents.read_search,
+            scoring.read_search,
             {"score_by": [{"type": "dense_vector", "field": "v", "values": [1]}, {"type": "text"}], "top_k": 1},
             "must appear alone",
         ),
         (
-            documents.read_search,
+            scoring.read_search,
             {"score_by": [{"type": "query_string", "query": "x", "fields": ["t"]}], "top_k": 1},
             "must not specify",
         ),
@@ -304,8 +304,8 @@ def test_a_request_of_documents_may_be_too_large() -> None:
 def test_clauses_that_are_there_twice_score_once() -> None:
     clause = {"type": "text", "query": "red car", "fields": ["t"]}
     same = {"type": "query_string", "query": "t:red t:car"}
-    read = documents.read_search({"score_by": [clause, clause, same], "top_k": 1}, SCHEMA)
-    assert isinstance(read.scoring, documents.ByWords)
+    read = scoring.read_search({"score_by": [clause, clause, same], "top_k": 1}, SCHEMA)
+    assert isinstance(read.scoring, scoring.ByWords)
     assert len(read.scoring.queries) == 1
 
 

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from aimock_protocols.canonical import WireError
 from aimock_protocols.qdrant import geo, ids, moments, paths, tokens
-from aimock_protocols.qdrant.filters import FILTERS, Filters
+from aimock_protocols.qdrant.filters import Filters
+
+FILTERS = Filters({})
+"""Of a collection without text indexes."""
 
 
 @attrs.frozen

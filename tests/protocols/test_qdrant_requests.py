@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 from aimock_protocols.canonical import WireError
 from aimock_protocols.qdrant import asking, bm25, collections, fusion, inference, older, operations, queries, vectors
-from aimock_protocols.qdrant.filters import FILTERS
+from aimock_protocols.qdrant.filters import Filters
 from aimock_protocols.qdrant.formula import formula
 from aimock_protocols.qdrant.reading import Fields
 from aimock_protocols.qdrant.vectors import Dense, Inferred, Multi, Sparse
+
+FILTERS = Filters({})
+"""Of a collection without text indexes."""
 
 UUID = "00000000-0000-0000-0000-000000000001"
 
@@ -294,6 +297,7 @@ def test_formulas(expression: Any, expected: float) -> None:
         ({"exp": 1000}, "non-finite"),
         ({"pow": {"base": -1, "exponent": 0.5}}, "non-finite"),
         ({"pow": {"base": 10, "exponent": 999}}, "non-finite"),
+        ({"pow": {"base": 10, "exponent": 39}}, "as f32 produced a non-finite"),
         ({"max": []}, "needs at least one operand"),
         ({"datetime_key": "s"}, "Expected datetime for s"),
         ({"datetime": "soon"}, "date/time format"),

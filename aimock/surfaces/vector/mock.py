@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from aimock import reading
 from aimock.fixtures.structure import camel
 from aimock.surfaces.mock import ServiceMock
 from aimock.surfaces.vector import from_config
@@ -69,6 +70,8 @@ class VectorMock(ServiceMock[VectorService]):
         """Queries of a collection, which is made if there is none, get these results, of which each has an `id`, a
         `score`, and perhaps `metadata` and a `document`; or those that a function gives of the query (what it raises is
         a 500). With `sequence_index` only the query of that number under each test id does. Raises ValueError."""
+        if sequence_index is not None:
+            reading.count(sequence_index, "sequence_index")
         told = Told(_asking(name, results) if callable(results) else read_results(results, "results"), sequence_index)
 
         def act() -> None:

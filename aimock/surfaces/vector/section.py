@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from aimock import reading
+from aimock.documents import Placed
 from aimock.reading import Check, Fields, Keys, inside, keyed, members, reads, unlike, wrong
 from aimock.surfaces.vector.dialects import CLASSES as DIALECTS
 from aimock.surfaces.vector.script import Failure, Script
@@ -18,7 +19,6 @@ from aimock.surfaces.vector.store import Collection, Field, Form, Measure, Recor
 from aimock.surfaces.vector.written import (
     RECORD_SCHEMA,
     UNNAMED,
-    Placed,
     listed,
     query_results,
     read_record,
@@ -196,8 +196,8 @@ def _put(
     told, added = definition.told, 0
     try:
         if collection is None:
-            own_id = uuid.uuid5(_IDS, "/".join([told["name"], *sorted(definition.seen_by)]))
-            collection = Collection(told["name"], id=str(own_id), dialects=definition.seen_by, fields=fields)
+            own_id = _new_id(store, definition)
+            collection = Collection(told["name"], id=own_id, dialects=definition.seen_by, fields=fields)
             store.create(collection)
             added += 1
         for namespace, group in itertools.groupby(records, key=lambda each: each[0]):
@@ -211,6 +211,14 @@ def _put(
     except StoreError as error:
         raise wrong(definition.place, str(error)) from None
     return added + _tell(collection, told)
+
+
+def _new_id(store: Store, definition: Definition) -> str:
+    """One that follows from the name, unless a collection that is called otherwise by now has it."""
+    taken = {each.id for each in store}
+    named = "/".join([definition.told["name"], *sorted(definition.seen_by)])
+    ids = (str(uuid.uuid5(_IDS, f"{named}/{number}")) for number in itertools.count())
+    return next(each for each in ids if each not in taken)
 
 
 def _tell(collection: Collection, told: Mapping[str, Any]) -> int:

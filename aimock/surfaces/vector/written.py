@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
 
-from aimock import reading
+from aimock import documents, reading
+from aimock.documents import Placed
 from aimock.reading import Check, Keys, Read, inside, keyed, reads, unlike, wrong
 from aimock.surfaces.vector.script import Scripted, Told
 from aimock.surfaces.vector.store import Field, Form, Measure, Record, Sparse, Vector, VectorError, dense, multi, sparse
@@ -28,13 +29,6 @@ DIMENSION = 1536
 _SPARSE_FIELD = Field(Measure.DOT, form=Form.SPARSE)
 
 
-class Placed(NamedTuple):
-    """A value and the place where it stands, for messages."""
-
-    place: str
-    value: Any
-
-
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
@@ -48,44 +42,33 @@ def listed(value: Any, place: str, directory: Path | None, key: str) -> Iterator
         return
     if directory is None:
         raise unlike(place, "an array, for files are read at the start only", value)
-    path = directory / value
-    files = sorted(each for each in path.iterdir() if each.suffix in _READERS) if path.is_dir() else [path]
+    path = documents.located(value, directory)
+    files = sorted(each for each in path.iterdir() if each.suffix in (".json", *_LINES)) if path.is_dir() else [path]
     if not files:
-        raise wrong(place, f"{path} has no files {', '.join(_READERS)}")
+        raise wrong(place, f"{path} has no files .json, {', '.join(_LINES)}")
     for file in files:
+        if file.suffix not in _LINES:
+            yield from documents.items(file, place, key)
+            continue
         try:
             with file.open("rb") as lines:
-                yield from _READERS.get(file.suffix, _json)(lines, f"{place}: {file}", key)
+                yield from _in_lines(lines, f"{place}: {file}")
         except OSError as error:
             raise wrong(place, f"{file}: {error.strerror}") from None
 
 
-def _json(file: BinaryIO, place: str, key: str) -> Iterator[Placed]:
-    value = _loaded(file.read(), place)
-    if isinstance(value, Mapping) and key in value:
-        value, place = value[key], inside(place, key)
-    return listed(reading.array(value, place), place, None, key)
+_LINES = (".jsonl", ".ndjson")
 
 
-def _json_lines(file: BinaryIO, place: str, key: str) -> Iterator[Placed]:
+def _in_lines(file: BinaryIO, place: str) -> Iterator[Placed]:
     for number, line in enumerate(file, 1):
         if line.strip():
             here = f"{place}:{number}"
-            yield Placed(here, _loaded(line, here))
+            try:
+                yield Placed(here, orjson.loads(line))
+            except orjson.JSONDecodeError as error:
+                raise wrong(here, f"not JSON: {error}") from None
 
-
-def _loaded(content: bytes, place: str) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise wrong(place, f"not JSON: {error}") from None
-
-
-_READERS: Mapping[str, Callable[[BinaryIO, str, str], Iterator[Placed]]] = {
-    ".json": _json,
-    ".jsonl": _json_lines,
-    ".ndjson": _json_lines,
-}
 
 # -- records -----------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,9 @@ class Place(NamedTuple):
     database: str
 
 
+_DIGITS = 9
+"""Of a number in a query string."""
+
 DEFAULT = Place("default_tenant", "default_database")
 
 
@@ -43,6 +46,7 @@ class Modification:
 def creation(value: Any) -> Creation:
     """Raises WireError."""
     body = reading.mapping(value, "", "struct CreateCollectionPayload")
+    reading.check_depth(body)
     name = reading.required(body, "name", reading.string)
     metadata = reading.optional(record_metadata)(body.get("metadata"), "metadata")
     get_or_create = "get_or_create" in body and reading.boolean(body["get_or_create"], "get_or_create")
@@ -56,6 +60,7 @@ def creation(value: Any) -> Creation:
 def modification(value: Any) -> Modification:
     """Raises WireError for the wrong shape."""
     body = reading.mapping(value, "", "struct UpdateCollectionPayload")
+    reading.check_depth(body)
     name = reading.optional(reading.string)(body.get("new_name"), "new_name")
     metadata = reading.optional(changed_metadata)(body.get("new_metadata"), "new_metadata")
     return Modification(name, metadata, body.get("new_configuration"))
@@ -90,6 +95,8 @@ def page(query: dict[str, list[str]], key: str) -> int | None:
         return None
     if not (given.isascii() and given.isdecimal()):
         raise refused(f"Failed to deserialize query string: {key}: invalid digit found in string")
+    if len(given) > _DIGITS:
+        raise refused(f"Failed to deserialize query string: {key}: number too large to fit in target type")
     return int(given)
 
 

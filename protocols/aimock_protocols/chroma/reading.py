@@ -7,14 +7,30 @@ from typing import Any, TypeVar
 
 import orjson
 
-from aimock_protocols.chroma.errors import unreadable
+from aimock_protocols.chroma.errors import too_deep, unreadable
 
 T = TypeVar("T")
 
 Read = Callable[[Any, str], T]
 """Reads the value at a path (`metadatas[0].a`; empty for the whole body). Raises WireError."""
 
+_SCALAR = (str, int, float, bool, type(None))
 _INT64 = range(-(2**63), 2**63)
+
+
+MAX_DEPTH = 126
+"""Objects and lists inside one another, beside the body itself, that the server's parser reads."""
+
+
+def check_depth(value: Any) -> None:
+    """Raises WireError for what is nested too deep."""
+    layer = [value]
+    for _ in range(MAX_DEPTH + 1):
+        containers = (each.values() if isinstance(each, dict) else each for each in layer)
+        layer = [inner for each in containers if not isinstance(each, _SCALAR) for inner in each]
+        if not layer:
+            return
+    raise too_deep()
 
 
 def at(path: str, key: str) -> str:

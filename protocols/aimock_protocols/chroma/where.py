@@ -11,11 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from aimock_protocols.chroma import schema as schemas
-from aimock_protocols.chroma.errors import refused, too_deep
+from aimock_protocols.chroma.errors import refused
 from aimock_protocols.chroma.metadata import kind_of
-
-MAX_DEPTH = 62
-"""Lists of conditions inside one another, which are as many as the server's parser reads."""
+from aimock_protocols.chroma.reading import check_depth
 
 
 class Filed(Protocol):
@@ -41,20 +39,20 @@ _INT64 = range(-(2**63), 2**63)
 
 def condition_of(where: Any, where_document: Any, schema: schemas.Schema, searcher: Searcher) -> Condition | None:
     """What both filters say together; None if there are none. Raises WireError."""
-    by_metadata = None if where is None else _metadata(where, schema, searcher, 0)
-    by_text = None if where_document is None else _text(where_document, schema, searcher, 0)
+    check_depth((where, where_document))
+    by_metadata = None if where is None else _metadata(where, schema, searcher)
+    by_text = None if where_document is None else _text(where_document, schema, searcher)
     if by_metadata is None or by_text is None:
         return by_metadata or by_text
     return lambda record: by_metadata(record) and by_text(record)
 
 
-def _metadata(value: Any, schema: schemas.Schema, searcher: Searcher, depth: int) -> Condition:
+def _metadata(value: Any, schema: schemas.Schema, searcher: Searcher) -> Condition:
     key, wanted = _only(value, _INVALID)
     if key in _CONNECTIVES:
         if not isinstance(wanted, list):
             raise refused(_INVALID)
-        _check_depth(depth)
-        return _connected(key, [_metadata(each, schema, searcher, depth + 1) for each in wanted])
+        return _connected(key, [_metadata(each, schema, searcher) for each in wanted])
     if key.startswith("$"):
         raise refused(_INVALID)
     if not isinstance(wanted, dict):
@@ -69,11 +67,10 @@ def _metadata(value: Any, schema: schemas.Schema, searcher: Searcher, depth: int
     return lambda record: fulfils((record.metadata or _NOTHING).get(key))
 
 
-def _text(value: Any, schema: schemas.Schema, searcher: Searcher, depth: int) -> Condition:
+def _text(value: Any, schema: schemas.Schema, searcher: Searcher) -> Condition:
     name, operand = _only(value, _INVALID_TEXT)
     if name in _CONNECTIVES and isinstance(operand, list):
-        _check_depth(depth)
-        return _connected(name, [_text(each, schema, searcher, depth + 1) for each in operand])
+        return _connected(name, [_text(each, schema, searcher) for each in operand])
     if name not in _TEXT or not isinstance(operand, str):
         raise refused(_INVALID_TEXT)
     return _of_text(name, operand, schema, searcher)
@@ -96,11 +93,6 @@ def _only(value: Any, message: str) -> tuple[str, Any]:
     if not isinstance(value, dict) or len(value) != 1:
         raise refused(message)
     return next(iter(value.items()))
-
-
-def _check_depth(depth: int) -> None:
-    if depth >= MAX_DEPTH:
-        raise too_deep()
 
 
 def _is_operand(name: str, operand: Any) -> bool:

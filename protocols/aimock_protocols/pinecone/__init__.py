@@ -2,6 +2,6 @@
 
 Sources: the types of the official SDK (pinecone 10.2), Pinecone's published OpenAPI documents (2025-04 to 2026-07), and
 wire-vector §1. `versions` and `errors` are used throughout; `reading` reads JSON values; `filters` and `text` say what
-matches; `indexes` and `snapshots` are the control plane, `vectors`, `namespaces`, `records` and `documents` the data
-plane, `inference` the models.
+matches; `indexes`, `index_requests` and `snapshots` are the control plane; `vectors` (of `values`), `namespaces`,
+`records` and `documents` (searched by `scoring`) the data plane; `inference` the models.
 """

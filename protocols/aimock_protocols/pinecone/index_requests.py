@@ -25,7 +25,7 @@ from aimock_protocols.pinecone.reading import (
     text,
     within,
 )
-from aimock_protocols.pinecone.vectors import MAX_DIMENSION
+from aimock_protocols.pinecone.values import MAX_DIMENSION
 
 _METRICS = ("cosine", "euclidean", "dotproduct")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,43}[a-z0-9])?")
@@ -341,11 +341,11 @@ def configured(index: Index, body: Any) -> Index:
     return changed
 
 
-def _merged(kept: Mapping[str, Any], given: Any) -> Any:
-    """Objects with their members put into each other."""
-    if type(given) is not dict:
+def _merged(kept: Any, given: Any) -> Any:
+    """Objects with their members put into each other; anything else is replaced."""
+    if type(given) is not dict or not isinstance(kept, Mapping):
         return given
-    return {**kept, **{key: _merged(kept.get(key) or {}, value) for key, value in given.items()}}
+    return {**kept, **{key: _merged(kept.get(key), value) for key, value in given.items()}}
 
 
 def _parameters(index: Index, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from aimock_protocols.pinecone import inference
-from aimock_protocols.pinecone.vectors import Shape
+from aimock_protocols.pinecone.values import Shape
 from aimock_protocols.pinecone.versions import DOCUMENTS
 
 DENSE = "_values"

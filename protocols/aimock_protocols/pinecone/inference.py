@@ -27,7 +27,7 @@ from aimock_protocols.pinecone.reading import (
     within,
 )
 from aimock_protocols.pinecone.text import tokens_of
-from aimock_protocols.pinecone.vectors import SparseValues
+from aimock_protocols.pinecone.values import SparseValues
 
 
 @attrs.frozen

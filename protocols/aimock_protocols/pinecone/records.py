@@ -13,7 +13,7 @@ from aimock_protocols.pinecone.errors import refusal
 from aimock_protocols.pinecone.filters import Predicate, compiled
 from aimock_protocols.pinecone.reading import fields_of, filled, floats, member, one_of, required, text, texts, within
 from aimock_protocols.pinecone.text import tokens_of
-from aimock_protocols.pinecone.vectors import (
+from aimock_protocols.pinecone.values import (
     MAX_BATCH,
     MAX_BYTES,
     MAX_TOP_K,

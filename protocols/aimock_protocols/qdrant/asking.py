@@ -9,6 +9,7 @@ from aimock_protocols.qdrant import bm25
 from aimock_protocols.qdrant.errors import bad_request, invalid, malformed, shown
 from aimock_protocols.qdrant.filters import EVERYTHING, Filter, Filters
 from aimock_protocols.qdrant.formula import Formula, formula
+from aimock_protocols.qdrant.fusion import RRF_K
 from aimock_protocols.qdrant.moments import microseconds_of
 from aimock_protocols.qdrant.paths import path, selecting
 from aimock_protocols.qdrant.queries import (
@@ -32,7 +33,6 @@ from aimock_protocols.qdrant.queries import (
 from aimock_protocols.qdrant.reading import (
     Fields,
     Reader,
-    anything,
     count,
     counted,
     listed,
@@ -151,13 +151,13 @@ def _nearest(filters: Filters, fields: Fields) -> Query:
     to = fields.need("nearest", query_input)
     if "mmr" not in fields:
         return Nearest(to)
-    mmr = Fields(fields.value["mmr"], fields.place("mmr"))
+    mmr = fields.within("mmr")
     candidates = mmr.get("candidates_limit", counted(1, 16_384))
     return Nearest(to, mmr.get("diversity", measured(0.0, 1.0), 0.5), candidates)
 
 
 def _recommend(filters: Filters, fields: Fields) -> Query:
-    return recommendation(Fields(fields.value["recommend"], fields.place("recommend")))
+    return recommendation(fields.within("recommend"))
 
 
 def recommendation(fields: Fields) -> Recommend:
@@ -177,7 +177,7 @@ def pair(value: Any, place: str) -> tuple[Input, Input]:
 
 
 def _discover(filters: Filters, fields: Fields) -> Query:
-    told = Fields(fields.value["discover"], fields.place("discover"))
+    told = fields.within("discover")
     return Discover(told.need("target", query_input), told.get("context", one_or_many(pair), []))
 
 
@@ -189,12 +189,12 @@ def _context(filters: Filters, fields: Fields) -> Query:
 
 
 def _fusion(filters: Filters, fields: Fields) -> Query:
-    return Fusion(2 if fields.need("fusion", one_of("rrf", "dbsf")) == "rrf" else None)
+    return Fusion(RRF_K if fields.need("fusion", one_of("rrf", "dbsf")) == "rrf" else None)
 
 
 def _rrf(filters: Filters, fields: Fields) -> Query:
-    told = Fields(fields.value["rrf"], fields.place("rrf"))
-    return Fusion(told.get("k", counted(1), 2), told.get("weights", listed(number)))
+    told = fields.within("rrf")
+    return Fusion(told.get("k", counted(1), RRF_K), told.get("weights", listed(number)))
 
 
 def _sample(filters: Filters, fields: Fields) -> Query:
@@ -203,9 +203,9 @@ def _sample(filters: Filters, fields: Fields) -> Query:
 
 
 def _feedback(filters: Filters, fields: Fields) -> Query:
-    told = Fields(fields.value["relevance_feedback"], fields.place("relevance_feedback"))
-    strategy = Fields(told.need("strategy", anything), told.place("strategy"))
-    naive = Fields(strategy.need("naive", anything), strategy.place("naive"))
+    told = fields.within("relevance_feedback")
+    strategy = told.within("strategy")
+    naive = strategy.within("naive")
 
     def judged(value: Any, place: str) -> tuple[Input, float]:
         item = Fields(value, place)
@@ -250,7 +250,7 @@ def query(filters: Filters, value: Any) -> tuple[Search, Shown]:
     return search(filters, value), shown_of(Fields(value))
 
 
-def grouping(value: Any, by_size: int = _GROUP_SIZE) -> Grouping:
+def grouping(value: Any) -> Grouping:
     """Reads by what results are grouped. Raises WireError."""
     fields = Fields(value)
     lookup, shown_there = None, Shown(selecting(True, ""), False)
@@ -263,7 +263,9 @@ def grouping(value: Any, by_size: int = _GROUP_SIZE) -> Grouping:
             lookup, shown_there = asked.need("collection", text), shown_of(asked, payload=True)
         else:
             raise unexpected(told, fields.place("with_lookup"), "a collection name or a map")
-    return Grouping(fields.need("group_by", path), fields.get("group_size", counted(1), by_size), lookup, shown_there)
+    return Grouping(
+        fields.need("group_by", path), fields.get("group_size", counted(1), _GROUP_SIZE), lookup, shown_there
+    )
 
 
 def matrix(filters: Filters, value: Any) -> Matrix:

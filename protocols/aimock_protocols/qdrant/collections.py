@@ -12,17 +12,14 @@ from typing import Any, NamedTuple
 import attrs
 
 from aimock_protocols.qdrant.errors import bad_request, invalid, malformed, no_vector_name, shown
+from aimock_protocols.qdrant.parameters import DENSE, DENSE_CHANGE, INDEX, INDEX_TYPES, PARAMS, SECTIONS, SPARSE
 from aimock_protocols.qdrant.paths import merged, path
-from aimock_protocols.qdrant.reading import Fields, counted, listed, mapped, one_of, struct, text
+from aimock_protocols.qdrant.reading import Fields, listed, mapped, one_of, shaped, text
 from aimock_protocols.qdrant.vectors import UNNAMED
 
-DISTANCES = ("Cosine", "Euclid", "Dot", "Manhattan")
-_LARGEST = 65_536
-"""Numbers in a dense vector."""
 _BAD = '<>:"/\\|?*\0\x1f'
 """What a collection's name may not have in it."""
 
-INDEX_TYPES = ("keyword", "integer", "float", "geo", "text", "bool", "datetime", "uuid")
 ORDERED = frozenset({"integer", "float", "datetime"})
 """Indexes that points can be ordered by."""
 FACETED = frozenset({"keyword", "integer", "uuid", "bool"})
@@ -56,64 +53,51 @@ def named(name: str) -> str:
     return name
 
 
-def _present(value: Any, place: str) -> dict[str, Any]:
-    """An object less its nulls."""
-    return {key: item for key, item in struct(value, place).items() if item is not None}
-
-
-def _dense(value: Any, place: str) -> VectorField:
-    fields = Fields(value, place)
-    size = fields.need("size", counted(1, _LARGEST))
-    form = "multi" if "multivector_config" in fields else "dense"
-    return VectorField(form, size, fields.need("distance", one_of(*DISTANCES)))
-
-
-def _sparse(value: Any, place: str) -> VectorField:
-    Fields(value, place).get("modifier", one_of("none", "idf"))
-    return VectorField("sparse")
+def _vectors(value: Any, place: str) -> dict[str, Any]:
+    return DENSE(value, place) if _is_single(value) else mapped(DENSE)(value, place)
 
 
 def _is_single(value: Any) -> bool:
     """Whether parameters are those of the one vector without a name."""
-    return isinstance(value, dict) and ("size" in value or "distance" in value)
+    if not isinstance(value, dict):
+        return False
+    return any(name in value and not isinstance(value[name], dict) for name in ("size", "distance"))
+
+
+def _by_name(told: dict[str, Any]) -> dict[str, Any]:
+    return {UNNAMED: told} if _is_single(told) else told
+
+
+def _dense(told: Mapping[str, Any]) -> VectorField:
+    return VectorField("multi" if "multivector_config" in told else "dense", told["size"], told["distance"])
 
 
 def created(value: Any) -> Creation:
     """Reads what a collection is to be like. Raises WireError."""
     fields = Fields(value)
-    settings = _present(value, "body")
-    told = fields.value.get("vectors") or {}
-    dense = {UNNAMED: _dense(told, "vectors")} if _is_single(told) else fields.get("vectors", mapped(_dense), {})
-    sparse = fields.get("sparse_vectors", mapped(_sparse), {})
+    vectors, sparse = fields.get("vectors", _vectors, {}), fields.get("sparse_vectors", mapped(SPARSE), {})
+    dense = {name: _dense(told) for name, told in _by_name(vectors).items()}
     if UNNAMED in sparse:
         raise bad_request("Sparse vector name cannot be empty")
     for name in dense.keys() & sparse.keys():
         raise bad_request(f"Dense and sparse vector names must be unique - duplicated name: {name}")
-    settings["vectors"] = (
-        _present(told, "vectors") if _is_single(told) else {name: _present(item, name) for name, item in told.items()}
-    )
-    for name in ("shard_number", "replication_factor", "write_consistency_factor"):
-        fields.get(name, counted(1))
-    for name in _SECTIONS:
-        fields.get(name, struct)
-    return Creation({**dense, **sparse}, settings)
-
-
-_SECTIONS = ("hnsw_config", "wal_config", "optimizers_config", "quantization_config", "strict_mode_config", "metadata")
+    settings = shaped({**PARAMS, **SECTIONS})(value, "")
+    settings |= {"vectors": vectors, "sparse_vectors": sparse}
+    return Creation({**dense, **dict.fromkeys(sparse, VectorField("sparse"))}, settings)
 
 
 def updated(settings: Settings, value: Any) -> Settings:
     """Settings with what an update changes. Raises WireError."""
     fields = Fields(value)
-    after = {**settings, **fields.get("params", _present, {})}
-    for name in _SECTIONS:
-        told = fields.value.get(name)
-        if told == "Disabled":
+    after = {**settings, **fields.get("params", shaped(PARAMS), {})}
+    for name, read in SECTIONS.items():
+        if fields.value.get(name) == "Disabled":
             after.pop(name, None)
-        elif told is not None:
-            after[name] = merged(after.get(name) or {}, struct(told, name))
-    for name in ("vectors", "sparse_vectors"):
-        for vector, diff in fields.get(name, mapped(_present), {}).items():
+        elif name in fields:
+            before = {} if name == "quantization_config" else after.get(name) or {}
+            after[name] = merged(before, fields.need(name, read))
+    for name, read in (("vectors", DENSE_CHANGE), ("sparse_vectors", SPARSE)):
+        for vector, diff in fields.get(name, mapped(read), {}).items():
             after[name] = _with_diff(after.get(name) or {}, vector, diff)
     return after
 
@@ -142,15 +126,13 @@ def vector_added(settings: Settings, name: str, value: Any) -> tuple[VectorField
     WireError."""
     fields = Fields(value)
     if "dense" in fields:
-        field, kind, told = fields.need("dense", _dense), "vectors", _present(fields.value["dense"], "dense")
+        kind, told = "vectors", fields.need("dense", DENSE)
     elif "sparse" in fields:
-        field, kind, told = fields.need("sparse", _sparse), "sparse_vectors", _present(fields.value["sparse"], "sparse")
+        kind, told = "sparse_vectors", fields.need("sparse", SPARSE)
     else:
         raise malformed(f"data did not match any variant of untagged enum VectorNameConfig: {shown(value)}")
-    there = settings.get(kind) or {}
-    if kind == "vectors" and _is_single(there):
-        there = {UNNAMED: there}
-    return field, {**settings, kind: {**there, name: told}}
+    there = _by_name(settings.get(kind) or {})
+    return _dense(told) if kind == "vectors" else VectorField("sparse"), {**settings, kind: {**there, name: told}}
 
 
 def vector_removed(settings: Settings, name: str) -> Settings:
@@ -186,11 +168,7 @@ def index(value: Any) -> tuple[str, dict[str, Any]]:
         raise bad_request(f"Unable to infer type for the field '{name}'. Please specify `field_type`")
     if isinstance(schema, str):
         return name, {"type": one_of(*INDEX_TYPES)(schema, "field_schema")}
-    told = Fields(schema, "field_schema")
-    told.need("type", one_of(*INDEX_TYPES))
-    if told.value["type"] == "text":
-        told.get("tokenizer", one_of("prefix", "whitespace", "word", "multilingual", "code"))
-    return name, _present(schema, "field_schema")
+    return name, INDEX(schema, "field_schema")
 
 
 def index_type(settings: Settings, field: str) -> str | None:
@@ -219,7 +197,7 @@ def _alias_action(value: Any, place: str) -> AliasAction:
     fields = Fields(value, place)
     for kind, names in _ALIAS_ACTIONS.items():
         if f"{kind}_alias" in fields:
-            told = Fields(fields.value[f"{kind}_alias"], fields.place(f"{kind}_alias"))
+            told = fields.within(f"{kind}_alias")
             return AliasAction(kind, *(told.need(name, text) for name in names))
     raise malformed(f"{place}: data did not match any variant of untagged enum AliasOperations: {shown(value)}")
 
@@ -256,7 +234,6 @@ _PARAMS: Mapping[str, Any] = {
     "write_consistency_factor": 1,
     "on_disk_payload": True,
 }
-_TOLD_PARAMS = (*_PARAMS, "sharding_method", "read_fan_out_factor", "read_fan_out_delay_ms", "payload", "id_tracker")
 """What a service with defaults says of a collection that was told nothing. Source: the server's config.yaml, 1.18."""
 
 
@@ -275,7 +252,7 @@ def parameters(fields: Mapping[str, VectorField]) -> Settings:
 
 def described(settings: Settings, points: int, indexed: Mapping[str, int]) -> dict[str, Any]:
     """A collection with so many points; `indexed`: how many of them each payload index has."""
-    params = {name: settings[name] for name in _TOLD_PARAMS if settings.get(name) is not None}
+    params = {name: settings[name] for name in PARAMS if settings.get(name) is not None}
     params = {"vectors": settings.get("vectors") or {}, **_PARAMS, **params}
     if settings.get("sparse_vectors"):
         params["sparse_vectors"] = settings["sparse_vectors"]

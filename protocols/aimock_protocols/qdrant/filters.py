@@ -119,7 +119,7 @@ class Filters:
         conditions = one_or_many(attrs.evolve(self, depth=self._depth + 1).condition)
         least, at_least = 0, []
         if "min_should" in fields:
-            some = Fields(fields.value["min_should"], fields.place("min_should"))
+            some = fields.within("min_should")
             at_least, least = some.need("conditions", conditions), some.need("min_count", counted(1))
         must, should, must_not = (tuple(fields.get(name, conditions, [])) for name in ("must", "should", "must_not"))
         return Filter(must, should, must_not, tuple(at_least), least)
@@ -155,10 +155,10 @@ class Filters:
         return holds
 
     def _is_empty(self, fields: Fields) -> Condition:
-        return _empty(Fields(fields.value["is_empty"], fields.place("is_empty")).need("key", path))
+        return _empty(fields.within("is_empty").need("key", path))
 
     def _is_null(self, fields: Fields) -> Condition:
-        return _null(Fields(fields.value["is_null"], fields.place("is_null")).need("key", path))
+        return _null(fields.within("is_null").need("key", path))
 
     def _has_id(self, fields: Fields) -> Condition:
         return _has_id(frozenset(fields.need("has_id", ids)))
@@ -168,14 +168,14 @@ class Filters:
         return lambda point: name in point.vectors
 
     def _slice(self, fields: Fields) -> Condition:
-        part = Fields(fields.value["slice"], fields.place("slice"))
+        part = fields.within("slice")
         total, index = part.need("total", counted(1)), part.need("index", count)
         if index >= total:
             raise invalid(part.place("index"), f"value {index} invalid, must be from 0 to {total - 1}")
         return lambda point: not isinstance(point, _Element) and slice_of(point.id, total) == index
 
     def _nested(self, fields: Fields) -> Condition:
-        nested = Fields(fields.value["nested"], fields.place("nested"))
+        nested = fields.within("nested")
         steps = nested.need("key", path)
         holds = nested.need("filter", attrs.evolve(self, depth=self._depth + 1).filter)
         if len(steps) > 1 and steps[-1] is EVERY:  # `a` and `a[]` are the same here
@@ -204,9 +204,6 @@ _CONDITIONS: Mapping[str, Callable[[Filters, Fields], Condition]] = {
     "nested": Filters._nested,
 }
 """By the key that each is known by."""
-
-FILTERS = Filters({})
-"""Of a collection without text indexes."""
 
 # -- conditions on all that is at a path -------------------------------------------------------------------------------
 

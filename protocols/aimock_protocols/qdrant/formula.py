@@ -19,6 +19,9 @@ from aimock_protocols.qdrant.moments import microseconds_of
 from aimock_protocols.qdrant.paths import Path, items, parsed, path
 from aimock_protocols.qdrant.reading import Fields, listed, number, struct, text
 
+_GREATEST = 3.4028234663852886e38
+"""As a float of 32 bits."""
+
 
 @attrs.frozen
 class Given:
@@ -42,7 +45,8 @@ class Formula:
 
     def score(self, point: Point, scores: Sequence[Mapping[PointId, float]]) -> float:
         """Raises WireError if it is no finite number."""
-        return _finite(self.expression(Given(point, scores, self.defaults)), "formula")
+        score = self.expression(Given(point, scores, self.defaults))
+        return _finite(score if abs(score) <= _GREATEST else math.inf, f"{score} as f32")
 
 
 def formula(filters: Filters, fields: Fields) -> Formula:
@@ -137,7 +141,7 @@ class _Reading:
         return lambda given: min(operand(given) for operand in operands)
 
     def _div(self, fields: Fields, name: str) -> Expression:
-        parts = Fields(fields.value[name], fields.place(name))
+        parts = fields.within(name)
         left, right = parts.need("left", self.expression), parts.need("right", self.expression)
         by_zero = parts.get("by_zero_default", number)
 
@@ -153,7 +157,7 @@ class _Reading:
         return quotient
 
     def _pow(self, fields: Fields, name: str) -> Expression:
-        parts = Fields(fields.value[name], fields.place(name))
+        parts = fields.within(name)
         base, exponent = parts.need("base", self.expression), parts.need("exponent", self.expression)
 
         def power(given: Given) -> float:
@@ -163,7 +167,7 @@ class _Reading:
         return power
 
     def _geo_distance(self, fields: Fields, name: str) -> Expression:
-        parts = Fields(fields.value[name], fields.place(name))
+        parts = fields.within(name)
         origin, to = parts.need("origin", geo.place), parts.need("to", text)
         steps = parts.need("to", path)
 
@@ -210,7 +214,7 @@ class _Reading:
         is `scale`."""
 
         def read(fields: Fields, name: str) -> Expression:
-            parts = Fields(fields.value[name], fields.place(name))
+            parts = fields.within(name)
             x = parts.need("x", self.expression)
             target = parts.get("target", self.expression, _zero)
             scale, midpoint = parts.get("scale", number, 1.0), parts.get("midpoint", number, 0.5)

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from aimock_protocols.qdrant.errors import bad_request
 from aimock_protocols.qdrant.ids import PointId
 
+RRF_K = 2
+"""How far the best rank is from the next ones, where a query does not say."""
+
 Ranking = Sequence[tuple[PointId, float]]
 """Points and their scores, the best first."""
 
 
-def reciprocal_rank(sources: Sequence[Ranking], k: int = 2, weights: Sequence[float] | None = None) -> Scores:
+def reciprocal_rank(sources: Sequence[Ranking], k: int = RRF_K, weights: Sequence[float] | None = None) -> Scores:
     """A point has 1 / (k + rank) of each source, the best rank being 0. A source of weight w has its ranks w times as
     close together, so that its points stay near the top for longer."""
     if weights is not None and len(weights) != len(sources):

@@ -90,7 +90,7 @@ def upsert(filters: Filters, value: Any, place: str = "") -> Upsert:
     if "points" in fields:
         points = fields.need("points", listed(_point))
     elif "batch" in fields:
-        points = _columns(Fields(fields.value["batch"], fields.place("batch")))
+        points = _columns(fields.within("batch"))
     else:
         raise malformed(f"data did not match any variant of untagged enum PointInsertOperations: {shown(value)}")
     if not points:

@@ -6,7 +6,7 @@ server refuses them. What is wrong is told with its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from aimock_protocols.qdrant.errors import invalid, malformed, shown
@@ -139,6 +139,18 @@ def mapped(read: Reader[T]) -> Reader[dict[str, T]]:
     return values
 
 
+def shaped(known: Mapping[str, Reader[Any]], *required: str) -> Reader[dict[str, Any]]:
+    """An object of such fields; what is null or not known is left out."""
+
+    def read(value: Any, place: str) -> dict[str, Any]:
+        fields = Fields(value, place)
+        for name in required:
+            fields.need(name, anything)
+        return {name: fields.need(name, reader) for name, reader in known.items() if name in fields}
+
+    return read
+
+
 class Fields:
     """An object, read field by field."""
 
@@ -169,6 +181,10 @@ class Fields:
         if found is None:
             raise malformed(f"{self.place(name)}: missing field `{name}`")
         return read(found, self.place(name))
+
+    def within(self, name: str) -> Fields:
+        """The object in a field. Raises WireError where there is none."""
+        return Fields(self.need(name, struct), self.place(name))
 
     def only(self, names: Sequence[str]) -> None:
         """Raises WireError for fields of any other name."""

@@ -114,6 +114,15 @@ def test_limits_of_the_store() -> None:
         assert http.get(f"{path}/count").json() == 0
 
 
+def test_a_query_may_not_have_endless_results(http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aimock.surfaces.vector.chroma.records.MAX_ROWS", 3)
+    path = make(http)
+    http.post(f"{path}/add", json={"ids": ["a", "b"], "embeddings": [[1], [2]]})
+    body = {"query_embeddings": [[1], [2]]}
+    assert refusal(http.post(f"{path}/query", json=body)) == (422, "QuotaError")
+    assert http.post(f"{path}/query", json={**body, "n_results": 1}).json()["ids"] == [["a"], ["b"]]
+
+
 def test_a_fork_for_which_there_is_no_room_leaves_nothing() -> None:
     with chroma_mock(Store(max_records=3)) as mock, httpx.Client(base_url=mock.url, trust_env=False) as http:
         path = make(http)

@@ -54,6 +54,14 @@ def test_collections_go(mock: VectorMock, ask: Ask) -> None:
     assert mock.reset().health()["collections"] == 0
 
 
+def test_a_name_is_free_again_when_a_collection_is_called_otherwise(mock: VectorMock) -> None:
+    mock.upsert("docs", RECORDS)
+    (docs,) = mock.service.store
+    mock.service.store.rename(docs, "old")
+    mock.upsert("docs", RECORDS[:1])
+    assert [(each.name, len(each)) for each in mock.service.store] == [("old", 2), ("docs", 1)]
+
+
 def test_files_are_found_from_the_working_directory(
     mock: VectorMock, ask: Ask, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +76,8 @@ def test_what_is_wrong_is_said_in_snake_case_options_too(mock: VectorMock) -> No
         mock.add_collection("docs", dimensions=3)
     with pytest.raises(ValueError, match=r'^limits\.maxRecord: unknown key, did you mean "maxRecords"\?$'):
         VectorMock(limits={"maxRecord": 1})
+    with pytest.raises(ValueError, match=r"^sequence_index: expected a whole number of 0 or more, got -1$"):
+        mock.on_query("docs", [], sequence_index=-1)
 
 
 def test_threads_may_change_it_at_once(mock: VectorMock, ask: Ask) -> None:

@@ -155,6 +155,17 @@ def test_the_store_may_be_full() -> None:
         assert client.post(f"{mock.url}/i/one/vectors/upsert", json={"vectors": vectors[:2]}).status_code == 200
 
 
+def test_a_copy_is_whole_or_not_there() -> None:
+    with VectorMock(limits={"maxRecords": 3}) as mock, httpx.Client() as client:
+        client.post(f"{mock.url}/indexes", json={"name": "one", "dimension": 1, "spec": SPEC})
+        vectors = [{"id": str(number), "values": [1]} for number in range(2)]
+        client.post(f"{mock.url}/i/one/vectors/upsert", json={"vectors": vectors})
+        assert client.post(f"{mock.url}/indexes/one/backups", json={}).status_code == 403
+        assert client.get(f"{mock.url}/backups").json() == {"data": []}
+        more = client.post(f"{mock.url}/i/one/vectors/upsert", json={"vectors": [{"id": "x", "values": [1]}]})
+        assert more.status_code == 200
+
+
 # -- whose a namespace is ----------------------------------------------------------------------------------------------
 
 
@@ -235,6 +246,14 @@ def test_told_failures_come_first(mock: VectorMock, ask: Callable[..., httpx.Res
     assert ask("POST", "/i/docs/query", {"topK": 1, "vector": [1, 0]}).status_code == 200
     again = ask("POST", "/query", {"topK": 1, "vector": [1, 0], "namespace": "docs"})
     assert again.status_code == 200
+
+
+def test_told_failures_come_before_large_bodies_are_read(mock: VectorMock, ask: Callable[..., httpx.Response]) -> None:
+    mock.add_collection("docs", dimension=1000, error={"op": "upsert", "status": 418, "body": {"any": "thing"}})
+    body = {"vectors": [{"id": str(number), "values": [0.5] * 1000} for number in range(60)], "namespace": "docs"}
+    for path in ("/i/docs/vectors/upsert", "/vectors/upsert"):
+        failed = ask("POST", path, body)
+        assert (failed.status_code, failed.json()) == (418, {"any": "thing"})
 
 
 # -- what is noted -----------------------------------------------------------------------------------------------------

@@ -182,6 +182,12 @@ async def test_a_client_that_leaves_a_late_answer_is_noted(memory: Callable[...,
     assert entry["response"]["interrupted"] is True
 
 
+def test_chaos_spoils_late_answers_too(mock: VectorMock, ask: Ask) -> None:
+    mock.add_collection("docs", vectors=RECORDS, delay_ms=1)
+    response = httpx.post(f"{mock.url}/of/docs", json={"vector": [1, 0]}, headers={"x-aimock-fault": "malformed"})
+    assert (response.status_code, response.text.startswith("{malformed")) == (200, True)
+
+
 def test_a_collection_may_become_ready_after_some_polls(mock: VectorMock) -> None:
     mock.add_collection("docs", ready_after_polls=2)
 

@@ -221,10 +221,9 @@ def test_collections_may_be_in_a_file(seeded: Seed, tmp_path: Path, content: str
             '[{"id": 1, "values": [1]}, {"id": 1, "value": [1]}]',
             'a.json[1].value: unknown key, did you mean "v',
         ),
-        ("a.json", '{"records": []}', "a.json: expected an array, got "),
+        ("a.json", '{"records": []}', "a.json.records: unknown key"),
         ("a.json", "", "a.json: not JSON: "),
         ("a.json", '{"vectors": [5]}', "a.json.vectors[0]: expected an object, got 5"),
-        ("b.json", "[]", "a.json: No such file or directory"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_told_with_its_line(tmp_path: Path, name: str, content: str, said: str) -> None:
@@ -234,9 +233,15 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(tmp_path: Path, name: str
         from_config({"collections": [{"name": "docs", "vectors": wanted}]}, tmp_path)
 
 
+def test_a_file_that_is_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^collections\[0\]\.vectors: nowhere\.json: No such file or directory$"):
+        from_config({"collections": [{"name": "docs", "vectors": "nowhere.json"}]}, tmp_path)
+
+
 def test_a_folder_without_records_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"^collections: .* has no files \.json, \.jsonl, \.ndjson$"):
-        from_config({"collections": "."}, tmp_path)
+        from_config({"collections": "empty"}, tmp_path)
 
 
 # -- what is refused -------------------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +328,51 @@ def test_snapshots_hold_through_many_changes() -> None:
             hits = earlier.nearest("", query, 5)
             expected = vector_oracle.nearest(field, "", query, held.values())[:5]
             assert [(hit.record.id, hit.score) for hit in hits] == expected
+
+
+@pytest.fixture
+def _switching_often() -> Iterator[None]:
+    """Threads take turns a hundred times as often as they do as a rule."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(before / 100)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_switching_often")
+def test_snapshots_are_read_in_threads_while_others_write() -> None:
+    random = np.random.default_rng(2)
+    fields = {"dense": Field(Measure.COSINE), "sparse": Field(Measure.DOT, form=Form.SPARSE)}
+    namespace = Collection("docs", id="1", dialects={"qdrant"}, fields=fields).namespace()
+    model: Model = {}
+
+    def vectors() -> dict[str, Vector]:
+        indices = random.choice(9, 3, replace=False).tolist()
+        return {
+            "dense": dense(random.integers(-9, 9, 3).astype(np.float32)),
+            "sparse": sparse(indices, random.integers(-9, 9, 3).astype(np.float32)),
+        }
+
+    def check(taken: Snapshot, held: Model, asked: dict[str, Vector]) -> None:
+        for name, field in fields.items():
+            for where in (None, lambda record: isinstance(record.id, int) and record.id % 3 == 0):
+                records = [record for record in held.values() if where is None or where(record)]
+                hits = taken.nearest(name, asked[name], 5, where=where)
+                expected = vector_oracle.nearest(field, name, asked[name], records)[:5]
+                assert [(hit.record.id, hit.score) for hit in hits] == expected
+
+    with ThreadPoolExecutor(2) as threads:
+        checks = []
+        for _ in range(150):
+            coming = [Record(int(id), vectors()) for id in random.integers(0, 60, 8)]
+            namespace.put(coming)
+            model |= {record.id: record for record in coming}
+            checks.append(threads.submit(check, namespace.snapshot(), dict(model), vectors()))
+            for id in random.integers(0, 60, 6).tolist():
+                namespace.delete([id])
+                model.pop(id, None)
+        for each in checks:
+            each.result()
 
 
 def test_what_is_gone_takes_no_room() -> None:

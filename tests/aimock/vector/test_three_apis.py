@@ -76,16 +76,12 @@ class Server:
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         path, _, query = f"/vector/{path}".partition("?")
         head = Head(method, path, path, query, {"host": "h"}, ())
-        status, content = trio.run(self._answer, Request(head, orjson.dumps(body)))
-        assert status < 300, (path, body, status, content)
-        return orjson.loads(content)
-
-    async def _answer(self, request: Request) -> tuple[int, bytes]:
-        answer = self._app.answer(request)
+        answer = self._app.answer(Request(head, orjson.dumps(body)))
         while isinstance(answer, Task):
-            answer = await answer.run()
+            answer = trio.run(answer.run)
         assert isinstance(answer, Whole)
-        return answer.status, answer.body
+        assert answer.status < 300, (path, body, answer)
+        return orjson.loads(answer.body)
 
 
 # -- the APIs ----------------------------------------------------------------------------------------------------------
@@ -303,8 +299,12 @@ class Machine(RuleBasedStateMachine):
                 api.delete_where(condition)
             self.held = {id: record for id, record in self.held.items() if not holds(condition, record[1])}
 
-    @rule(vector=VECTORS, k=st.integers(1, 8), condition=st.none() | CONDITIONS)
-    def query(self, vector: Numbers, k: int, condition: Condition | None) -> None:
+    @rule(vector=VECTORS, k=st.integers(1, 8), conditions=st.lists(CONDITIONS, min_size=1, max_size=5))
+    def query(self, vector: Numbers, k: int, conditions: list[Condition]) -> None:
+        for condition in (None, *conditions):
+            self._ask(vector, k, condition)
+
+    def _ask(self, vector: Numbers, k: int, condition: Condition | None) -> None:
         expected = self._expected(vector, condition)
         scores = dict(expected)
         for api in self.apis:

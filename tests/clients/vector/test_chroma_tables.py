@@ -241,6 +241,7 @@ def test_collections_that_are_not_there(both: Both, id: str) -> None:
         ("add", {"ids": [1]}),
         ("get", {"where": {}}),
         ("query", {"query_embeddings": [[]]}),
+        ("query", {}),
         ("delete", {"ids": []}),
         ("search", {"searches": []}),
         ("search", {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,7 +43,7 @@ def mock() -> Iterator[VectorMock]:
 
 @pytest.fixture(scope="module")
 def client(mock: VectorMock) -> Iterator[QdrantClient]:
-    client = QdrantClient(url=mock.url.removesuffix("/vector"), prefix="vector")
+    client = QdrantClient(url=mock.url, check_compatibility=False)
     yield client
     client.close()
 
@@ -94,9 +95,13 @@ def test_the_quick_start(client: QdrantClient) -> None:
 
 
 def test_the_client_finds_a_version_that_it_takes(mock: VectorMock) -> None:
-    """At the mount, and at the origin, where clients take no path. A warning would be an error here."""
+    """At the mount, and at the origin, where clients take no path. It asks in a thread, and a warning there would be an
+    error here."""
     for options in ({"prefix": "vector"}, {}):
+        others = {*threading.enumerate()}
         client = QdrantClient(url=mock.url.removesuffix("/vector"), **options)
+        for thread in {*threading.enumerate()} - others:
+            thread.join(30)
         assert client.info().title == "qdrant - vector search engine"
         assert client.get_collections() == m.CollectionsResponse(collections=[])
         client.close()
@@ -104,7 +109,7 @@ def test_the_client_finds_a_version_that_it_takes(mock: VectorMock) -> None:
 
 def test_the_async_client(mock: VectorMock) -> None:
     async def work() -> None:
-        client = AsyncQdrantClient(url=mock.url.removesuffix("/vector"), prefix="vector")
+        client = AsyncQdrantClient(url=mock.url, check_compatibility=False)
         await client.create_collection("a", vectors_config=m.VectorParams(size=2, distance=m.Distance.COSINE))
         points = [m.PointStruct(id=number, vector=[number, 1.0], payload={"n": number}) for number in range(20)]
         await asyncio.gather(*(client.upsert("a", [point]) for point in points))
@@ -496,7 +501,7 @@ def test_words_of_a_field(client: QdrantClient, cities: str) -> None:
 
 
 def test_texts_are_embedded_as_by_the_servers_inference(mock: VectorMock) -> None:
-    client = QdrantClient(url=mock.url.removesuffix("/vector"), prefix="vector", cloud_inference=True)
+    client = QdrantClient(url=mock.url, cloud_inference=True, check_compatibility=False)
     client.create_collection(
         "texts",
         {"dense": m.VectorParams(size=384, distance=m.Distance.COSINE)},
@@ -526,6 +531,7 @@ def test_thresholds_offsets_and_what_is_shown(client: QdrantClient, cities: str)
         return client.query_points(cities, [0.2, 0.1, 0.9, 0.7], **options).points
 
     assert ids(query(score_threshold=1.2)) == [4, 1, 3]
+    assert ids(query(score_threshold=query(limit=2)[1].score)) == [4]
     assert ids(query(limit=2, offset=1)) == [1, 3]
     assert query(limit=1, with_payload=["city", "geo.lon"])[0].payload == {"city": "New York"}
     assert query(limit=2, with_payload=m.PayloadSelectorExclude(exclude=["geo", "people"]))[1].payload == {
@@ -559,6 +565,11 @@ def test_points_of_another_collection(client: QdrantClient, cities: str) -> None
     client.set_payload(cities, {"of": 1}, points=[2])
     groups = client.query_points_groups(cities, "of", query=[1.0, 0, 0, 0], with_lookup="other").groups
     assert [(group.id, group.lookup.payload) for group in groups if group.lookup] == [(1, {"about": 1})]
+    config = m.DenseVectorNameConfig(dense=m.DenseVectorConfig(size=2, distance=m.Distance.DOT))
+    client.create_vector_name("other", "short", config)
+    client.update_vectors("other", [m.PointVectors(id=1, vector={"short": [1.0, 2.0]})])
+    with pytest.raises(UnexpectedResponse, match="expected dim: 4, got 2"):
+        client.query_points(cities, 1, lookup_from=m.LookupLocation(collection="other", vector="short"))
     client.delete_collection("other")
     with pytest.raises(UnexpectedResponse, match=r"Collection `other` doesn.+t exist"):
         client.query_points(cities, 1, lookup_from=there)

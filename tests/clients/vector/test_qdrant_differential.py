@@ -23,10 +23,7 @@ from qdrant_client import models as m
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 import qdrant_cases as cases
-from aimock import AIMock
-from aimock.surfaces.vector.qdrant import Qdrant
-from aimock.surfaces.vector.service import VectorService
-from aimock.surfaces.vector.store import Store
+from aimock.surfaces.vector.mock import VectorMock
 
 EXAMPLES = 12
 
@@ -64,8 +61,8 @@ def _asked(ask: Callable[[], Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def clients() -> Iterator[tuple[QdrantClient, QdrantClient]]:
-    with AIMock().mount("/vector", VectorService(Store(), [Qdrant()])) as server, contextlib.ExitStack() as stack:
-        ours = QdrantClient(url=server.url, prefix="vector")
+    with VectorMock(dialects=["qdrant"]) as mock, contextlib.ExitStack() as stack:
+        ours = QdrantClient(url=mock.url, check_compatibility=False)
         theirs = QdrantClient(":memory:")
         stack.callback(ours.close)
         stack.callback(theirs.close)

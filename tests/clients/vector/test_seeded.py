@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from openai import OpenAI
 
 pinecone = pytest.importorskip("pinecone")
 qdrant_client = pytest.importorskip("qdrant_client")
@@ -151,6 +152,18 @@ def test_told_results_are_sent_as_they_are(url: str, client: str) -> None:
 def test_a_told_failure_is_the_client_s_exception(url: str, client: str) -> None:
     with pytest.raises(Exception, match="no such luck"):
         CLIENTS[client](url)("failing", 1)
+
+
+def test_questions_find_texts_by_openai_s_embeddings(client: str) -> None:
+    texts = ["Resetting a forgotten password", "Orders are shipped within three days", "How to pay by card"]
+    documents = [{"id": number, "text": text} for number, text in enumerate(texts)]
+    section = {"collections": [{"name": "faq", "dimension": 1536, "documents": documents}]}
+    with create_mock_suite(llm={"embeddings": "semantic"}, vector=section) as suite:
+        asked = OpenAI(base_url=f"{suite.url}/v1", api_key="any").embeddings.create(
+            model="text-embedding-3-small", input=["How do I reset my password?", "When will my order be shipped?"]
+        )
+        search = CLIENTS[client](suite.url)
+        assert [search("faq", 1, vector=each.embedding)[0][0] for each in asked.data] == ["0", "1"]
 
 
 def test_all_see_what_one_has_put_there(client: str) -> None:

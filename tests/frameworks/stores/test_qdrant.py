@@ -63,7 +63,6 @@ def url() -> Iterator[str]:
 
 
 def langchain_store(url: str, mode: RetrievalMode) -> QdrantVectorStore:
-    base, _, prefix = url.rpartition("/")
     documents = [Document(text, metadata={"n": place, "side": "ab"[place % 2]}) for place, text in enumerate(TEXTS)]
     return QdrantVectorStore.from_documents(
         documents,
@@ -72,8 +71,8 @@ def langchain_store(url: str, mode: RetrievalMode) -> QdrantVectorStore:
         retrieval_mode=mode,
         vector_name="dense",
         sparse_vector_name="words",
-        url=base,
-        prefix=prefix,
+        url=url,
+        check_compatibility=False,
         collection_name=f"lc-{mode.value}",
         force_recreate=True,
     )
@@ -102,9 +101,10 @@ def test_langchain_wants_variety(url: str) -> None:
 
 
 def llama_store(url: str, name: str, **options: Any) -> LlamaQdrant:
-    base, _, prefix = url.rpartition("/")
-    clients = {"client": QdrantClient(url=base, prefix=prefix), "aclient": AsyncQdrantClient(url=base, prefix=prefix)}
-    store = LlamaQdrant(collection_name=name, **clients, **options)
+    where = {"url": url, "check_compatibility": False}
+    store = LlamaQdrant(
+        collection_name=name, client=QdrantClient(**where), aclient=AsyncQdrantClient(**where), **options
+    )
     nodes = [
         TextNode(
             id_=f"00000000-0000-0000-0000-00000000000{place}",

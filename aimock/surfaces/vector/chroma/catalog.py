@@ -136,11 +136,10 @@ def create_collection(call: Call) -> Answer:
     asked, place = collections.creation(call.body()), _place(call)
     if not Names.of(call.store).has(place):
         raise refused(f"Database [{place.database}] does not exist")
-    found = call.collection(asked.name, scope_of(place))
+    found = call.collection(asked.name, scope_of(place)) if asked.get_or_create else None
     if found is None:
-        found = _made(call, asked.name, place, Settings(asked.metadata, asked.schema))
-    elif not asked.get_or_create:
-        raise exists(f"Collection [{asked.name}] already exists")
+        found = _new(call, asked.name, place, Settings(asked.metadata, asked.schema))
+        _create(call, found)
     return call.reply(200, as_shown(found))
 
 
@@ -205,20 +204,18 @@ def fork(call: Call) -> Answer:
     name = reading.required(body, "new_name", reading.string)
     origin = with_id(call)
     check_name(name, "new_name")
-    place = place_of(origin)
-    if call.collection(name, scope_of(place)) is not None:
-        raise exists(f"Collection [{name}] already exists")
-    copy = _made(call, name, place, Settings.of(origin))
+    copy = _new(call, name, place_of(origin), Settings.of(origin))
     copy.fields.update(origin.fields)
-    try:
-        copy.namespace().put(origin.namespace())
-    except Full as error:
-        call.store.drop(copy)
-        raise over_quota(str(error)) from error
-    origin.metadata[NAME] = {**origin.metadata.get(NAME, {}), "forks": _forks(origin) + 1}
-    Settings.of(copy).keep(copy)
-    origin.changed()
-    return call.reply(200, as_shown(copy))
+    snapshot = origin.namespace().snapshot()
+
+    def then(_: None) -> Answer:
+        _create(call, copy)
+        origin.metadata[NAME] = {**origin.metadata.get(NAME, {}), "forks": _forks(origin) + 1}
+        Settings.of(origin).keep(origin)
+        origin.changed()
+        return call.reply(200, as_shown(copy))
+
+    return call.computed(snapshot.cost(filtered=True), lambda: copy.namespace().put(snapshot), then)
 
 
 def fork_count(call: Call) -> Answer:
@@ -288,8 +285,8 @@ def _paged(call: Call, items: list[T]) -> list[T]:
     return items[offset:] if limit is None else items[offset : offset + limit]
 
 
-def _made(call: Call, name: str, place: Place, settings: Settings) -> Collection:
-    """A new, empty collection. Raises WireError."""
+def _new(call: Call, name: str, place: Place, settings: Settings) -> Collection:
+    """An empty collection that is not yet in the store."""
     stamp = call.exchange.stamp
     collection = Collection(
         name,
@@ -300,8 +297,14 @@ def _made(call: Call, name: str, place: Place, settings: Settings) -> Collection
         created=stamp.created,
     )
     settings.keep(collection)
+    return collection
+
+
+def _create(call: Call, collection: Collection) -> None:
+    """Raises WireError."""
     try:
         call.store.create(collection)
+    except Exists:
+        raise exists(f"Collection [{collection.name}] already exists") from None
     except Full as error:
         raise over_quota(str(error)) from error
-    return collection

@@ -22,7 +22,7 @@ def add(call: Call) -> Answer:
 
 
 def query(call: Call) -> Answer:
-    return queried(call, _found(call))
+    return queried(_found, call)
 
 
 def delete_collection(call: Call) -> Answer:

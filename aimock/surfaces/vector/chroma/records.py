@@ -35,10 +35,15 @@ from aimock_protocols.chroma.errors import over_quota, refused, unsupported
 from aimock_protocols.chroma.metadata import merged
 from aimock_protocols.chroma.where import Condition, condition_of
 
+MAX_ROWS = 1_000_000
+"""In the answer to one query, for all its vectors together."""
+
 _PATTERN_COST = 1.0
 """Seconds that a search by a pattern is taken for: as long as it may keep no stream waiting."""
 _ROW_COST, _NUMBER_COST = 1e-6, 5e-8
 """Seconds for a record in an answer, and for each number in it."""
+_DIGITS = 20
+"""Of the largest number that an id is anywhere."""
 
 
 class Writing(enum.Enum):
@@ -75,6 +80,7 @@ _BATCHES = {
 
 
 def write(find: Callable[[Call], Collection], call: Call, writing: Writing) -> None:
+    """`find`: the collection that the call is about; after the body's shape is known to be right. Raises WireError."""
     batch = _BATCHES[writing](call.body())
     collection = find(call)
     vectors = batch.vectors()
@@ -113,12 +119,12 @@ def _written(namespace: Namespace, changes: Sequence[records.Change]) -> list[Re
 
 
 def _changed(record: Record, change: records.Change) -> Record:
-    embedding = change.embedding
+    vectors = record.vectors
+    if change.embedding is not None:
+        vectors = {**vectors, FIELD: dense(np.frombuffer(change.embedding, "f4"))}
     return attrs.evolve(
         record,
-        vectors=record.vectors
-        if embedding is None
-        else {**record.vectors, FIELD: dense(np.frombuffer(embedding, "f4"))},
+        vectors=vectors,
         metadata=merged(record.metadata, change.metadata),
         document=record.document if change.document is None else change.document,
         uri=record.uri if change.uri is None else change.uri,
@@ -201,11 +207,13 @@ def count(call: Call) -> Answer:
 
 
 def query(call: Call) -> Answer:
-    return queried(call, with_id(call))
+    return queried(with_id, call)
 
 
-def queried(call: Call, collection: Collection) -> Answer:
+def queried(find: Callable[[Call], Collection], call: Call) -> Answer:
+    """`find`: as of `write`."""
     asked = records.query(call.body())
+    collection = find(call)
     sought = _sought(collection, asked.filters)
     records.check_dimensions(asked.embeddings, dimension_of(collection))
     told = [_scripted(call, collection, vector, asked) for vector in asked.embeddings]
@@ -228,6 +236,8 @@ def queried(call: Call, collection: Collection) -> Answer:
 
     many = told.count(None)
     rows_at_most = many * min(len(snapshot), asked.n_results)
+    if rows_at_most > MAX_ROWS:
+        raise over_quota(f"A query cannot have more than {MAX_ROWS} results")
     cost = snapshot.cost(many) + many * sought.cost() + _answer_cost(snapshot, rows_at_most, asked.include)
     return call.computed(cost, work, lambda content: call.reply(200, content))
 
@@ -299,6 +309,6 @@ def _answer_cost(snapshot: Snapshot, rows: int, include: Sequence[str]) -> float
 
 def _kept_id(namespace: Namespace, id: str) -> Id:
     """The id as the namespace has it: those of collections for all dialects may be numbers, which texts are here."""
-    if id not in namespace and id.isdecimal() and int(id) in namespace:
+    if id not in namespace and id.isascii() and id.isdecimal() and len(id) <= _DIGITS and int(id) in namespace:
         return int(id)
     return id

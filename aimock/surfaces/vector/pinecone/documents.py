@@ -17,7 +17,7 @@ from aimock.surfaces.vector.pinecone.vectors import READ_COST, listed, matched, 
 from aimock.surfaces.vector.store import Hit, Record, Snapshot, Sparse, Vector, VectorError, dense, sparse
 from aimock_protocols.embedding import input_tokens
 from aimock_protocols.pinecone import documents as wire
-from aimock_protocols.pinecone import lucene
+from aimock_protocols.pinecone import lucene, scoring
 from aimock_protocols.pinecone.errors import not_found, refusal
 from aimock_protocols.pinecone.filters import Predicate
 from aimock_protocols.pinecone.indexes import Kind, sparse_name
@@ -113,46 +113,46 @@ def _cost(call: Call, place: Place) -> float:
 
 def _search(call: Call) -> Answer:
     place = _located(call)
-    asked = wire.read_search(call.body(), place.index.fields)
-    scoring = asked.scoring
-    tokens = input_tokens([scoring.query]) if isinstance(scoring, wire.ByText) else 0
+    asked = scoring.read_search(call.body(), place.index.fields)
+    scorer = asked.scoring
+    tokens = input_tokens([scorer.query]) if isinstance(scorer, scoring.ByText) else 0
 
     def then(hits: list[Hit]) -> Answer:
         told = [(_shown(place, hit.record, asked.shown), np.float32(hit.score)) for hit in hits]
         return call.reply(200, wire.matches(told, place.echoed, tokens))
 
-    if isinstance(scoring, wire.ByWords):
-        return _by_words(call, place, scoring, asked, then)
-    return searched(call, place, _query_vectors(place, scoring), asked.top_k, asked.where, then)
+    if isinstance(scorer, scoring.ByWords):
+        return _by_words(call, place, scorer, asked, then)
+    return searched(call, place, _query_vectors(place, scorer), asked.top_k, asked.where, then)
 
 
-def _query_vectors(place: Place, scoring: wire.ByDense | wire.BySparse | wire.ByText) -> dict[str, Vector]:
-    if isinstance(scoring, wire.ByText):
-        name = sparse_name(scoring.field) if scoring.is_sparse else scoring.field
+def _query_vectors(place: Place, scorer: scoring.ByDense | scoring.BySparse | scoring.ByText) -> dict[str, Vector]:
+    if isinstance(scorer, scoring.ByText):
+        name = sparse_name(scorer.field) if scorer.is_sparse else scorer.field
         field = place.index.vector_fields[name]
         assert field.model is not None
-        return {name: embedded(field.model, field.dimension, scoring.query)}
+        return {name: embedded(field.model, field.dimension, scorer.query)}
     try:
-        values = dense(scoring.values) if isinstance(scoring, wire.ByDense) else sparse(*scoring.values)
+        values = dense(scorer.values) if isinstance(scorer, scoring.ByDense) else sparse(*scorer.values)
     except VectorError as error:
         raise refusal(str(error)) from error
-    return {scoring.field: values}
+    return {scorer.field: values}
 
 
 def _by_words(
-    call: Call, place: Place, scoring: wire.ByWords, asked: wire.Search, then: Callable[[list[Hit]], Answer]
+    call: Call, place: Place, scorer: scoring.ByWords, asked: scoring.Search, then: Callable[[list[Hit]], Answer]
 ) -> Answer:
     """What `then` makes of the documents that are most relevant; how rare words are is told by all documents."""
     snapshot = place.namespace.snapshot()
     fields = wire.text_fields(place.index.fields)
     cost = sum(record.size for record in snapshot) * _WORD_COST
-    return call.computed(cost, lambda: _most_relevant(snapshot, fields, scoring, asked), then)
+    return call.computed(cost, lambda: _most_relevant(snapshot, fields, scorer, asked), then)
 
 
-def _most_relevant(snapshot: Snapshot, fields: list[str], scoring: wire.ByWords, asked: wire.Search) -> list[Hit]:
+def _most_relevant(snapshot: Snapshot, fields: list[str], scorer: scoring.ByWords, asked: scoring.Search) -> list[Hit]:
     records = [*snapshot]
     texts = {name: Texts([tokens_of((each.metadata or {}).get(name, "")) for each in records]) for name in fields}
-    answers = [lucene.scored(query, texts, len(records)) for query in scoring.queries]
+    answers = [lucene.scored(query, texts, len(records)) for query in scorer.queries]
     scores = summed((each.scores for each in answers), len(records))
     selects = selecting(asked.where) or (lambda record: True)
     hits = [

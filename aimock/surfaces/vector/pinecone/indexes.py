@@ -25,11 +25,10 @@ def _list(call: Call) -> Answer:
 
 def _create(call: Call) -> Answer:
     index = read_creation(call.body(), f"index-{call.exchange.stamp.hexadecimal(8)}")
-    source = None if index.source_collection is None else snapshots.collection_named(call, index.source_collection)
-    collection = created(call, index)
-    if source is not None:
-        copied(source, collection)
-    return call.reply(201, told(call, collection))
+    source = index.source_collection
+    if source is None:
+        return call.reply(201, told(call, created(call, index)))
+    return call.reply(201, told(call, copied(call, snapshots.collection_named(call, source), index)))
 
 
 def _create_for_model(call: Call) -> Answer:

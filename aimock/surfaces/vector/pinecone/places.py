@@ -24,11 +24,11 @@ from aimock.surfaces.vector.store import (
     dense,
     sparse,
 )
-from aimock_protocols.canonical import WireResponse
+from aimock_protocols.canonical import WireError, WireResponse
 from aimock_protocols.pinecone.errors import not_found, refusal
 from aimock_protocols.pinecone.indexes import Index, Kind, VectorField, schema_of
 from aimock_protocols.pinecone.namespaces import stored
-from aimock_protocols.pinecone.vectors import SparseValues
+from aimock_protocols.pinecone.values import SparseValues
 
 DIALECT = "pinecone"
 SETTINGS = "pinecone"
@@ -78,13 +78,12 @@ class Place:
         self._learn_sparse()
         put(self.namespace, records)
 
-    def delete(self, ids: Iterable[Id]) -> int:
+    def delete(self, ids: Iterable[Id]) -> None:
         """The namespace stays, though it be empty."""
         namespace = self.namespace
-        gone = namespace.delete(ids)
+        namespace.delete(ids)
         if self.name and not len(namespace):
             keep_namespace(self.collection, self.name, None)
-        return gone
 
     def served_by(self, *kinds: Kind) -> Place:
         """Itself, if it is an index of these kinds. Raises WireError."""
@@ -165,14 +164,20 @@ def created(call: Call, index: Index, kind: str = "index", scope: str = "") -> C
     return collection
 
 
-def copied(source: Collection, target: Collection) -> None:
-    """Puts into one collection what another holds. Raises WireError if there is no room."""
-    target.fields.update(source.fields)
-    for name, namespace in source.namespaces.items():
-        put(target.namespace(name), namespace)
+def copied(call: Call, source: Collection, index: Index, kind: str = "index", scope: str = "") -> Collection:
+    """The same with all that another collection holds. Raises WireError if there is no room: then none was made."""
+    made = created(call, index, kind, scope)
+    made.fields.update(source.fields)
+    try:
+        for name, namespace in source.namespaces.items():
+            put(made.namespace(name), namespace)
+    except WireError:
+        call.store.drop(made)
+        raise
     if NAMESPACES in source.metadata:
-        target.metadata[NAMESPACES] = source.metadata[NAMESPACES]
-    target.changed()
+        made.metadata[NAMESPACES] = source.metadata[NAMESPACES]
+    made.changed()
+    return made
 
 
 def _field(field: VectorField) -> Field:

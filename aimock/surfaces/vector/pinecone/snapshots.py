@@ -15,7 +15,6 @@ from aimock.surfaces.vector.pinecone.places import (
     ACCEPTED,
     DIALECT,
     copied,
-    created,
     index_named,
     index_of,
     namespaces_of,
@@ -41,9 +40,9 @@ _MAX_JOBS = 1000
 
 def _create_collection(call: Call) -> Answer:
     name, source = wire.read_collection(call.body())
-    index = attrs.evolve(index_of(index_named(call, source)), name=name)
-    made = created(call, index, "collection", _COLLECTIONS)
-    copied(index_named(call, source), made)
+    of = index_named(call, source)
+    index = attrs.evolve(index_of(of), name=name)
+    made = copied(call, of, index, "collection", _COLLECTIONS)
     return call.reply(201, wire.described_collection(index, _held(made)))
 
 
@@ -77,8 +76,7 @@ def _create_backup(call: Call) -> Answer:
     source = index_named(call, call.params["name"])
     backup = wire.read_backup(call.body(), source.name, source.id)
     index = attrs.evolve(index_of(source), name=call.exchange.stamp.uuid("backup"))
-    made = created(call, index, "backup", _BACKUPS)
-    copied(source, made)
+    made = copied(call, source, index, "backup", _BACKUPS)
     made.metadata[_BACKUP] = attrs.asdict(backup)
     made.changed()
     return call.reply(201, _backup_told(made))
@@ -145,8 +143,7 @@ def source_deleted(call: Call, index: Collection) -> None:
 def _restore(call: Call) -> Answer:
     backup = _backup_named(call)
     index = read_restoration(call.body(), index_of(backup), backup.name)
-    made = created(call, index)
-    copied(backup, made)
+    made = copied(call, backup, index)
     stamp = call.exchange.stamp
     job = wire.restore_job(stamp.uuid("restore job"), backup.name, made.name, made.id, stamp.created)
     call.store.notes[_JOBS] = [*call.store.notes.get(_JOBS, []), job][-_MAX_JOBS:]

@@ -13,7 +13,7 @@ import numpy as np
 from aimock.net.exchange import Answer
 from aimock.surfaces.vector.call import Call
 from aimock.surfaces.vector.dialect import Route
-from aimock.surfaces.vector.pinecone.places import SPARSE, Place, located, namespaces_of, vectors_of
+from aimock.surfaces.vector.pinecone.places import SPARSE, Place, index_named, located, namespaces_of, vectors_of
 from aimock.surfaces.vector.script import Asked
 from aimock.surfaces.vector.store import Hit, Record, Snapshot, Sparse, Vector
 from aimock_protocols.pinecone import vectors as wire
@@ -32,6 +32,11 @@ _FETCHED_A_UNIT = 10
 
 
 def _upsert(call: Call) -> Answer:
+    if "index" in call.params:
+        index_named(call, call.params["index"])  # what was told of it comes before its vectors are read
+    else:
+        _located(call, wire.namespace_of(call.body()))
+
     def read() -> tuple[str, Sequence[wire.Vector], list[Record]]:
         body = call.body()
         vectors = wire.read_upsert(body)

@@ -47,13 +47,20 @@ def _create(call: Call) -> Answer:
 
 def _describe(call: Call) -> Answer:
     asked = target(call)
-    schema = asked.settings.get("payload_schema") or {}
-    paths = {field: parsed(field) or () for field in schema}
-    indexed = {
-        field: sum(next(found(record.metadata or {}, steps), None) is not None for record in asked.points)
-        for field, steps in paths.items()
-    }
-    return ok(call, told.described(asked.settings, len(asked.points), indexed))
+    paths = {field: parsed(field) or () for field in asked.settings.get("payload_schema") or {}}
+    snapshot = asked.points.snapshot()
+
+    def indexed() -> dict[str, int]:
+        return {
+            field: sum(next(found(record.metadata or {}, steps), None) is not None for record in snapshot)
+            for field, steps in paths.items()
+        }
+
+    return call.computed(
+        snapshot.cost(filtered=True) * len(paths),
+        indexed,
+        lambda counts: ok(call, told.described(asked.settings, len(snapshot), counts)),
+    )
 
 
 def _exists(call: Call) -> Answer:

@@ -54,29 +54,33 @@ def vector_of(name: str, told: vectors.Vector, fields: Mapping[str, Field]) -> s
     if isinstance(told, Inferred):
         told = inferred(told, field.form.value, field.dimension or 0)
     try:
-        made = _made(told, field)
+        return fitting(name, _made(told, field), field)
     except store.VectorError as error:
         raise wrong_input(str(error)) from error
-    if isinstance(made, store.Sparse):
-        return made
-    if not made.size:
-        raise wrong_input(f"Dense vector must not be empty for vector '{name}'")
-    if field.dimension is not None and made.shape[-1] != field.dimension:
-        raise wrong_dimension(field.dimension, made.shape[-1])
-    return made
 
 
 def _made(told: vectors.Vector, field: Field) -> store.Vector:
-    if (field.form is Form.SPARSE) != isinstance(told, vectors.Sparse):
-        raise refuse_kind("sparse")
     if isinstance(told, vectors.Sparse):
         return store.sparse(told.indices, told.values)
     if isinstance(told, Multi):
-        if field.form is not Form.MULTI:
-            raise refuse_kind("multi")
         return store.multi(told.rows)
     assert isinstance(told, Dense)
     return store.multi([told.values]) if field.form is Form.MULTI else store.dense(told.values)
+
+
+def fitting(name: str, vector: store.Vector, field: Field) -> store.Vector:
+    """The vector, if it is like the field's. Raises WireError."""
+    if isinstance(vector, store.Sparse) or field.form is Form.SPARSE:
+        if not isinstance(vector, store.Sparse) or field.form is not Form.SPARSE:
+            raise refuse_kind("sparse")
+        return vector
+    if (vector.ndim == 2) != (field.form is Form.MULTI):
+        raise refuse_kind("multi")
+    if not vector.size:
+        raise wrong_input(f"Dense vector must not be empty for vector '{name}'")
+    if field.dimension is not None and vector.shape[-1] != field.dimension:
+        raise wrong_dimension(field.dimension, vector.shape[-1])
+    return vector
 
 
 def told_vectors(record: Record, wanted: WithVectors) -> Any:

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from aimock.surfaces.vector.qdrant import scoring
-from aimock.surfaces.vector.qdrant.fields import vector_of
+from aimock.surfaces.vector.qdrant.fields import fitting, vector_of
 from aimock.surfaces.vector.qdrant.ordering import in_order
 from aimock.surfaces.vector.qdrant.scoring import Candidates
 from aimock.surfaces.vector.qdrant.target import Target
@@ -253,7 +253,7 @@ class Searcher:
             raise no_point(of)
         if name not in record.vectors:
             raise not_found(f'Vector with name "{name}" for point {of}')
-        return record.vectors[name]
+        return fitting(using, record.vectors[name], self.view.fields[using])
 
     def _weighted(self, search: Search, using: str, vector: Vector) -> Vector:
         """A sparse vector whose indices count the more the rarer they are, where its field wants that."""
@@ -279,4 +279,6 @@ def _passes(score: float, search: Search, is_distance: bool = False) -> bool:
     threshold = search.score_threshold
     if threshold is None:
         return True
-    return score < threshold if is_distance else score > threshold
+    with np.errstate(over="ignore"):
+        told, least = np.float32(score), np.float32(threshold)
+    return bool(told < least if is_distance else told > least)
