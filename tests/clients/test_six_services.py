@@ -7,9 +7,6 @@ import collections
 import contextlib
 import itertools
 import json
-import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +20,8 @@ from mcp import Client
 from openai import OpenAI
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolUnionParam
 from qdrant_client import QdrantClient
+
+from command_line import served
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what a client warns of after a broken answer is its own affair
 
@@ -101,28 +100,13 @@ HOPS = ["llm", "mcp", "embedding", "vector", "search", "rerank", "llm"]
 
 
 @contextlib.contextmanager
-def served(tmp_path: Path, seed: int) -> Iterator[str]:
-    (tmp_path / "fixtures").mkdir(exist_ok=True)
-    (tmp_path / "fixtures" / "agent.json").write_text(json.dumps(FIXTURES))
-    (tmp_path / "aimock.json").write_text(json.dumps(CONFIG))
-    command = [sys.executable, "-m", "aimock", "--config", "aimock.json", "--port", "0", "--seed", str(seed)]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            listening = re.search(r"listening on (\S+)", line)
-            if listening:
-                break
-        else:
-            pytest.fail(said)
-        try:
-            yield listening[1]
-        finally:
-            process.terminate()
-            process.communicate(timeout=30)
+def configured(directory: Path, seed: int) -> Iterator[str]:
+    """A server's URL."""
+    (directory / "fixtures").mkdir(exist_ok=True)
+    (directory / "fixtures" / "agent.json").write_text(json.dumps(FIXTURES))
+    (directory / "aimock.json").write_text(json.dumps(CONFIG))
+    with served(["--config", "aimock.json", "--port", "0", "--seed", str(seed)], cwd=directory) as url:
+        yield url
 
 
 def insist(attempt: Callable[[], T]) -> T:
@@ -194,7 +178,7 @@ def once_each(hops: list[str]) -> list[str]:
 def test_it_ends_right_whatever_goes_wrong_and_the_journal_tells_the_story(tmp_path: Path) -> None:
     stories = []
     for _ in range(2):
-        with served(tmp_path, seed=5) as url:
+        with configured(tmp_path, seed=5) as url:
             for _ in range(RUNS):
                 assert answer(url) == FINAL
             stories.append(
