@@ -23,7 +23,10 @@ from qdrant_client import QdrantClient
 
 from command_line import served
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # what a client warns of after a broken answer is its own affair
+pytestmark = [
+    pytest.mark.usefixtures("left_to_the_collector"),
+    pytest.mark.filterwarnings("ignore"),  # what a client warns of after a broken answer is its own affair
+]
 
 T = TypeVar("T")
 
