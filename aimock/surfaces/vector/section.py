@@ -179,7 +179,7 @@ def take(store: Store, defined: Iterable[Definition], kept: Sequence[Collection]
 
 def find(store: Store, name: str, seen_by: Set[str] = frozenset(DIALECTS), place: str = "") -> Collection | None:
     """The collection of a name that some dialects see. Raises ValueError if there are several."""
-    meant = [each for each in store if each.name == name and each.dialects & seen_by]
+    meant = [each for each in store if each.name == name and not each.scope and each.dialects & seen_by]
     if len(meant) > 1:
         owners = ", ".join(sorted(set().union(*(each.dialects for each in meant))))
         raise wrong(inside(place, "name"), f"is that of several collections: say which dialects ({owners})")
