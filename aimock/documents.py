@@ -8,12 +8,15 @@ place of an object each of its files and folders is the value of the key that it
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aimock.reading import array, inside, shown, wrong
+
+logger = logging.getLogger("aimock")
 
 _SUFFIXES = (".json", ".toml")
 _ENTRIES = "fixtures"
@@ -96,8 +99,8 @@ def _files(path: Path, place: str) -> Iterator[Path]:
     from aimock.fixtures.load import Problem, walk  # few have folders
 
     found = [*walk(path)]
-    if not found:
-        raise wrong(place, f"{path} has no JSON files")
+    if not found:  # as before anything was recorded there
+        logger.warning("%s: %s has no JSON files", place, path)
     for each in found:
         if isinstance(each, Problem):
             raise wrong(place, str(each))

@@ -102,7 +102,6 @@ def test_relative_to_the_working_directory_else_to_the_file(lay: Lay, monkeypatc
             'tools: expected an array, or the path of a file that has it; "https://…"',
         ),
         ({"tools": 5000 * "x"}, "tools: expected an array, or the path of a file"),
-        ({"tools": "empty"}, "tools: DIR/empty has no JSON files"),
         ({"tools": "five.json"}, "tools: DIR/five.json: expected an array, got 5"),
         (
             {"tools": [{"schema": "no"}]},
@@ -112,9 +111,15 @@ def test_relative_to_the_working_directory_else_to_the_file(lay: Lay, monkeypatc
     ids=str,
 )
 def test_what_cannot_be_read_is_said_with_place_and_file(lay: Lay, given: Any, said: str) -> None:
-    directory = lay(bad_json="[1,\n]", bad_toml="a b\n", five_json=5, empty__x="")
+    directory = lay(bad_json="[1,\n]", bad_toml="a b\n", five_json=5)
     with pytest.raises(ValueError, match="^" + re.escape(said.replace("DIR", str(directory)))):
         filled(given, directory)
+
+
+def test_a_folder_without_files_has_no_items(lay: Lay, caplog: pytest.LogCaptureFixture) -> None:
+    directory = lay(empty__x="")
+    assert filled({"tools": "empty"}, directory) == {"tools": []}
+    assert f"tools: {directory / 'empty'} has no JSON files" in caplog.text
 
 
 def test_messages_name_the_file_and_the_place_in_it(lay: Lay) -> None:

@@ -182,7 +182,7 @@ def test_files_add_up_and_ids_repeat_from_a_seed(section: Path, tmp_path: Path) 
     [
         ("{", "Expecting property name"),
         ('{"tool": []}', "tool: unknown key"),
-        ('{"mcp": {"tools": [{}]}}', "tools[0]: name is missing"),
+        ('{"mcp": {"tools": [{}]}}', "mcp.tools[0].name: is missing"),
         (None, "No such file"),
     ],
 )
