@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aimock-tests" / "npm"
 _SECONDS = 180
+_SCRIPT_SECONDS = 60
 
 
 def node_modules(*packages: str) -> Path:
@@ -37,3 +40,15 @@ def node_modules(*packages: str) -> Path:
                 pytest.skip(f"npm cannot install {', '.join(packages)}: {ran.stderr[-300:]}")
             done.touch()
     return top / "node_modules"
+
+
+def printed(script: Path, package: str, folder: Path, *words: str) -> Any:
+    """What a script prints as JSON, run by node in a folder of its own, where it finds the package. Skips the test as
+    `node_modules` does."""
+    packages = node_modules(package)
+    shutil.copy(script, folder)  # packages are looked for beside the script, and above it
+    (folder / "node_modules").symlink_to(packages)
+    command = ["node", str(folder / script.name), *words]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=_SCRIPT_SECONDS, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)

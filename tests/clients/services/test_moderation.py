@@ -17,19 +17,6 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://a.org/knife.png"}}
 STRICT = {"X-AIMock-Strict": "true"}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[AIMock]:
-    with AIMock() as running:
-        yield running
-
-
-@pytest.fixture
-def mock(server: AIMock) -> AIMock:
-    """That of the module, empty."""
-    server.reset()
-    return server
-
-
 @pytest.fixture
 def moderate(flavour: str, client: OpenAI, run_async: Callable[..., Any]) -> Callable[..., ModerationCreateResponse]:
     def ask(given: Any, **more: Any) -> ModerationCreateResponse:

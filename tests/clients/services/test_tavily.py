@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
@@ -32,19 +32,6 @@ SUN = {"title": "Sun", "url": "https://a.org/sun", "content": "It is sunny."}
 RAIN = {"title": "Rain", "url": "https://b.com/rain", "content": "It rains.", "score": 0.4}
 
 Call = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[AIMock]:
-    with AIMock() as running:
-        yield running
-
-
-@pytest.fixture
-def mock(server: AIMock) -> AIMock:
-    """That of the module, empty."""
-    server.reset()
-    return server
 
 
 def _in_sync(mock: AIMock, options: Mapping[str, Any]) -> Call:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 
 from aimock import AIMock
-from npm_packages import node_modules
+from npm_packages import printed
 
 _SDK = "@tavily/core@0.7.13"
-_SECONDS = 60
 SUN = {"title": "Sun", "url": "https://a.org/sun", "content": "It is sunny.", "score": 0.9}
 
 
@@ -24,13 +20,8 @@ def test_everything_with_the_sdk_for_javascript(mock: AIMock, tmp_path: Path) ->
     mock.on({"endpoint": "crawl"}, {"results": pages})
     mock.on({"endpoint": "map"}, {"results": ["https://a.org/1"]})
     mock.on({"endpoint": "research"}, {"content": "It is so.", "sources": [SUN], "pollsBeforeCompleted": 1})
-    packages = node_modules(_SDK)
-    script = tmp_path / "ask.mjs"  # packages are looked for beside the script, and above it
-    shutil.copy(Path(__file__).with_name("tavily.mjs"), script)
-    (tmp_path / "node_modules").symlink_to(packages)
-    ran = subprocess.run(["node", str(script), mock.url], capture_output=True, text=True, timeout=_SECONDS, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout) == {
+    told = printed(Path(__file__).with_name("tavily.mjs"), _SDK, tmp_path, mock.url)
+    assert told == {
         "answer": "Sunny.",
         "titles": [["Sun", "It is sunny.", 0.9]],
         "images": [{"url": "https://a.org/1.png"}],

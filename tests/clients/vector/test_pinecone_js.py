@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 
 from aimock.surfaces.vector.mock import VectorMock
-from npm_packages import node_modules
+from npm_packages import printed
 
 _CLIENT = "@pinecone-database/pinecone@8.2.0"
-_SECONDS = 60
 
 
 def test_the_quick_start_with_the_client_for_javascript(tmp_path: Path) -> None:
-    packages = node_modules(_CLIENT)
-    script = tmp_path / "pinecone.mjs"  # packages are looked for beside the script, and above it
-    shutil.copy(Path(__file__).with_name("pinecone.mjs"), script)
-    (tmp_path / "node_modules").symlink_to(packages)
     with VectorMock() as mock:
-        ran = subprocess.run(
-            ["node", str(script), mock.url], capture_output=True, text=True, timeout=_SECONDS, check=False
-        )
-    assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout) == {
+        told = printed(Path(__file__).with_name("pinecone.mjs"), _CLIENT, tmp_path, mock.url)
+    assert told == {
         "created": ["quick", 3, True],
         "host": True,
         "spec": "aws",

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from aimock.surfaces.vector.mock import VectorMock
-from npm_packages import node_modules
+from npm_packages import printed
 
 _CLIENT = "@qdrant/js-client-rest@1.18.0"
 """The last that has the older routes too (search, recommend)."""
-_SECONDS = 60
 UUID = "0a1b2c3d-0000-4000-8000-000000000001"
 
 
 @pytest.mark.parametrize("prefix", ["/vector/qdrant", ""])
 def test_everything_with_the_client_for_javascript(prefix: str, tmp_path: Path) -> None:
-    packages = node_modules(_CLIENT)
-    script = tmp_path / "ask.mjs"  # packages are looked for beside the script, and above it
-    shutil.copy(Path(__file__).with_name("qdrant.mjs"), script)
-    (tmp_path / "node_modules").symlink_to(packages)
     with VectorMock(seed=1) as mock:
-        words = ["node", str(script), mock.url.removesuffix("/vector"), *filter(None, [prefix])]
-        ran = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout) == {
+        told = printed(
+            Path(__file__).with_name("qdrant.mjs"),
+            _CLIENT,
+            tmp_path,
+            mock.url.removesuffix("/vector"),
+            *filter(None, [prefix]),
+        )
+    assert told == {
         "created": True,
         "upserted": "completed",
         "searched": [[1, 1], [UUID, 0.70710677]],
